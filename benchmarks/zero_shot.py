@@ -1,0 +1,45 @@
+"""How well does an exported model do on pictures of a kind that it was never trained on?
+
+    python benchmarks/zero_shot.py IMAGES MASKS [--model exports/model.onnx]
+
+IMAGES and MASKS are two folders, paired by file name. Prints the saliency metrics at the
+pictures' own size by both protocols, and beside them those of a map that every method must
+beat: the mean of all masks, laid over every picture alike.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from clearbg import Remover, images
+from clearbg.data.sources import by_stem
+from clearbg.metrics import saliency
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("images", type=Path)
+    parser.add_argument("masks", type=Path)
+    parser.add_argument("--model", type=Path, default=Path("exports/model.onnx"))
+    options = parser.parse_args()
+    remover = Remover(options.model)
+    pairs = [p for p in by_stem(options.images, options.masks) if p.image and p.mask]
+    truths = [images.read_mask(pair.mask)[0] for pair in pairs]
+    prior = np.mean([images.resize(t.astype(np.float32) / 255, (64, 64)) for t in truths], axis=0)
+
+    rows = {
+        "model": (remover.alpha([images.read_picture(pair.image).srgb()])[0] for pair in pairs),
+        "mean mask": (np.clip(images.resize(prior, t.shape), 0, 1) for t in truths),
+    }
+    print(f"{len(pairs)} pictures        max_f  mean_f  weighted_f  s_measure    mae")
+    for name, alphas in rows.items():
+        scores = list(saliency.score_all(zip(alphas, truths), ("raw", "min_max")))
+        for protocol in ("raw", "min_max"):
+            table = saliency.summarise([s[protocol] for s in scores])
+            figures = [table[k] for k in ("max_f", "mean_f", "weighted_f", "s_measure", "mae")]
+            print(f"{name:10} {protocol:8}" + "".join(f"{value:9.4f}" for value in figures))
+
+
+if __name__ == "__main__":
+    main()

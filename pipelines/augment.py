@@ -1,0 +1,25 @@
+"""Resize the training and validation splits; add mirrored copies to the training split.
+
+reads   params.yaml (augment), data/ingested/
+writes  data/augmented/{images,masks,manifest.csv}
+"""
+
+from pathlib import Path
+
+from clearbg import config
+from clearbg.atomic import replacing_folder
+from clearbg.data.augment import augment
+from clearbg.stage import stage
+
+SOURCE, DATA = Path("data/ingested"), Path("data/augmented")
+
+
+def main() -> None:
+    settings = config.load()
+    with replacing_folder(DATA) as folder:
+        augment(SOURCE, settings.augment, folder)
+
+
+if __name__ == "__main__":
+    with stage("augment", f"{DATA}/"):
+        main()

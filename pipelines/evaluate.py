@@ -1,0 +1,56 @@
+"""Score the trained model on the test split, at the pictures' own size.
+
+reads   params.yaml (evaluate), models/, data/ingested/
+writes  reports/evaluate/{metrics.json,per_image.csv,curves.csv,report.html,sheet.jpg}
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from clearbg import config, evaluation, records, report, sheets
+from clearbg.atomic import replacing_file, write_json
+from clearbg.removal import contract
+from clearbg.stage import stage
+
+DATA, MODELS, REPORTS = Path("data/ingested"), Path("models"), Path("reports/evaluate")
+SHOWN = ("max_f", "weighted_f", "mae", "s_measure", "dice", "empty_alpha")
+
+
+def main() -> None:
+    settings = config.load()
+    card = contract.read(MODELS)
+    network = evaluation.trained_network(MODELS, card, settings.evaluate.accelerator)
+    result = evaluation.evaluate(network, card, DATA, "test", settings.evaluate)
+    cases = evaluation.cases(result, network, card, DATA, settings.evaluate.cases)
+
+    first, *others = result.metrics
+    figures = result.metrics[first] | {name: result.metrics[name] for name in others}
+    write_json(REPORTS / "metrics.json", figures)
+    for name, table in (("per_image", result.per_image), ("curves", result.curve_table())):
+        with replacing_file(REPORTS / f"{name}.csv") as aside:
+            table.to_csv(aside, index=False, float_format="%.6f")
+    report.write_evaluation_page(
+        REPORTS / "report.html",
+        title=f"{card.model} on the test split",
+        metrics=result.metrics,
+        curves=result.curves,
+        per_image=result.per_image,
+        cases=cases,
+        settings=asdict(card) | {f"evaluate.{k}": v for k, v in settings.evaluate},
+    )
+    views = [(c.image, c.truth, c.alpha, sheets.on_checkerboard(c.image, c.alpha)) for c in cases]
+    sheets.sheet(
+        views[::-1],
+        REPORTS / "sheet.jpg",
+        titles=["input", "truth", "prediction", "cut-out"],
+        captions=[f"{case.kind}: {case.id}" for case in cases[::-1]],
+        per_line=2,
+    )
+    records.log_evaluation(records.run_of(card, settings), REPORTS)
+    shown = [f"{name} {figures[name]:.4f}" for name in SHOWN if name in figures]
+    print(f"evaluate: {', '.join(shown)}")
+
+
+if __name__ == "__main__":
+    with stage("evaluate", f"{REPORTS}/"):
+        main()

@@ -1,0 +1,13 @@
+"""ClearBG: train, measure, reproduce and run background removers."""
+
+__all__ = ["Remover", "__version__"]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str):
+    # Imported on first use, so that `import clearbg` costs nothing.
+    if name == "Remover":
+        from clearbg.removal.remover import Remover
+
+        return Remover
+    raise AttributeError(f"module 'clearbg' has no attribute {name!r}")

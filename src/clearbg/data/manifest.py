@@ -1,0 +1,134 @@
+"""The manifest: one row a picture, what it is, where it belongs and why it was set aside."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from clearbg import images
+from clearbg.atomic import replacing_file
+from clearbg.errors import DataError, PictureError
+
+COLUMNS = {
+    "id": str,
+    "split": str,  # train, validation or test; empty when quarantined
+    "group": str,  # pictures that must stay in one split: subject, car, near-duplicates
+    "image": str,  # paths relative to the manifest's folder
+    "mask": str,
+    "width": int,
+    "height": int,
+    "coverage": float,  # mean alpha
+    "soft_fraction": float,  # share of pixels that are neither background nor foreground
+    "sha256": str,  # of the ingested picture file
+    "phash": str,  # 64-bit perceptual hash
+    "source": str,
+    "licence": str,
+    "status": str,  # ok or quarantined
+    "reason": str,
+}
+SPLITS = ("train", "validation", "test")
+NEAR_BITS = 4  # perceptual hashes that differ in at most this many of 64 bits: near-duplicates
+
+
+def write(rows: list[dict], path: Path) -> pd.DataFrame:
+    """Write rows (dictionaries of `COLUMNS` and perhaps more) as CSV, ordered by id."""
+    frame = pd.DataFrame(rows).sort_values("id", ignore_index=True)
+    frame = frame[[*COLUMNS, *(name for name in frame if name not in COLUMNS)]]
+    with replacing_file(path) as aside:
+        frame.to_csv(aside, index=False, float_format="%.6f")
+    return frame
+
+
+def read(folder: Path) -> pd.DataFrame:
+    """The manifest of an ingested or augmented folder.
+
+    Raises:
+        DataError: there is none, or it lacks a column.
+    """
+    path = folder / "manifest.csv"
+    try:
+        frame = pd.read_csv(path, dtype={**COLUMNS, "width": "Int64", "height": "Int64"})
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist: run `dvc repro` first.") from None
+    missing = [name for name in COLUMNS if name not in frame]
+    if missing:
+        raise DataError(f"{path} has no column {missing[0]}: delete {folder} and run `dvc repro`.")
+    text = [name for name, kind in COLUMNS.items() if kind is str]
+    frame[text] = frame[text].fillna("")
+    return frame
+
+
+def read_pair(folder: Path, row: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """The picture of a manifest's row, uint8 `(H,W,3)` sRGB, and its alpha, uint8 `(H,W)`.
+
+    Raises:
+        DataError: either cannot be read any more.
+    """
+    try:
+        rgb = images.read_picture(folder / row["image"]).srgb()
+        return rgb, images.read_mask(folder / row["mask"])[0]
+    except PictureError as error:
+        raise DataError(f"{error} Run `dvc checkout` or `dvc repro -f ingest`.") from error
+
+
+def digest(frame: pd.DataFrame) -> str:
+    """sha256 over the content of the good rows: two data sets with one digest are the same."""
+    good = frame[frame.status == "ok"].sort_values("id")
+    lines = good[["id", "split", "sha256", "coverage"]].to_csv(index=False, float_format="%.6f")
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def group_near_duplicates(rows: list[dict]) -> None:
+    """Give rows whose perceptual hashes nearly agree one group; others keep their own.
+
+    The group's name is the smallest of its members' groups.
+    """
+    hashes = np.array([int(row["phash"], 16) for row in rows], dtype=np.uint64)
+    leader = {row["group"]: row["group"] for row in rows}
+
+    def find(group: str) -> str:
+        while leader[group] != group:
+            group = leader[group]
+        return group
+
+    for i in range(len(rows)):
+        near = np.flatnonzero(np.bitwise_count(hashes[i + 1 :] ^ hashes[i]) <= NEAR_BITS)
+        for j in near + i + 1:
+            first, second = sorted((find(rows[i]["group"]), find(rows[j]["group"])))
+            leader[second] = first
+    for row in rows:
+        row["group"] = find(row["group"])
+
+
+def assign_splits(rows: list[dict], seed: int, validation: float, test: float) -> None:
+    """Fill in `split` where the source has no official one, one split a group.
+
+    Each picture draws its lot from a hash of (seed, id), so that pictures which are added
+    later move no others; a group goes where its most protected member goes (test before
+    validation before train), so that a growing group never moves from test to training.
+    A split that would stay empty takes the group that drew nearest to it.
+    """
+    open_rows = [row for row in rows if not row["split"]]
+    lots: dict[str, float] = {}
+    for row in open_rows:
+        word = hashlib.sha256(f"{seed}:{row['id']}".encode()).digest()[:8]
+        lot = int.from_bytes(word, "big") / 2**64
+        lots[row["group"]] = min(lot, lots.get(row["group"], 1.0))
+    order = sorted(lots, key=lots.__getitem__)
+    chosen = {group: _split_of(lots[group], validation, test) for group in order}
+    wanted = [name for name, share in (("test", test), ("validation", validation)) if share]
+    if len(order) > len(wanted):
+        for place, name in enumerate(wanted):
+            if name not in chosen.values():
+                chosen[order[place]] = name
+    for row in open_rows:
+        row["split"] = chosen[row["group"]]
+
+
+def _split_of(lot: float, validation: float, test: float) -> str:
+    if lot < test:
+        return "test"
+    return "validation" if lot < test + validation else "train"

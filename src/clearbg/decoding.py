@@ -1,0 +1,250 @@
+"""What Pillow needs to be told, asked and forgiven to decode pictures from anywhere.
+
+Used by `clearbg.images` alone.
+"""
+
+import contextlib
+import functools
+import io
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
+
+from clearbg.errors import PictureError
+
+MAX_PIXELS = 178_956_970  # Pillow's own limit, from which it refuses as well
+# Without a list Pillow also hands EPS to Ghostscript and guesses at formats without signature.
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "AVIF", "GIF", "BMP", "PPM", "JPEG2000")
+SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"II*\0", b"MM\0*", b"GIF8", b"BM")
+
+Source = str | os.PathLike | bytes | BinaryIO
+ORIENTATION = 274  # the EXIF tag
+MAX_EXIF_BYTES = 65_533  # of one JPEG segment
+
+# Pillow unpacks 16-bit colour to the high bytes; the opposite byte order gives the low ones.
+_OPPOSITE = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+_LOW_BYTES = {f"{m};16{o}": f"{m};16{low}" for m in ("RGB", "RGBA") for o, low in _OPPOSITE.items()}
+
+
+@contextlib.contextmanager
+def decoded(
+    source: Source, max_pixels: int, name: str | None
+) -> Iterator[tuple[Image.Image, np.ndarray | None, list[str]]]:
+    """The first frame as Pillow has it, its 16-bit values where there are such, and notes."""
+    if isinstance(source, str | os.PathLike):
+        name = name or os.fspath(source)
+    name = name or "the picture"
+    with warnings.catch_warnings(), _stream(source, name) as stream:
+        warnings.simplefilter("ignore")
+        try:
+            yield _decode(stream, max_pixels, name)
+        except PictureError:
+            raise
+        except Exception as error:  # Pillow's plugins raise nearly every built-in exception
+            raise _failure(error, stream, name) from error
+
+
+@contextlib.contextmanager
+def _stream(source: Source, name: str) -> Iterator[BinaryIO]:
+    if isinstance(source, bytes):
+        yield io.BytesIO(source)
+    elif not isinstance(source, str | os.PathLike):
+        yield source if source.seekable() else io.BytesIO(source.read())
+    elif not os.path.exists(source):
+        raise PictureError(f"{name} does not exist.", "missing")
+    elif not os.path.isfile(source) or not os.access(source, os.R_OK):
+        raise PictureError(f"{name} is not a file that may be read.", "unreadable")
+    else:
+        with open(source, "rb") as file:
+            yield file
+
+
+def _decode(
+    stream: BinaryIO, max_pixels: int, name: str
+) -> tuple[Image.Image, np.ndarray | None, list[str]]:
+    stream.seek(0)
+    if not stream.read(1):
+        raise PictureError(f"{name} is empty (0 bytes): fetch or export it again.", "empty-file")
+    ImageFile.LOAD_TRUNCATED_IMAGES = False  # some libraries switch it on for everybody
+    try:
+        image = Image.open(stream, formats=_formats())
+    except Image.DecompressionBombError:
+        image = None
+    if image is None or image.width * image.height > max_pixels:
+        raise PictureError(
+            f"{name} has more pixels than the limit of {max_pixels:,}: scale it down.", "too-large"
+        )
+    notes, tiles = [], image.tile
+    if image.format == "TIFF" and image.getexif().get(ORIENTATION, 1) != 1:
+        notes.append("exif-orientation")  # Pillow applies it itself when it loads a TIFF
+    image.load()
+    if getattr(image, "is_animated", False):
+        notes.append("first-frame")
+    return image, _sixteen_bits(image, stream, tiles, notes, name), notes
+
+
+def _failure(error: Exception, stream: BinaryIO, name: str) -> PictureError:
+    """What a failed decoding means, by the error and by the file's first and last bytes."""
+    stream.seek(0)
+    head = stream.read(16)
+    cut = isinstance(error, EOFError) or "truncated" in str(error).lower()
+    if cut or stream.seek(0, os.SEEK_END) < _declared_length(stream, head):
+        return PictureError(f"{name} is cut short: fetch or export it again.", "truncated")
+    if not isinstance(error, UnidentifiedImageError):
+        return PictureError(f"{name} is damaged, or of an odd kind ({error}).", "unreadable")
+    if head[4:8] == b"ftyp" and head[8:11] in (b"hei", b"hev", b"mif"):
+        return PictureError(f"{name} is HEIC: install pillow-heif to read it.", "unreadable")
+    if head.startswith(SIGNATURES) or head[4:8] == b"ftyp":
+        return PictureError(f"{name} has a damaged header: fetch it again.", "unreadable")
+    return PictureError(f"{name} is not a picture, whatever its name says.", "not-a-picture")
+
+
+def _declared_length(stream: BinaryIO, head: bytes) -> int:
+    """Bytes that the container claims, where the decoder does not tell cut from damaged."""
+    if head.startswith(b"RIFF"):
+        return 8 + int.from_bytes(head[4:8], "little")
+    end = 0
+    if head[4:8] in (b"ftyp", b"jP  "):
+        for _ in range(64):  # an honest file has a handful of boxes
+            stream.seek(end)
+            size = int.from_bytes(stream.read(4), "big")
+            if size < 8:  # there is no further box, or it runs to the end of the file
+                break
+            end += size
+    return end
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    try:
+        import pillow_heif
+    except ImportError:
+        return FORMATS
+    pillow_heif.register_heif_opener()
+    return (*FORMATS, "HEIF")
+
+
+def _sixteen_bits(
+    image: Image.Image, stream: BinaryIO, tiles: list, notes: list[str], name: str
+) -> np.ndarray | None:
+    """uint16 (H, W, C) with C 1, 3 or 4; None when the file has 8 bits a channel."""
+    if image.mode == "F" or image.mode.startswith("I"):
+        values = np.asarray(image)
+        peak = 1.0 if image.mode == "F" else 65535
+        if not (values.min() >= 0 and values.max() <= peak):  # also when one is NaN
+            raise PictureError(
+                f"{name} has values outside 0..{peak:g}: export it with 8 or 16 bits a channel.",
+                "unreadable",
+            )
+        notes.append("float" if image.mode == "F" else "16-bit")
+        scaled = np.rint(values * np.float32(65535)) if image.mode == "F" else values
+        return scaled.astype(np.uint16)[..., None]
+    if image.format not in ("PNG", "TIFF"):
+        return None
+    unpackers = [(tile.args,) if isinstance(tile.args, str) else tile.args for tile in tiles]
+    if not any(";16" in str(unpacker[0]) for unpacker in unpackers):
+        return None
+    if not all(unpacker[0] in _LOW_BYTES for unpacker in unpackers):
+        notes.append("16-bit-as-8")
+        return None
+    notes.append("16-bit")
+    stream.seek(0)
+    low = Image.open(stream, formats=[image.format])
+    low.tile = [
+        tile._replace(args=(_LOW_BYTES[unpacker[0]], *unpacker[1:]))
+        for tile, unpacker in zip(tiles, unpackers, strict=True)
+    ]
+    low.load()
+    return np.asarray(image).astype(np.uint16) << 8 | np.asarray(low)
+
+
+def split_opacity(
+    image: Image.Image, deep: np.ndarray | None, notes: list[str]
+) -> tuple[Image.Image, Image.Image | None]:
+    """Colours (L, RGB, CMYK or LAB) and opacity (L), in 8 bits."""
+    if deep is not None:
+        bytes_ = ((deep.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        colours = Image.fromarray(bytes_[..., 0] if deep.shape[2] == 1 else bytes_[..., :3].copy())
+        if deep.shape[2] == 4:
+            return colours, Image.fromarray(bytes_[..., 3].copy())
+        key = image.info.get("transparency")
+        if key is None:
+            return colours, None
+        return colours, Image.fromarray(np.uint8(255) * (deep != key).any(axis=-1))
+    if image.mode in ("1", "P", "PA"):
+        notes.append("1-bit" if image.mode == "1" else "palette")
+    if image.has_transparency_data:
+        both = image.convert("LA" if image.mode in ("1", "L", "LA", "La") else "RGBA")
+        return both.convert(both.mode[:-1]), both.getchannel("A")
+    if image.mode in ("L", "RGB", "CMYK", "LAB"):
+        return image, None
+    return image.convert("L" if image.mode == "1" else "RGB"), None
+
+
+def to_rgb(
+    image: Image.Image, icc_profile: bytes | None, notes: list[str]
+) -> tuple[Image.Image, bytes | None]:
+    """The picture as RGB, and its profile if that is one for RGB; see `Picture`."""
+    if image.mode != "RGB":
+        notes.append("grey" if image.mode == "L" else image.mode.lower())
+    if icc_profile:
+        if image.mode in ("L", "RGB") and to_srgb(icc_profile, "RGB"):
+            return image if image.mode == "RGB" else image.convert("RGB"), icc_profile
+        transform = to_srgb(icc_profile, image.mode)
+        if transform:
+            notes.append("icc-to-srgb")
+            return ImageCms.applyTransform(image, transform), None
+        notes.append("bad-icc")
+    return image if image.mode == "RGB" else image.convert("RGB"), None
+
+
+@functools.lru_cache(maxsize=16)
+def to_srgb(icc_profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc_profile))
+        return ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB")
+    except (ImageCms.PyCMSError, OSError):
+        return None
+
+
+def read_exif(image: Image.Image, notes: list[str]) -> tuple[int, bytes | None]:
+    """Orientation (1 to 8) and the EXIF block without it; a damaged block is left out."""
+    try:
+        exif = image.getexif()
+        orientation = exif.pop(ORIENTATION, 1)
+        block = exif.tobytes() if "exif" in image.info and len(exif) else None
+    except Exception:  # Pillow's parser raises nearly everything at bad EXIF
+        notes.append("bad-exif")
+        return 1, None
+    if block and len(block) > MAX_EXIF_BYTES:
+        notes.append("long-exif")
+        block = None
+    if orientation not in range(2, 9):
+        return 1, block
+    notes.append("exif-orientation")
+    return orientation, block
+
+
+def upright(array: np.ndarray, orientation: int) -> np.ndarray:
+    """A copy of (H, W) or (H, W, C), turned as the EXIF orientation (1 to 8) asks."""
+    if orientation >= 5:
+        array = array.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    return array.copy(order="C")  # Pillow's own arrays are read-only
+
+
+def read_dpi(image: Image.Image) -> tuple[float, float] | None:
+    try:
+        horizontal, vertical = (float(value) for value in image.info["dpi"])
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+    plausible = 1 < horizontal < 65536 and 1 < vertical < 65536  # 1 stands for "not given"
+    return (horizontal, vertical) if plausible else None

@@ -1,0 +1,42 @@
+"""What ClearBG says when the input is wrong.
+
+Every message is one sentence (or two short ones) that a person can act on: what is
+wrong, in which file or key, and the next action. The stages and the command line print
+the message alone, without a traceback; library users catch `ClearBGError` or a subclass.
+"""
+
+
+class ClearBGError(Exception):
+    """Base of every error that is caused by input rather than by a defect in ClearBG."""
+
+
+class SettingsError(ClearBGError):
+    """params.yaml or a recipe is not what the stages can run with."""
+
+
+class PictureError(ClearBGError):
+    """One picture cannot be read; `reason` is the short word used in quarantine lists."""
+
+    def __init__(self, message: str, reason: str = "unreadable"):
+        super().__init__(message)
+        self.reason = reason
+
+
+class DataError(ClearBGError):
+    """A data set is missing, empty, or damaged beyond the allowed share."""
+
+
+class FetchError(DataError):
+    """A file could not be fetched, or is not the file it should be."""
+
+
+class ArchiveError(DataError):
+    """An archive is damaged or tries something that an honest archive never does."""
+
+
+class ModelError(ClearBGError):
+    """Weights, a contract or an exported file do not fit what was asked of them."""
+
+
+class ExportError(ClearBGError):
+    """An exported file does not do what the trained model does."""

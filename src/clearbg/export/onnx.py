@@ -1,0 +1,84 @@
+"""The trained network as one ONNX file that carries its preprocessing contract."""
+
+import contextlib
+import io
+import logging
+import warnings
+from pathlib import Path
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from clearbg.atomic import replacing_file
+from clearbg.removal.contract import METADATA_KEY, Contract
+
+
+class Alpha(nn.Module):
+    """The finest logits as alpha: what leaves the model is ready to use."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.network(images)[0].sigmoid()
+
+
+def export(network: nn.Module, contract: Contract, path: Path, opset: int) -> None:
+    """Write `images (N,3,H,W)` -> `alpha (N,1,H,W)`, with any N, H and W.
+
+    The contract goes into the file's metadata. Equal weights give equal bytes.
+    """
+    # Two pictures of unequal sides: a dimension of 1, or two equal ones, would be taken for
+    # constants.
+    example = torch.zeros(2, 3, contract.height, contract.width + 32)
+    free = dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _quiet():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            Alpha(network).eval(),
+            (example,),
+            input_names=["images"],
+            output_names=["alpha"],
+            opset_version=opset,
+            dynamic_shapes={"images": free},
+            dynamo=True,
+            verbose=False,
+        )
+    model = program.model_proto
+    _forget_origin(model)
+    _name_axes(model)
+    onnx.helper.set_model_props(model, {METADATA_KEY: contract.to_json()})
+    onnx.checker.check_model(model)
+    with replacing_file(path) as aside:
+        onnx.save(model, aside)
+
+
+def _forget_origin(model: onnx.ModelProto) -> None:
+    """Drop the exporter's notes: they hold stack traces with this machine's paths."""
+    for part in (model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    for function in model.functions:
+        for part in (function, *function.node):
+            part.ClearField("metadata_props")
+            part.ClearField("doc_string")
+
+
+def _name_axes(model: onnx.ModelProto) -> None:
+    for value in (*model.graph.input, *model.graph.output):
+        value.ClearField("metadata_props")
+        for axis, name in ((0, "batch"), (2, "height"), (3, "width")):
+            value.type.tensor_type.shape.dim[axis].dim_param = name
+
+
+@contextlib.contextmanager
+def _quiet():
+    """The exporter reports its optimizer's progress as warnings."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)

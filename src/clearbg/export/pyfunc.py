@@ -1,0 +1,64 @@
+"""The remover as an MLflow model: a column of pictures in, a column of cut-outs out.
+
+MLflow keeps this file with the model and runs it where the model is loaded. There it needs
+the modules of removal and ONNX Runtime; no torch.
+"""
+
+import base64
+import binascii
+import contextlib
+import io
+import re
+from typing import Any
+
+import mlflow.pyfunc
+import pandas as pd
+from mlflow.models import set_model
+
+from clearbg.errors import PictureError
+from clearbg.removal.remover import Remover
+
+BASE64 = re.compile(rb"[A-Za-z0-9+/\s]+=*\s*")  # no picture's file is made of these alone
+
+
+class PictureRemover(mlflow.pyfunc.PythonModel):
+    """Takes the column `image` of encoded pictures, returns the column `image` of RGBA PNGs.
+
+    Bytes come back as bytes, base64 text as base64 text. MLflow's scoring server passes on
+    what JSON holds as bytes, which may still be base64, and encodes the answer itself.
+    """
+
+    def load_context(self, context) -> None:
+        self._remove = Remover(context.artifacts["onnx"])
+
+    def predict(
+        self, context, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """Remove every background.
+
+        Raises:
+            PictureError: names the first row that cannot be read, counted from 0.
+        """
+        cutouts = []
+        for row, picture in enumerate(model_input["image"]):
+            try:
+                cutouts.append(self._cut_out(picture))
+            except PictureError as error:
+                raise PictureError(f"Row {row} of column image: {error}") from error
+        return pd.DataFrame({"image": cutouts}, index=model_input.index)
+
+    def _cut_out(self, picture: bytes | str) -> bytes | str:
+        if not isinstance(picture, bytes | str):
+            raise PictureError(f"{picture!r} is neither bytes nor base64 text.")
+        encoded = picture.encode() if isinstance(picture, str) else picture
+        if BASE64.fullmatch(encoded):
+            with contextlib.suppress(binascii.Error):
+                encoded = base64.b64decode(encoded)
+        cutout, png = self._remove(encoded), io.BytesIO()
+        cutout.save(png, "PNG", compress_level=1, **cutout.info)
+        if isinstance(picture, str):
+            return base64.b64encode(png.getvalue()).decode()
+        return png.getvalue()
+
+
+set_model(PictureRemover())

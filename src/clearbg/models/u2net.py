@@ -1,0 +1,178 @@
+"""U²-Net: going deeper with nested U-structure for salient object detection.
+
+Qin et al., Pattern Recognition 106 (2020), https://arxiv.org/abs/2005.09007.
+
+Module and parameter names are those of the published checkpoints (`stage1.rebnconv1.conv_s1`
+and so on, 798 tensors), so that these load with `load_state_dict` unchanged. One deviation:
+the network returns logits where the paper returns probabilities, because a sigmoid followed
+by a binary cross entropy is not finite in half precision.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class ConvBlock(nn.Module):
+    """3×3 convolution, batch norm, ReLU ("REBNCONV")."""
+
+    def __init__(self, in_channels: int, out_channels: int, dilation: int = 1):
+        super().__init__()
+        self.conv_s1 = nn.Conv2d(in_channels, out_channels, 3, padding=dilation, dilation=dilation)
+        self.bn_s1 = nn.BatchNorm2d(out_channels)
+        self.relu_s1 = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.relu_s1(self.bn_s1(self.conv_s1(x)))
+
+
+def upsample_to(x: Tensor, like: Tensor) -> Tensor:
+    """Bilinear resize of `x (N,C,h,w)` to the height and width of `like`."""
+    return F.interpolate(x, size=like.shape[2:], mode="bilinear", align_corners=False)
+
+
+class RSU(nn.Module):
+    """Residual U-block of a given depth: RSU-7, -6, -5 and -4 of the paper's figure 2.
+
+    `depth` counts the encoder's convolutions; the deepest one is dilated by 2 in place of
+    a further pooling.
+    """
+
+    def __init__(self, depth: int, in_channels: int, mid_channels: int, out_channels: int):
+        super().__init__()
+        self.depth = depth
+        self.rebnconvin = ConvBlock(in_channels, out_channels)
+        self.rebnconv1 = ConvBlock(out_channels, mid_channels)
+        for level in range(2, depth):
+            setattr(self, f"rebnconv{level}", ConvBlock(mid_channels, mid_channels))
+        setattr(self, f"rebnconv{depth}", ConvBlock(mid_channels, mid_channels, dilation=2))
+        for level in range(depth - 1, 1, -1):
+            setattr(self, f"rebnconv{level}d", ConvBlock(2 * mid_channels, mid_channels))
+        self.rebnconv1d = ConvBlock(2 * mid_channels, out_channels)
+        # Rounding up keeps a 1-pixel edge alive, so that any input size passes through.
+        self.pool = nn.MaxPool2d(2, stride=2, ceil_mode=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        residual = self.rebnconvin(x)
+        skips = [self.rebnconv1(residual)]
+        for level in range(2, self.depth):
+            skips.append(getattr(self, f"rebnconv{level}")(self.pool(skips[-1])))
+        x = getattr(self, f"rebnconv{self.depth}")(skips[-1])
+        for level in range(self.depth - 1, 0, -1):
+            skip = skips[level - 1]
+            if x.shape[2:] != skip.shape[2:]:
+                x = upsample_to(x, skip)
+            x = getattr(self, f"rebnconv{level}d")(torch.cat((x, skip), 1))
+        return x + residual
+
+
+class RSU4F(nn.Module):
+    """RSU-4F: the same without pooling, its convolutions dilated by 1, 2, 4, 8, 4, 2, 1."""
+
+    def __init__(self, in_channels: int, mid_channels: int, out_channels: int):
+        super().__init__()
+        self.rebnconvin = ConvBlock(in_channels, out_channels)
+        self.rebnconv1 = ConvBlock(out_channels, mid_channels)
+        self.rebnconv2 = ConvBlock(mid_channels, mid_channels, dilation=2)
+        self.rebnconv3 = ConvBlock(mid_channels, mid_channels, dilation=4)
+        self.rebnconv4 = ConvBlock(mid_channels, mid_channels, dilation=8)
+        self.rebnconv3d = ConvBlock(2 * mid_channels, mid_channels, dilation=4)
+        self.rebnconv2d = ConvBlock(2 * mid_channels, mid_channels, dilation=2)
+        self.rebnconv1d = ConvBlock(2 * mid_channels, out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        residual = self.rebnconvin(x)
+        x1 = self.rebnconv1(residual)
+        x2 = self.rebnconv2(x1)
+        x3 = self.rebnconv3(x2)
+        x4 = self.rebnconv4(x3)
+        x = self.rebnconv3d(torch.cat((x4, x3), 1))
+        x = self.rebnconv2d(torch.cat((x, x2), 1))
+        x = self.rebnconv1d(torch.cat((x, x1), 1))
+        return x + residual
+
+
+def xavier_initialised(network: nn.Module) -> nn.Module:
+    """Xavier-uniform convolution weights and zero biases (section 4.2 of the paper)."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    return network
+
+
+class U2Net(nn.Module):
+    """Six encoder stages, five decoder stages, six side outputs and their fusion.
+
+    Args:
+        stages: one module for each of stage1..stage6, stage5d..stage1d.
+        side_channels: channels entering side1..side6.
+    """
+
+    def __init__(self, stages: dict[str, nn.Module], side_channels: tuple[int, ...]):
+        super().__init__()
+        for name, stage in stages.items():
+            setattr(self, name, stage)
+        for level, channels in enumerate(side_channels, 1):
+            setattr(self, f"side{level}", nn.Conv2d(channels, 1, 3, padding=1))
+        self.outconv = nn.Conv2d(6, 1, 1)
+        self.pool = nn.MaxPool2d(2, stride=2, ceil_mode=True)
+        xavier_initialised(self)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Predict saliency at every scale.
+
+        Args:
+            images: `(N,3,H,W)`, normalised, any height and width from 1 pixel up.
+
+        Returns:
+            Seven logits `(N,1,H,W)`: the fusion d0, then the side outputs d1 (finest) to d6.
+        """
+        encoded = [self.stage1(images)]
+        for level in range(2, 7):
+            encoded.append(getattr(self, f"stage{level}")(self.pool(encoded[-1])))
+        decoded = [encoded.pop()]
+        for level in range(5, 0, -1):
+            skip = encoded.pop()
+            x = torch.cat((upsample_to(decoded[-1], skip), skip), 1)
+            decoded.append(getattr(self, f"stage{level}d")(x))
+        sides = [getattr(self, f"side{level}")(x) for level, x in enumerate(reversed(decoded), 1)]
+        sides = [sides[0]] + [upsample_to(side, sides[0]) for side in sides[1:]]
+        return [self.outconv(torch.cat(sides, 1)), *sides]
+
+
+def u2net() -> U2Net:
+    """The full network: 44,009,869 parameters."""
+    stages = {
+        "stage1": RSU(7, 3, 32, 64),
+        "stage2": RSU(6, 64, 32, 128),
+        "stage3": RSU(5, 128, 64, 256),
+        "stage4": RSU(4, 256, 128, 512),
+        "stage5": RSU4F(512, 256, 512),
+        "stage6": RSU4F(512, 256, 512),
+        "stage5d": RSU4F(1024, 256, 512),
+        "stage4d": RSU(4, 1024, 128, 256),
+        "stage3d": RSU(5, 512, 64, 128),
+        "stage2d": RSU(6, 256, 32, 64),
+        "stage1d": RSU(7, 128, 16, 64),
+    }
+    return U2Net(stages, side_channels=(64, 64, 128, 256, 512, 512))
+
+
+def u2netp() -> U2Net:
+    """The light network ("U²-Net†" in the paper, `u2netp` in practice): 1,131,181 parameters."""
+    stages = {
+        "stage1": RSU(7, 3, 16, 64),
+        "stage2": RSU(6, 64, 16, 64),
+        "stage3": RSU(5, 64, 16, 64),
+        "stage4": RSU(4, 64, 16, 64),
+        "stage5": RSU4F(64, 16, 64),
+        "stage6": RSU4F(64, 16, 64),
+        "stage5d": RSU4F(128, 16, 64),
+        "stage4d": RSU(4, 128, 16, 64),
+        "stage3d": RSU(5, 128, 16, 64),
+        "stage2d": RSU(6, 128, 16, 64),
+        "stage1d": RSU(7, 128, 16, 64),
+    }
+    return U2Net(stages, side_channels=(64,) * 6)

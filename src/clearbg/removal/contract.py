@@ -1,0 +1,98 @@
+"""How a picture becomes a model's input: shipped with the model, never set by hand elsewhere.
+
+Training writes the contract into `models/model.json`, export copies it into the ONNX file's
+metadata. Evaluation and removal read it from there, so that they cannot differ.
+"""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from clearbg.errors import ModelError
+
+FORMAT = 1
+METADATA_KEY = "clearbg"
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Preprocessing and provenance of one set of weights.
+
+    Attributes:
+        format: version of this list; a reader of another version refuses.
+        model: a name of `clearbg.models.MODELS`.
+        height, width: of the network's input, pixels; pictures are squeezed to it.
+        kernel: Pillow's resampling kernel; `antialias` states that reducing averages.
+        colour_order: of the channels.
+        mean, std: of each channel, of values in [0, 1].
+        threshold: alpha from which a pixel counts as foreground in a mask.
+        weights_sha256: of the safetensors file.
+        data_digest: of the manifest that the weights were trained on.
+        data_licence: terms of those pictures.
+    """
+
+    model: str
+    height: int
+    width: int
+    kernel: str
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    threshold: float
+    weights_sha256: str
+    data_digest: str
+    data_licence: str
+    antialias: bool = True
+    colour_order: str = "RGB"
+    format: int = FORMAT
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True) + "\n"
+
+
+def parse(text: str, origin: str) -> Contract:
+    """Read a contract; `origin` names the file in messages.
+
+    Raises:
+        ModelError: it is not a contract, or one that this version cannot keep.
+    """
+    try:
+        facts = json.loads(text)
+        facts["mean"], facts["std"] = tuple(facts["mean"]), tuple(facts["std"])
+        contract = Contract(**facts)
+    except (ValueError, TypeError, KeyError) as error:
+        raise ModelError(
+            f"{origin} holds no preprocessing contract: export the model again with `dvc repro`."
+        ) from error
+    kept = {"format": FORMAT, "antialias": True, "colour_order": "RGB"}
+    for name, value in kept.items():
+        if getattr(contract, name) != value:
+            raise ModelError(
+                f"{origin} asks for {name} = {getattr(contract, name)!r}, and this version of "
+                f"ClearBG can only do {value!r}: update ClearBG or export the model again."
+            )
+    return contract
+
+
+def read(folder: Path) -> Contract:
+    """The contract in a models folder, whose weights must be the ones it speaks of.
+
+    Raises:
+        ModelError: a file is missing, or the weights were exchanged.
+    """
+    card, weights = folder / "model.json", folder / "weights.safetensors"
+    for path in (card, weights):
+        if not path.is_file():
+            raise ModelError(f"{path} does not exist: train a model first with `dvc repro`.")
+    contract = parse(card.read_text(encoding="utf-8"), str(card))
+    if file_sha256(weights) != contract.weights_sha256:
+        raise ModelError(
+            f"{weights} is not the file that {card} describes: take both from the same training."
+        )
+    return contract
+
+
+def file_sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

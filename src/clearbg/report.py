@@ -1,0 +1,191 @@
+"""The evaluation page: one HTML file that needs nothing beside itself."""
+
+import base64
+import importlib.resources
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import jinja2
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from clearbg import sheets
+from clearbg.atomic import write_text
+
+NAMES = {
+    "max_f": ("max Fβ", "↑"),
+    "mean_f": ("mean Fβ", "↑"),
+    "adaptive_f": ("adaptive Fβ", "↑"),
+    "weighted_f": ("weighted F", "↑"),
+    "s_measure": ("S-measure", "↑"),
+    "max_e": ("max E-measure", "↑"),
+    "mean_e": ("mean E-measure", "↑"),
+    "adaptive_e": ("adaptive E-measure", "↑"),
+    "mae": ("MAE", "↓"),
+    "alpha_mae": ("MAE, soft truth", "↓"),
+    "empty_alpha": ("alpha on empty pictures", "↓"),
+    "mean_alpha": ("mean alpha", ""),
+    "dice": ("Dice", "↑"),
+    "iou": ("IoU", "↑"),
+    "pixel_accuracy": ("pixel accuracy", "↑"),
+}
+"""Metrics as a reader knows them, and where better is."""
+
+PROTOCOLS = {
+    "raw": "alpha as the model gives it; pictures without a subject are left out of F and show "
+    "in “alpha on empty pictures”, the mean alpha where there is nothing to see.",
+    "min_max": "each prediction stretched to [0, 1] and an empty truth counted as F = 0, as "
+    "published tables do.",
+}
+HEADLINES = ("max_f", "weighted_f", "s_measure", "mae", "empty_alpha")
+SLICE_COLUMNS = ("max_f", "weighted_f", "s_measure", "mae", "mean_alpha")
+SLICES = {
+    "small, below 10%": (0, 0.1),
+    "medium, 10% to 30%": (0.1, 0.3),
+    "large, 30% and more": (0.3, np.inf),
+}
+"""Bounds of the coverage, the mean alpha of the truth."""
+KINDS = {"worst": "Worst", "middle": "In the middle", "best": "Best"}
+BINS = 20
+
+
+@dataclass(frozen=True)
+class Case:
+    """One picture for a person to look at.
+
+    Attributes:
+        scores: metric -> value, shown beside the picture.
+        image: uint8 `(H,W,3)`, some 400 pixels at most: it goes into the page as it is.
+        truth: uint8 `(H,W)`.
+        alpha: uint8 `(H,W)`, the prediction.
+    """
+
+    id: str
+    kind: Literal["worst", "middle", "best"]
+    scores: Mapping[str, float]
+    image: np.ndarray
+    truth: np.ndarray
+    alpha: np.ndarray
+
+
+def write_evaluation_page(
+    path: Path | str,
+    *,
+    title: str,
+    metrics: Mapping[str, Mapping[str, float]],
+    curves: Mapping[str, Mapping[str, np.ndarray]],
+    per_image: pd.DataFrame,
+    cases: Sequence[Case],
+    settings: Mapping[str, Any],
+) -> None:
+    """Write the page. The same arguments give the same bytes.
+
+    Args:
+        metrics: protocol -> metric -> average over pictures; the first protocol leads.
+        curves: protocol -> "threshold", "precision", "recall", "f", ascending, in [0, 1].
+        per_image: a row a picture: coverage, empty, max_f, mae and other scores.
+        cases: in the order to show.
+        settings: name -> value, shown as text.
+
+    Raises:
+        ClearBGError: the file cannot be written.
+    """
+    source = importlib.resources.files("clearbg").joinpath("report.html.jinja")
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {
+        "name": lambda metric: NAMES.get(metric, (metric,))[0],
+        "heading": lambda metric: " ".join(NAMES.get(metric, (metric,))).rstrip(),
+        "jpeg": _jpeg,
+    }
+    lead = next(iter(metrics))
+    page = environment.from_string(source.read_text(encoding="utf-8")).render(
+        title=title,
+        lead=lead,
+        headlines=[name for name in HEADLINES if name in metrics[lead]],
+        protocols=PROTOCOLS,
+        metrics=metrics,
+        rows=dict.fromkeys(name for table in metrics.values() for name in table),
+        plots=[
+            _plot(curves, "recall", "precision", "Precision and recall"),
+            _plot(curves, "threshold", "f", "F over the threshold"),
+        ],
+        histograms=[
+            _histogram(per_image[name], name) for name in ("max_f", "mae") if name in per_image
+        ],
+        slices=_slices(per_image),
+        count=len(per_image),
+        groups={
+            heading: [(case, _views(case)) for case in cases if case.kind == kind]
+            for kind, heading in KINDS.items()
+        },
+        added=sheets.ADDED,
+        missed=sheets.MISSED,
+        settings=settings,
+    )
+    write_text(path, page)
+
+
+def _plot(curves: Mapping[str, Mapping[str, np.ndarray]], x: str, y: str, title: str) -> dict:
+    lines = {protocol: _line(curve[x], curve[y], curve["f"]) for protocol, curve in curves.items()}
+    return {"title": title, "x": x, "y": "Fβ" if y == "f" else y, "lines": lines}
+
+
+def _line(x: np.ndarray, y: np.ndarray, f: np.ndarray) -> dict[str, str]:
+    """SVG points in the unit square, and the one where F is highest; empty without values."""
+    known = np.isfinite(x + y + f)
+    points = [f"{a:.4f},{b:.4f}" for a, b in zip(x[known], y[known])]
+    return {"points": " ".join(points), "best": points[np.argmax(f[known])] if points else ""}
+
+
+def _histogram(values: pd.Series, name: str) -> dict[str, Any]:
+    """Bars in the unit square; the axes end at round numbers that no value exceeds."""
+    values = values.dropna()
+    top = next((t for t in (0.05, 0.1, 0.2, 0.5) if name == "mae" and values.max() <= t), 1)
+    counts, edges = np.histogram(values, BINS, (0, top))
+    most = max(5, -(-int(counts.max()) // 5) * 5)  # five intervals of whole pictures
+    bars = [
+        {
+            "x": k / BINS,
+            "width": 1 / BINS,
+            "height": count / most,
+            "text": f"{edges[k]:g} to {edges[k + 1]:g}: {count}",
+        }
+        for k, count in enumerate(counts)
+        if count
+    ]
+    return {"name": name, "bars": bars, "x_top": top, "y_top": most, "mean": values.mean()}
+
+
+def _slices(per_image: pd.DataFrame) -> list[tuple[str, int, dict[str, float]]]:
+    """(name, number of pictures, metric -> average) for each size of subject."""
+    empty, coverage = per_image["empty"].astype(bool), per_image["coverage"]
+    chosen = {
+        name: ~empty & coverage.between(*bounds, inclusive="left")
+        for name, bounds in SLICES.items()
+    }
+    columns = [name for name in SLICE_COLUMNS if name in per_image]
+    return [
+        (name, int(rows.sum()), per_image.loc[rows, columns].mean().to_dict())
+        for name, rows in {**chosen, "no subject": empty}.items()
+    ]
+
+
+def _views(case: Case) -> dict[str, np.ndarray]:
+    return {
+        "input": case.image,
+        "truth": case.truth,
+        "prediction": case.alpha,
+        "cut-out": sheets.on_checkerboard(case.image, case.alpha),
+        "errors": sheets.error_map(case.image, case.truth, case.alpha),
+    }
+
+
+def _jpeg(picture: np.ndarray) -> str:
+    """A data URI."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG", quality=85, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

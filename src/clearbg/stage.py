@@ -1,0 +1,30 @@
+"""How every stage begins and ends: one closing line, or one sentence that says what to do."""
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from clearbg.errors import ClearBGError
+
+
+@contextlib.contextmanager
+def stage(name: str, *outputs: str) -> Iterator[None]:
+    """Run a stage's body in the project's folder; report what it wrote and how long it took.
+
+    A `ClearBGError` ends the process with status 1 and its sentence on stderr; anything else
+    is a defect and keeps its traceback.
+    """
+    os.chdir(Path(sys.argv[0]).resolve().parent.parent)
+    started = time.monotonic()
+    try:
+        yield
+    except ClearBGError as error:
+        sys.exit(f"{name}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(f"{name}: interrupted; run it again to go on.")
+    minutes, seconds = divmod(time.monotonic() - started, 60)
+    duration = f"{minutes:.0f} min {seconds:.0f} s" if minutes else f"{seconds:.1f} s"
+    print(f"{name}: wrote {', '.join(outputs)} in {duration}")

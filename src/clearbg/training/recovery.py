@@ -1,0 +1,44 @@
+"""Checkpoints: a killed training goes on where it was, and never from somebody else's state."""
+
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+
+from clearbg.atomic import replacing_file
+
+
+@dataclass
+class Progress:
+    """How far a training has come; what the next step and the final outputs depend on."""
+
+    epoch: int = 0
+    step: int = 0  # batches of this epoch that are done
+    loss_sum: float = 0.0  # over those batches
+    history: list[dict] = field(default_factory=list)  # a row for each finished epoch
+    best_score: float | None = None
+    best_epoch: int = -1
+    best_weights: dict[str, torch.Tensor] = field(default_factory=dict)
+
+
+class Checkpoint:
+    """The state of one training in `folder/state.pt`; a single file, replaced whole."""
+
+    def __init__(self, folder: Path):
+        self.path = folder / "state.pt"
+
+    def save(self, method, progress: Progress) -> None:
+        with replacing_file(self.path) as aside:
+            torch.save({"method": method.state_dict(), "progress": asdict(progress)}, aside)
+
+    def load(self, method) -> Progress:
+        """Bring `method` to the saved state; a fresh `Progress` when there is none."""
+        if not self.path.exists():
+            return Progress()
+        state = torch.load(self.path, map_location="cpu", weights_only=True)
+        method.load_state_dict(state["method"])
+        return Progress(**state["progress"])
+
+    def remove(self) -> None:
+        shutil.rmtree(self.path.parent, ignore_errors=True)

@@ -1,0 +1,171 @@
+"""Fixtures that several test files share. Pictures are made here, never stored."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from clearbg import config, images
+from clearbg.data import manifest, sources
+from clearbg.data.ingest import ingest
+
+ROOT = Path(__file__).parent.parent
+
+# Threads that wait for one another on busy cores make small networks a hundred times slower.
+torch.set_num_threads(1)
+
+TINY = {
+    "data": {"count": 24, "validation": 0.2, "test": 0.2},
+    "augment": {"size": 32},
+    "train": {"crop": 32, "epochs": 2, "batch_size": 4, "checkpoint_every": 2, "threads": 1,
+              "precision": "32-true"},
+    "evaluate": {"cases": 2},
+    "export": {"pictures": 2},
+}  # fmt: skip
+"""Changes to the demo recipe that bring it down to seconds."""
+
+
+def demo(**changes: dict) -> dict:
+    """The demo recipe as a dictionary; `changes` are section -> {key: value}, None removes."""
+    raw = yaml.safe_load((ROOT / "recipes/demo.yaml").read_text())
+    for section, keys in changes.items():
+        for key, value in keys.items():
+            if value is None:
+                raw[section].pop(key, None)
+            else:
+                raw[section][key] = value
+    return raw
+
+
+@pytest.fixture
+def tiny() -> config.Settings:
+    return config.parse(demo(**TINY))
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch, tmp_path):
+    """No test sees the caller's tracking server, DVC variables or project folder."""
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "DVC_ROOT", "DVC_STAGE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def pairs_folder(tmp_path):
+    """Makes `own/images/*.jpg` and `own/masks/*.png`: a bright disc on a dark ground."""
+
+    def make(count: int = 12, size: tuple[int, int] = (60, 80)) -> Path:
+        for index in range(count):
+            rgb, alpha = disc(index, size)
+            images.write_picture(tmp_path / f"own/images/p{index:02d}.jpg", rgb)
+            images.write_mask(tmp_path / f"own/masks/p{index:02d}.png", alpha)
+        return tmp_path / "own"
+
+    return make
+
+
+def disc(index: int, size: tuple[int, int] = (60, 80)) -> tuple[np.ndarray, np.ndarray]:
+    """A picture, uint8 (H, W, 3), and its alpha: a disc whose place and colour vary."""
+    rng = np.random.default_rng(index)
+    height, width = size
+    y, x = np.mgrid[:height, :width]
+    radius = rng.uniform(0.2, 0.35) * height
+    distance = np.hypot(y - rng.uniform(0.35, 0.65) * height, x - rng.uniform(0.35, 0.65) * width)
+    alpha = np.clip(radius - distance + 0.5, 0, 1)[..., None]
+    ground = rng.uniform(0, 80, 3) + rng.normal(0, 8, (height, width, 1))
+    picture = alpha * rng.uniform(150, 255, 3) + (1 - alpha) * ground
+    return picture.clip(0, 255).astype(np.uint8), (alpha[..., 0] * 255).round().astype(np.uint8)
+
+
+@pytest.fixture
+def augmented(tmp_path) -> Path:
+    """An augmented folder: 12 training and 4 validation pictures of 32×32."""
+    folder, rows = tmp_path / "augmented", []
+    for index in range(16):
+        rgb, alpha = disc(index, (32, 32))
+        image, mask = f"images/{index}.jpg", f"masks/{index}.png"
+        images.write_picture(folder / image, rgb)
+        images.write_mask(folder / mask, alpha)
+        split = "train" if index < 12 else "validation"
+        rows.append({**dict.fromkeys(manifest.COLUMNS, ""), "id": str(index), "split": split,
+                     "image": image, "mask": mask, "width": 32, "height": 32,
+                     "status": "ok"})  # fmt: skip
+    manifest.write(rows, folder / "manifest.csv")
+    return folder
+
+
+@pytest.fixture
+def ingested(pairs_folder, tmp_path) -> Path:
+    """An ingested folder of 12 pictures."""
+    own = {"source": "folder", "path": str(pairs_folder()), "images": "images", "masks": "masks",
+           "count": None, "validation": 0.2, "test": 0.2}  # fmt: skip
+    data = config.parse(demo(data=own)).data
+    ingest(sources.pairs(data, tmp_path), data, tmp_path / "ingested", tmp_path / "quarantine.csv")
+    return tmp_path / "ingested"
+
+
+class Project:
+    """A copy of the project in a folder of its own, under git, run as a user runs it."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        tracked = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT, capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+        for name in filter(None, tracked.split("\0")):
+            if (ROOT / name).is_file() and not name.startswith(("tests/", "reports/")):
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+        (folder / "dvc.lock").unlink(missing_ok=True)
+        self.params(**TINY)
+        for command in ("git init -q", "git add -A", "git -c user.name=t -c user.email=t@t "
+                        "commit -qm start"):  # fmt: skip
+            subprocess.run(command.split(), cwd=folder, check=True)
+
+    def copy(self, folder: Path) -> "Project":
+        """The same project with its outputs in another folder."""
+        twin = object.__new__(Project)
+        twin.folder = shutil.copytree(self.folder, folder, symlinks=True)
+        return twin
+
+    def params(self, **changes: dict) -> None:
+        self.write_params(demo(**changes))
+
+    def write_params(self, raw: dict) -> None:
+        (self.folder / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
+
+    def start(self, *command: str, **environment: str) -> subprocess.Popen:
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        variables = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_"))}
+        return subprocess.Popen(
+            command, cwd=self.folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env={**variables, "PATH": path, "PYTHONPATH": "src", **environment},
+        )  # fmt: skip
+
+    def run(self, *command: str, status: int | None = 0, **environment: str):
+        """Run a command in the project; its exit status must be `status` unless that is None."""
+        process = self.start(*command, **environment)
+        out, err = process.communicate(timeout=500)
+        done = subprocess.CompletedProcess(command, process.returncode, out, err)
+        assert status is None or done.returncode == status, f"{command}\n{out[-3000:]}{err[-3000:]}"
+        return done
+
+    def stage(self, name: str, status: int | None = 0, **environment: str):
+        return self.run("python", f"pipelines/{name}.py", status=status, **environment)
+
+    def dvc(self, *arguments: str, status: int | None = 0, **environment: str):
+        return self.run("dvc", *arguments, status=status, **environment)
+
+
+@pytest.fixture
+def project(tmp_path) -> Project:
+    folder = tmp_path / "a project"  # the space is meant: paths with one must work
+    folder.mkdir()
+    return Project(folder)
