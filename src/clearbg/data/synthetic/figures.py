@@ -1,6 +1,6 @@
 """The catalogue: which figures there are, what they are made of and where they are met."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,15 +63,26 @@ FIGURES = (
     Figure(things.toy, TABLE + LAND, MADE, "any light paint", weight=1.7),
     Figure(things.tool, TABLE + "street", MADE, "wood metal any", stance="lies", weight=0.3),
 )  # fmt: skip
+PERSONS = tuple(figure for figure in FIGURES if figure.draw in (people.person, people.bust))
+VEHICLES = (
+    Figure(vehicles.car, "street street field", "paint any", "paint metal", weight=8.0),
+    Figure(vehicles.bicycle, "street field studio", "paint dark", "metal", weight=1.0),
+)
 BLACK, WHITE = np.zeros(3, np.float32), np.ones(3, np.float32)
-WEIGHTS = np.array([figure.weight for figure in FIGURES]) / sum(f.weight for f in FIGURES)
 TONES = ("main", "shade", "second", "accent", "skin", "hair", "leaf", "wood", "metal", "glass",
          "dark", "light", "food", "fruit")  # fmt: skip
 
 
-def chosen(rng: Generator) -> Figure:
-    """A figure of the catalogue, by weight."""
-    return FIGURES[rng.choice(len(FIGURES), p=WEIGHTS)]
+def chosen(rng: Generator, figures: Sequence[Figure]) -> Figure:
+    """One of the figures, by weight."""
+    weights = np.array([figure.weight for figure in figures])
+    return figures[rng.choice(len(figures), p=weights / sum(figure.weight for figure in figures))]
+
+
+def without(figures: Sequence[Figure]) -> tuple[Figure, ...]:
+    """The catalogue without what the given figures draw."""
+    drawn = {figure.draw for figure in figures}
+    return tuple(figure for figure in FIGURES if figure.draw not in drawn)
 
 
 def paints(
