@@ -23,7 +23,7 @@ from torchvision import tv_tensors
 
 from clearbg import config, images
 from clearbg.data import synthetic
-from clearbg.data.dataset import Normalise, training_transform
+from clearbg.data.transforms import Normalise, training_transform
 
 ROOT = Path(__file__).parent.parent
 PICTURES, ROUNDS = 20, 5
@@ -32,10 +32,9 @@ PICTURES, ROUNDS = 20, 5
 def main() -> None:
     torch.set_num_threads(1)
     raw = yaml.safe_load((ROOT / "recipes/demo.yaml").read_text())
-    raw["augment"]["size"], raw["train"]["crop"] = 320, 288
-    raw["train"]["flip"], raw["train"]["color"] = 0.5, 0.0
+    raw["augment"].update(size=320, crop=288, flip=0.5, color=0.0)
     settings = config.parse(raw)
-    transform = training_transform(settings.train, settings.augment.size)
+    transform = training_transform(settings.augment, channels=3)
     normalise = Normalise(settings.model.mean, settings.model.std)
 
     def ours(image: Path, mask: Path) -> tuple[torch.Tensor, torch.Tensor]:

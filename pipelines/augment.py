@@ -1,4 +1,4 @@
-"""Resize the training and validation splits; add mirrored copies to the training split.
+"""Resize or tile the training and validation splits; add mirrored copies for training.
 
 reads   params.yaml (augment), data/ingested/
 writes  data/augmented/{images,masks,manifest.csv}

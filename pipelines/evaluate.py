@@ -13,7 +13,6 @@ from clearbg.removal import contract
 from clearbg.stage import stage
 
 DATA, MODELS, REPORTS = Path("data/ingested"), Path("models"), Path("reports/evaluate")
-SHOWN = ("max_f", "weighted_f", "mae", "s_measure", "dice", "empty_alpha")
 
 
 def main() -> None:
@@ -23,15 +22,16 @@ def main() -> None:
     result = evaluation.evaluate(network, card, DATA, "test", settings.evaluate)
     cases = evaluation.cases(result, network, card, DATA, settings.evaluate.cases)
 
-    first, *others = result.metrics
-    figures = result.metrics[first] | {name: result.metrics[name] for name in others}
-    write_json(REPORTS / "metrics.json", figures)
+    _, *others = result.metrics
+    nested = {name: result.metrics[name] for name in others}
+    write_json(REPORTS / "metrics.json", result.figures | nested)
     for name, table in (("per_image", result.per_image), ("curves", result.curve_table())):
         with replacing_file(REPORTS / f"{name}.csv") as aside:
             table.to_csv(aside, index=False, float_format="%.6f")
     report.write_evaluation_page(
         REPORTS / "report.html",
         title=f"{card.model} on the test split",
+        headlines=result.shown(5),
         metrics=result.metrics,
         curves=result.curves,
         per_image=result.per_image,
@@ -47,7 +47,7 @@ def main() -> None:
         per_line=2,
     )
     records.log_evaluation(records.run_of(card, settings), REPORTS)
-    shown = [f"{name} {figures[name]:.4f}" for name in SHOWN if name in figures]
+    shown = [f"{name} {result.figures[name]:.4f}" for name in result.shown(6)]
     print(f"evaluate: {', '.join(shown)}")
 
 

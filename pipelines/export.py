@@ -21,7 +21,7 @@ EXPORTS, REPORTS = Path("exports"), Path("reports/export")
 def main() -> None:
     settings = config.load()
     card = contract.read(MODELS)
-    network = weights.load(build(card.model), MODELS / "weights.safetensors")
+    network = weights.load(build(card.model, **card.settings), MODELS / "weights.safetensors")
     with replacing_folder(EXPORTS) as folder:
         onnx.export(network, card, folder / "model.onnx", settings.export.opset)
         agreement = parity.check(network, folder / "model.onnx", DATA, settings.export)

@@ -7,13 +7,17 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import yaml
 
 from clearbg import config, images
 from clearbg.data import manifest, sources
+from clearbg.data.dataset import Pairs
 from clearbg.data.ingest import ingest
+from clearbg.removal import contract
+from clearbg.training import loop, recovery
 
 ROOT = Path(__file__).parent.parent
 
@@ -22,8 +26,8 @@ torch.set_num_threads(1)
 
 TINY = {
     "data": {"count": 24, "validation": 0.2, "test": 0.2},
-    "augment": {"size": 32},
-    "train": {"crop": 32, "epochs": 2, "batch_size": 4, "checkpoint_every": 2, "threads": 1,
+    "augment": {"size": 32, "crop": 32},
+    "train": {"epochs": 2, "batch_size": 4, "checkpoint_every": 2, "threads": 1,
               "precision": "32-true"},
     "evaluate": {"cases": 2},
     "export": {"pictures": 2},
@@ -104,10 +108,73 @@ def augmented(tmp_path) -> Path:
 def ingested(pairs_folder, tmp_path) -> Path:
     """An ingested folder of 12 pictures."""
     own = {"source": "folder", "path": str(pairs_folder()), "images": "images", "masks": "masks",
-           "count": None, "validation": 0.2, "test": 0.2}  # fmt: skip
+           "kind": None, "count": None, "validation": 0.2, "test": 0.2}  # fmt: skip
     data = config.parse(demo(data=own)).data
     ingest(sources.pairs(data, tmp_path), data, tmp_path / "ingested", tmp_path / "quarantine.csv")
     return tmp_path / "ingested"
+
+
+class Killed(Exception):
+    pass
+
+
+class KilledAt(recovery.Checkpoint):
+    """Ends the run right after its n-th checkpoint, as a power cut would."""
+
+    def __init__(self, folder, number: int):
+        super().__init__(folder)
+        self.left = number
+
+    def save(self, method, progress):
+        super().save(method, progress)
+        self.left -= 1
+        if not self.left:
+            raise Killed
+
+
+def fit(folder: Path, checkpoint: recovery.Checkpoint, settings: config.Settings):
+    """Train on an augmented folder; the method, the progress and a table after every epoch."""
+    tables = []
+    pairs = [Pairs(folder, split, settings) for split in ("train", "validation")]
+    method, progress = loop.fit(
+        loop.launch(settings.train),
+        settings,
+        *pairs,
+        checkpoint,
+        lambda _, progress: tables.append(pd.DataFrame(progress.history)),
+    )
+    return method, progress, tables
+
+
+def same(first: dict, second: dict) -> bool:
+    """Whether two state dicts hold equal tensors."""
+    return all(torch.equal(value, second[name]) for name, value in first.items())
+
+
+def brightness_model(path: Path, **changes) -> Path:
+    """An exported "model" whose alpha is the picture's brightness; `changes` of its contract."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    facts = {
+        "model": "u2netp", "settings": {}, "height": 32, "width": 32, "fit": "squeeze",
+        "overlap": 0, "kernel": "bilinear", "colour_order": "RGB", "mean": (0.0, 0.0, 0.0),
+        "std": (1.0, 1.0, 1.0), "threshold": 0.5, "output": "cutout", "headline": "max_f",
+        "weights_sha256": "0" * 64, "data_digest": "0" * 64, "data_licence": "CC0-1.0",
+    }  # fmt: skip
+    card = contract.Contract(**{**facts, **changes})
+    channels = card.channels
+    graph = helper.make_graph(
+        [helper.make_node("ReduceMean", ["images", "axes"], ["alpha"], keepdims=1)],
+        "brightness",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", channels, "h", "w"])],
+        [helper.make_tensor_value_info("alpha", TensorProto.FLOAT, ["n", 1, "h", "w"])],
+        [helper.make_tensor("axes", TensorProto.INT64, [1], [1])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    helper.set_model_props(model, {contract.METADATA_KEY: card.to_json()})
+    onnx.save(model, path)
+    return path
 
 
 class Project:

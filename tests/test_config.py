@@ -69,8 +69,31 @@ def test_key_of_another_source_is_refused(tmp_path):
 
 
 def test_crop_larger_than_the_working_size_is_refused(tmp_path):
-    message = sentence(tmp_path, train={"crop": 128})
-    assert "train.crop = 128" in message and "augment.size = 64" in message
+    message = sentence(tmp_path, augment={"crop": 128})
+    assert "crop = 128" in message and "size = 64" in message
+
+
+def test_key_that_another_value_does_not_need_is_refused(tmp_path):
+    message = sentence(tmp_path, train={"gamma": 0.1})
+    assert "gamma belongs to schedule = step, and schedule is one_cycle; remove gamma" in message
+
+
+def test_key_that_a_value_needs_is_asked_for(tmp_path):
+    message = sentence(
+        tmp_path, train={"schedule": "constant", "warmup": None}, model={"name": "isnet"}
+    )
+    assert "gt_epochs" in message and "is missing, which name = isnet needs" in message
+
+
+def test_network_and_method_that_do_not_fit_are_refused(tmp_path):
+    train = {"method": "adversarial", "loss": None, "iou_weight": None, "ssim_weight": None,
+             "l1_weight": 100.0, "discriminator_lr": 1e-5, "discriminator_widths": [8],
+             "discriminator_depths": [1]}  # fmt: skip
+    assert "model.name = u2netp and train.method = adversarial" in sentence(tmp_path, train=train)
+
+
+def test_grey_statistics_for_a_colour_network_are_refused(tmp_path):
+    assert "u2netp takes mean of length 3" in sentence(tmp_path, model={"mean": [0.5]})
 
 
 def test_shares_that_leave_no_training_are_refused(tmp_path):

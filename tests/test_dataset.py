@@ -2,19 +2,24 @@ import numpy as np
 import pytest
 import torch
 from conftest import TINY, demo
-from torchvision import tv_tensors
 
-from clearbg import config
-from clearbg.data.dataset import EpochOrder, Pairs, loader, training_transform
+from clearbg import config, images
+from clearbg.data import manifest
+from clearbg.data.dataset import EpochOrder, Pairs, loader
 from clearbg.errors import DataError
 
+STRONG = {
+    "scale": [0.75, 1.5], "rotate": 35.0, "flip": 0.5, "color": 0.3, "tint": 0.5, "tone": 0.5,
+    "noise": 0.5, "blur": 0.5, "holes": 4,
+}  # fmt: skip
 
-def settings(**train) -> config.Settings:
-    return config.parse(demo(**{**TINY, "train": {**TINY["train"], "crop": 32, **train}}))
+
+def settings(**augment) -> config.Settings:
+    return config.parse(demo(**{**TINY, "augment": {**TINY["augment"], **augment}}))
 
 
 def epoch(folder, workers: int, number: int = 0, start: int = 0) -> torch.Tensor:
-    pairs = Pairs(folder, "train", settings(flip=0.5, color=0.3))
+    pairs = Pairs(folder, "train", settings(**STRONG))
     order = EpochOrder(len(pairs), 4, seed=1)
     order.epoch, order.start = number, start
     return torch.cat([images for images, _ in loader(pairs, order, workers)])
@@ -54,30 +59,18 @@ def test_processes_share_an_epoch_without_overlap():
     assert len(set(places)) == 20
 
 
-def test_crop_takes_the_same_window_of_picture_and_alpha():
-    content = torch.arange(64 * 64).reshape(1, 64, 64).float()
-    transform = training_transform(settings(crop=32, flip=0.5, color=0.0).train, size=64)
-    for seed in range(5):
-        torch.manual_seed(seed)
-        image, alpha = transform(
-            tv_tensors.Image(content.expand(3, -1, -1)), tv_tensors.Mask(content)
-        )
-        assert image.shape == (3, 32, 32) and torch.equal(image[:1], alpha)
+def test_grey_model_takes_luma_and_may_invert_it(augmented):
+    grey = {"name": "stacked_unet", "blocks": 2, "mean": [1.0], "std": [-1.0]}
+    pairs = Pairs(augmented, "validation", config.parse(demo(**{**TINY, "model": grey})))
+    image, alpha = pairs[0, 0]
+    rgb, _ = manifest.read_pair(augmented, pairs.rows[0])
+    assert image.shape == alpha.shape == (1, 32, 32)
+    assert np.allclose(image[0], 1 - images.luma(rgb) / 255, atol=1e-6)
 
 
-def test_colour_jitter_leaves_alpha_alone():
-    transform = training_transform(settings(color=0.5).train, size=32)
-    picture = tv_tensors.Image(torch.full((3, 32, 32), 100, dtype=torch.uint8))
-    truth = tv_tensors.Mask(torch.randint(0, 256, (1, 32, 32), dtype=torch.uint8))
-    image, alpha = transform(picture, truth)
-    assert torch.equal(alpha, truth) and not torch.equal(image, picture)
-
-
-def test_flip_of_one_always_mirrors():
-    transform = training_transform(settings(flip=1.0, color=0.0).train, size=32)
-    picture = tv_tensors.Image(torch.randint(0, 256, (3, 32, 32), dtype=torch.uint8))
-    image, _ = transform(picture, tv_tensors.Mask(picture[:1]))
-    assert np.array_equal(image.numpy(), picture.numpy()[..., ::-1])
+def test_validation_pictures_are_the_same_in_every_epoch(augmented):
+    pairs = Pairs(augmented, "validation", settings(flip=0.5, color=0.3))
+    assert torch.equal(pairs[0, 0][0], pairs[1, 0][0])
 
 
 def test_split_without_pictures_is_a_sentence(augmented):

@@ -19,7 +19,8 @@ from clearbg.errors import DataError
 
 def own(folder, **changes) -> config.FolderData:
     keys = {"source": "folder", "path": str(folder), "images": "images", "masks": "masks",
-            "count": None, "max_quarantined": 0.5, "validation": 0.2, "test": 0.2}  # fmt: skip
+            "kind": None, "count": None, "max_quarantined": 0.5, "validation": 0.2,
+            "test": 0.2}  # fmt: skip
     return config.parse(demo(data={**keys, **changes})).data
 
 

@@ -32,12 +32,18 @@ def remover_file(folder):
     """A "network" whose alpha is the mean of the three channels."""
     card = contract.Contract(
         model="mean",
+        settings={},
         height=32,
         width=32,
+        fit="squeeze",
+        overlap=0,
         kernel="bilinear",
+        colour_order="RGB",
         mean=(0.0, 0.0, 0.0),
         std=(1.0, 1.0, 1.0),
         threshold=0.5,
+        output="cutout",
+        headline="max_f",
         weights_sha256="0" * 64,
         data_digest="0" * 64,
         data_licence="CC0-1.0",

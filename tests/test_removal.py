@@ -22,10 +22,15 @@ from clearbg.removal import contract
 from clearbg.removal.predict import predict, prepare
 
 
+SMALL = {"channels": 4, "widths": [4, 8]}
+
+
 def card(**changes) -> contract.Contract:
     facts = {
-        "model": "u2netp", "height": 64, "width": 64, "kernel": "bilinear",
+        "model": "gan_generator", "settings": SMALL, "height": 64, "width": 64, "fit": "squeeze",
+        "overlap": 0, "kernel": "bilinear", "colour_order": "RGB",
         "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225), "threshold": 0.5,
+        "output": "cutout", "headline": "max_f",
         "weights_sha256": "0" * 64, "data_digest": "1" * 64, "data_licence": "CC0-1.0",
     }  # fmt: skip
     return contract.Contract(**{**facts, **changes})
@@ -34,9 +39,9 @@ def card(**changes) -> contract.Contract:
 def network() -> torch.nn.Module:
     """Random weights that give every alpha from 0 to 1."""
     torch.manual_seed(3)
-    net = models.build("u2netp")
+    net = models.build("gan_generator", **SMALL)
     net(torch.randn(4, 3, 64, 64))  # moves the batch norms' averages off their start
-    torch.nn.init.constant_(net.outconv.weight, 2.0)
+    torch.nn.init.normal_(net.head.weight)
     return net.eval()
 
 
@@ -159,7 +164,7 @@ def test_exchanged_weights_are_refused(tmp_path):
 
 def test_unbearable_difference_names_the_worst_picture(exported, tmp_path, tiny, ingested):
     other = network()
-    torch.nn.init.constant_(other.outconv.bias, 5.0)
+    torch.nn.init.constant_(other.head.bias, 5.0)
     with pytest.raises(ExportError, match=r"on p\d\d.*export\.tolerance"):
         parity.check(other, exported, ingested, tiny.export)
 

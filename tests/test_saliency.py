@@ -64,12 +64,6 @@ def test_flat_prediction_stays_finite_when_stretched():
     assert all(np.isfinite(value) for value in scores.row().values())
 
 
-def test_order_is_kept_over_processes():
-    pairs = [(np.full((4, 4), v), half()[:4, :4]) for v in (0.1, 0.5, 0.9)]
-    rows = [s["raw"].mean_alpha for s in saliency.score_all(pairs, ["raw"], processes=2)]
-    assert rows == pytest.approx([0.1, 0.5, 0.9])
-
-
 def test_sizes_that_differ_are_refused():
     with pytest.raises(ValueError, match="resize alpha"):
         saliency.score(np.zeros((4, 4)), half())

@@ -43,7 +43,7 @@ def archive(path, name: str, count: int) -> None:
 
 
 def duts(train: str, test: str, **changes) -> config.DutsData:
-    raw = demo(data={"source": "duts", "count": None, "test": None})
+    raw = demo(data={"source": "duts", "kind": None, "count": None, "test": None})
     raw["data"] |= {"train_archive": train, "test_archive": test, "train_sha256": None,
                     "test_sha256": None, **changes}  # fmt: skip
     return config.parse(raw).data

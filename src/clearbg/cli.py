@@ -1,4 +1,4 @@
-"""The command line: `clearbg use`, `clearbg remove`. Heavy imports wait until they are used."""
+"""The command line. Heavy imports wait until they are used."""
 
 import functools
 import sys
@@ -35,6 +35,9 @@ def in_one_sentence(command):
 @in_one_sentence
 def use(
     recipe: Annotated[str | None, typer.Argument(help="Name of a recipe; none: list them.")] = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="With generated data and a budget of minutes.")
+    ] = False,
     force: Annotated[bool, typer.Option(help="Overwrite uncommitted edits.")] = False,
 ) -> None:
     """Make a recipe the live params.yaml, or list the recipes."""
@@ -44,8 +47,9 @@ def use(
         for name, title, live in recipes.listed():
             typer.echo(f"{'*' if live else ' '} {name:15} {title}")
     else:
-        recipes.use(recipe, force)
-        typer.echo(f"params.yaml is now recipes/{recipe}.yaml; run `dvc repro`.")
+        recipes.use(recipe, demo, force)
+        what = f"the demo of recipe {recipe}" if demo else f"recipes/{recipe}.yaml"
+        typer.echo(f"params.yaml is now {what}; run `dvc repro`.")
 
 
 @app.command()
@@ -53,18 +57,134 @@ def use(
 def remove(
     inputs: Annotated[list[Path], typer.Argument(help="Pictures or folders of pictures.")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="A .png file for one picture, else a folder.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="A .png file for one picture (or .jpg, with a background), else a folder.",
+        ),
     ] = Path("cutouts"),
-    model: Annotated[Path, typer.Option(help="An exported model.")] = Path("exports/model.onnx"),
+    model: Annotated[
+        Path, typer.Option(help="An exported model, or a folder with model.json and weights.")
+    ] = Path("exports/model.onnx"),
+    background: Annotated[
+        str | None,
+        typer.Option(help="Colour behind the result: a name or #rrggbb; none: transparent."),
+    ] = None,
 ) -> None:
-    """Cut out the subjects: RGBA PNG of exactly the input's size."""
+    """Cut out the subjects, or the ink of documents: PNG of exactly the input's size."""
     from clearbg.removal.files import remove_files
 
-    failures = remove_files(inputs, output, model)
+    failures = remove_files(inputs, output, _onnx(model), background)
     for failure in failures:
         typer.echo(f"clearbg: {failure}", err=True)
     if failures:
         raise typer.Exit(1)
+
+
+@app.command()
+@in_one_sentence
+def compare(
+    pictures: Annotated[Path, typer.Argument(help="A picture, or a folder of pictures.")],
+    masks: Annotated[
+        Path | None, typer.Option(help="The truth: masks of the same names, for a column.")
+    ] = None,
+    model: Annotated[
+        list[Path], typer.Option(help="As for remove; give several for a column each.")
+    ] = [Path("exports/model.onnx")],  # noqa: B006 - typer copies it
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Pictures to draw.")] = 8,
+    seed: Annotated[int, typer.Option(help="Which pictures are drawn.")] = 0,
+    output: Annotated[Path, typer.Option("--output", "-o", help="A .jpg or .png file.")] = Path(
+        "comparison.jpg"
+    ),
+) -> None:
+    """A sheet of pictures: input, prediction, truth, cut-out."""
+    from clearbg.comparison import compare
+
+    number = compare(pictures, masks, [_onnx(path) for path in model], output, count, seed)
+    typer.echo(f"{output}: {number} pictures")
+
+
+@app.command()
+@in_one_sentence
+def evaluate(
+    pictures: Annotated[Path, typer.Argument(help="A folder of pictures.")],
+    masks: Annotated[Path, typer.Argument(help="A folder of masks of the same names.")],
+    model: Annotated[
+        Path, typer.Option(help="An exported model, or a folder with model.json and weights.")
+    ] = Path("exports/model.onnx"),
+    metrics: Annotated[
+        str, typer.Option(help="saliency, segmentation, matting, document; commas between.")
+    ] = "saliency,segmentation",
+    inverted: Annotated[bool, typer.Option(help="The truth is black on white.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="CSV of every picture's figures.")
+    ] = None,
+) -> None:
+    """Measure a model on pictures with masks, at the pictures' own size."""
+    from clearbg import scoring
+
+    result = scoring.score_model(pictures, masks, model, metrics.split(","), inverted)
+    typer.echo(scoring.table(result, output))
+
+
+@app.command()
+@in_one_sentence
+def score(
+    predictions: Annotated[Path, typer.Argument(help="A folder of predicted alpha mattes.")],
+    masks: Annotated[Path, typer.Argument(help="A folder of masks of the same names.")],
+    metrics: Annotated[
+        str, typer.Option(help="saliency, segmentation, matting, document; commas between.")
+    ] = "saliency,segmentation",
+    threshold: Annotated[float, typer.Option(min=0, max=1, help="Of hard masks.")] = 0.5,
+    inverted: Annotated[
+        bool, typer.Option(help="Truth and predictions are black on white.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="CSV of every picture's figures.")
+    ] = None,
+) -> None:
+    """Measure predictions that any program has written as pictures."""
+    from clearbg import scoring
+
+    result = scoring.score_files(predictions, masks, metrics.split(","), threshold, inverted)
+    typer.echo(scoring.table(result, output))
+
+
+@app.command("import-weights")
+@in_one_sentence
+def import_weights(
+    file: Annotated[
+        str, typer.Argument(help="Published weights: a file, or http(s)://, gdrive:, kaggle:.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The folder to make.", show_default="imported/NAME"),
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            min=32, max=4096, help="The network's input, pixels.", show_default="as published"
+        ),
+    ] = None,
+    licence: Annotated[
+        str | None,
+        typer.Option(help="Terms of the data behind the weights.", show_default="unknown"),
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="Which of several networks in the file.")] = None,
+) -> None:
+    """Turn published weights into a model to start from, to evaluate or to use."""
+    from clearbg import importing
+
+    typer.echo(importing.summary(importing.import_weights(file, output, size, licence, key)))
+
+
+def _onnx(model: Path) -> Path:
+    if not model.is_dir():
+        return model
+    from clearbg.export.exported import exported
+
+    return exported(model)
 
 
 def main() -> None:

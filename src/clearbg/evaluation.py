@@ -1,6 +1,6 @@
-"""A trained network over a split, at the pictures' own size."""
+"""A network, or anybody's predictions, over many pictures at the pictures' own size."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,34 +8,55 @@ import numpy as np
 import pandas as pd
 import torch
 
-from clearbg import config, images, models
+from clearbg import config, images, metrics, models
 from clearbg.data import manifest
 from clearbg.errors import DataError, SettingsError
-from clearbg.metrics import saliency
-from clearbg.metrics.segmentation import segmentation
+from clearbg.metrics.document import otsu
+from clearbg.metrics.segmentation import histograms, pooled_curves
 from clearbg.models import weights
+from clearbg.models.running import as_network
 from clearbg.progress import progress
 from clearbg.removal.contract import Contract
 from clearbg.removal.predict import Network, predict
 from clearbg.report import Case
 
 CASE_SIDE = 400  # pixels of a picture in the report
-CASE_SCORES = ("max_f", "weighted_f", "s_measure", "mae", "dice")
+SHOWN = (
+    "max_f", "weighted_f", "s_measure", "f_measure", "pseudo_f", "psnr", "drd", "gradient", "sad",
+    "mse", "mae", "dice", "iou", "pixel_accuracy", "empty_alpha",
+)  # fmt: skip
+"""Metrics for a short list, in this order after the headline."""
+
+Alphas = Iterable[tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a split showed.
+    """What a set of pictures showed.
 
     Attributes:
-        metrics: protocol -> metric -> average over pictures.
-        curves: protocol -> threshold, f, precision, recall -> 256 values.
-        per_image: one row a picture, worst first by F (by MAE where there is no subject).
+        headline: the metric that counts most.
+        metrics: protocol -> metric -> average over pictures; the first has every metric.
+            Documents also have "otsu": what Otsu's threshold reaches on the same pages.
+        curves: protocol -> threshold, f, precision, recall -> 256 values. Without saliency
+            "pooled": over the pixels of all pictures together, f with β = 1.
+        per_image: one row a picture, worst first by the headline (by MAE where it has no value).
     """
 
+    headline: str
     metrics: dict[str, dict[str, float]]
     curves: dict[str, dict[str, np.ndarray]]
     per_image: pd.DataFrame
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """The averages of the first protocol."""
+        return next(iter(self.metrics.values()))
+
+    def shown(self, count: int) -> list[str]:
+        """The headline and the names that follow it in a short list."""
+        names = dict.fromkeys([self.headline, *SHOWN])
+        return [name for name in names if name in self.figures][:count]
 
     def curve_table(self) -> pd.DataFrame:
         """One row a threshold; columns of all but the first protocol carry its name."""
@@ -60,15 +81,8 @@ def trained_network(folder: Path, contract: Contract, accelerator: str) -> Netwo
             "auto."
         )
     device = "cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu"
-    network = weights.load(models.build(contract.model), folder / "weights.safetensors")
-    network = network.to(device, memory_format=torch.channels_last)
-
-    def run(batch: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            inputs = torch.from_numpy(batch).to(device, memory_format=torch.channels_last)
-            return network(inputs)[0].sigmoid().cpu().numpy()
-
-    return run
+    network = models.build(contract.model, **contract.settings)
+    return as_network(weights.load(network, folder / weights.FILE), device)
 
 
 def evaluate(
@@ -83,57 +97,91 @@ def evaluate(
     frame = frame[frame.split == split].reset_index(drop=True)
     if frame.empty:
         raise DataError(f"{folder} holds no {split} pictures: run `dvc repro ingest`.")
-    hard: list[dict[str, float]] = []
 
-    def pairs() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def pairs(run: Callable[[list[np.ndarray]], list[np.ndarray]]) -> Alphas:
         for first in range(0, len(frame), settings.batch_size):
             rows = frame.iloc[first : first + settings.batch_size]
             inputs, truths = zip(*(manifest.read_pair(folder, row) for _, row in rows.iterrows()))
-            for alpha, truth in zip(predict(list(inputs), network, contract), truths):
-                hard.append(segmentation(alpha, truth, contract.threshold))
-                yield alpha, truth
+            yield from zip(run(list(inputs)), truths)
 
-    scored = saliency.score_all(pairs(), settings.protocols)
-    scores = list(progress(scored, what="evaluate", unit="pictures", total=len(frame)))
+    result = score(
+        frame["id"],
+        pairs(lambda inputs: predict(inputs, network, contract)),
+        settings.metrics,
+        contract.threshold,
+        settings.protocols or ["raw"],
+        contract.headline,
+    )
+    if "document" in settings.metrics:
+        by_otsu = pairs(lambda inputs: [otsu(images.luma(rgb)).astype(float) for rgb in inputs])
+        scores = list(metrics.score_all(by_otsu, ["document"], contract.threshold))
+        result.metrics["otsu"] = _rounded(metrics.summarise(scores))
+    return result
 
-    metrics = {
-        protocol: saliency.summarise([s[protocol] for s in scores])
-        for protocol in settings.protocols
-    }
-    metrics[settings.protocols[0]] |= pd.DataFrame(hard).mean().to_dict()
-    curves = {
-        protocol: saliency.curves([s[protocol] for s in scores]) for protocol in settings.protocols
-    }
-    table = pd.DataFrame([s[settings.protocols[0]].row() for s in scores])
-    table = pd.concat([frame[["id", "coverage"]], table, pd.DataFrame(hard)], axis=1)
-    order = table["max_f"].fillna(1 - table["mae"]).sort_values(kind="stable").index
-    rounded = {p: {name: round(v, 6) for name, v in m.items()} for p, m in metrics.items()}
-    return Evaluation(rounded, curves, table.loc[order].reset_index(drop=True))
+
+def score(
+    names: Sequence[str],
+    pairs: Alphas,
+    families: Sequence[str],
+    threshold: float,
+    protocols: Sequence[str],
+    headline: str,
+) -> Evaluation:
+    """Score pairs of alpha, float `(H,W)` in [0, 1], and truth, uint8 `(H,W)`, named `names`."""
+    coverage: list[float] = []
+    counts = np.zeros((2, 256))
+
+    def watched() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for alpha, truth in pairs:
+            coverage.append(truth.mean() / 255)
+            counts[:] += histograms(alpha, truth)
+            yield alpha, truth
+
+    scored = metrics.score_all(watched(), families, threshold, protocols)
+    scores = list(progress(scored, what="evaluate", unit="pictures", total=len(names)))
+    averages = {name: _rounded(table) for name, table in metrics.by_protocol(scores).items()}
+    table = pd.DataFrame([s.row() for s in scores])
+    table.insert(0, "id", list(names))
+    table.insert(1, "coverage", coverage)
+    if headline not in table:
+        headline = next(name for name in SHOWN if name in table)
+    better = -table[headline] if headline in metrics.LOWER_IS_BETTER else table[headline]
+    order = better.fillna(1 - table["mae"]).sort_values(kind="stable").index
+    curves = metrics.curves(scores) or {"pooled": pooled_curves(counts)}
+    return Evaluation(headline, averages, curves, table.loc[order].reset_index(drop=True))
+
+
+def _rounded(figures: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 6) for name, value in figures.items()}
 
 
 def cases(
     result: Evaluation, network: Network, contract: Contract, folder: Path, count: int
 ) -> list[Case]:
-    """The `count` worst pictures, and the middle and best with a subject; worst first."""
+    """The `count` worst pictures, and the best and middle with a subject; worst first."""
     rows = manifest.read(folder).set_index("id")
+    names = [name for name in result.shown(6) if name in result.per_image][:5]
     subjects = result.per_image[~result.per_image["empty"]]
     middle = max(0, len(subjects) - count) // 2
     chosen = {
         "worst": result.per_image.head(count),
-        "middle": subjects.iloc[middle : middle + count],
         "best": subjects.tail(count),
+        "middle": subjects.iloc[middle : middle + count],
     }
-    found = []
+    kinds: dict[str, str] = {}  # of few pictures each is shown once
     for kind, part in chosen.items():
-        for scores in part.to_dict("records"):
-            name, shown = scores["id"], {key: scores[key] for key in CASE_SCORES}
-            rgb, truth = manifest.read_pair(folder, rows.loc[name])
-            alpha = predict([rgb], network, contract)[0]
-            scale = min(1, CASE_SIDE / max(truth.shape))
-            size = tuple(round(side * scale) or 1 for side in truth.shape)
-            grey = np.rint(alpha * 255).astype(np.uint8)
-            image, truth, grey = (images.resize(a, size) for a in (rgb, truth, grey))
-            found.append(
-                Case(id=name, kind=kind, scores=shown, image=image, truth=truth, alpha=grey)
-            )
+        kinds |= {name: kind for name in part["id"] if name not in kinds}
+    found = []
+    for scores in result.per_image.to_dict("records"):
+        name = scores["id"]
+        if name not in kinds:
+            continue
+        rgb, truth = manifest.read_pair(folder, rows.loc[name])
+        alpha = predict([rgb], network, contract)[0]
+        scale = min(1, CASE_SIDE / max(truth.shape))
+        size = tuple(round(side * scale) or 1 for side in truth.shape)
+        grey = np.rint(alpha * 255).astype(np.uint8)
+        image, truth, grey = (images.resize(a, size) for a in (rgb, truth, grey))
+        shown = {key: scores[key] for key in names}
+        found.append(Case(name, kinds[name], shown, image, truth, grey))
     return found

@@ -187,6 +187,14 @@ def resize(array: np.ndarray, size: tuple[int, int], kernel: Kernel = "bilinear"
     return np.array(image.resize(size[::-1], Image.Resampling[kernel.upper()]))
 
 
+def luma(rgb: np.ndarray) -> np.ndarray:
+    """The luma of a picture, uint8 (H, W, 3) sRGB -> (H, W): (299 R + 587 G + 114 B) / 1000.
+
+    ITU-R BT.601's weights, as Pillow's mode "L"; the one way to grey in training and removal.
+    """
+    return np.array(Image.fromarray(rgb).convert("L"))
+
+
 def write_picture(
     path: Path | str, rgb: np.ndarray, alpha: np.ndarray | None = None, **options
 ) -> None:

@@ -17,11 +17,12 @@ TRAINING, DATA = Path("reports/train"), Path("data/augmented")
 
 
 def log_training(run: tracking.Run, contract: Contract, settings: config.Settings) -> None:
-    """The epochs, the best epoch's figures, the sample sheet, the data and the weights' name."""
+    """The epochs, the best epoch's figures, the sample sheets, the data and the weights' name."""
     run.history(pd.read_csv(TRAINING / "history.csv"))
     best = json.loads((TRAINING / "metrics.json").read_text(encoding="utf-8"))
     run.metrics({f"best/{name}": value for name, value in best.items()})
-    run.file(TRAINING / "samples.jpg")
+    for path in sorted((TRAINING / "samples").glob("*.jpg")):
+        run.file(path)
     for split in ("train", "validation"):
         run.dataset(DATA / "manifest.csv", split, settings.data.source, settings.data.path)
     run.weights(contract.weights_sha256)

@@ -32,6 +32,18 @@ NAMES = {
     "dice": ("Dice", "↑"),
     "iou": ("IoU", "↑"),
     "pixel_accuracy": ("pixel accuracy", "↑"),
+    "f_measure": ("F-measure", "↑"),
+    "pseudo_f": ("pseudo-F-measure", "↑"),
+    "psnr": ("PSNR, dB", "↑"),
+    "drd": ("DRD", "↓"),
+    "sad": ("SAD, thousands", "↓"),
+    "mse": ("MSE", "↓"),
+    "gradient": ("gradient error, thousands", "↓"),
+    "connectivity": ("connectivity error, thousands", "↓"),
+    "sad_unknown": ("SAD, unknown band", "↓"),
+    "mse_unknown": ("MSE, unknown band", "↓"),
+    "gradient_unknown": ("gradient error, unknown band", "↓"),
+    "connectivity_unknown": ("connectivity error, unknown band", "↓"),
 }
 """Metrics as a reader knows them, and where better is."""
 
@@ -40,9 +52,8 @@ PROTOCOLS = {
     "in “alpha on empty pictures”, the mean alpha where there is nothing to see.",
     "min_max": "each prediction stretched to [0, 1] and an empty truth counted as F = 0, as "
     "published tables do.",
+    "otsu": "what one global threshold, chosen by Otsu's method, reaches on the same pages.",
 }
-HEADLINES = ("max_f", "weighted_f", "s_measure", "mae", "empty_alpha")
-SLICE_COLUMNS = ("max_f", "weighted_f", "s_measure", "mae", "mean_alpha")
 SLICES = {
     "small, below 10%": (0, 0.1),
     "medium, 10% to 30%": (0.1, 0.3),
@@ -76,6 +87,7 @@ def write_evaluation_page(
     path: Path | str,
     *,
     title: str,
+    headlines: Sequence[str],
     metrics: Mapping[str, Mapping[str, float]],
     curves: Mapping[str, Mapping[str, np.ndarray]],
     per_image: pd.DataFrame,
@@ -85,9 +97,10 @@ def write_evaluation_page(
     """Write the page. The same arguments give the same bytes.
 
     Args:
+        headlines: the metrics to show first; the pictures are ordered by the first of them.
         metrics: protocol -> metric -> average over pictures; the first protocol leads.
         curves: protocol -> "threshold", "precision", "recall", "f", ascending, in [0, 1].
-        per_image: a row a picture: coverage, empty, max_f, mae and other scores.
+        per_image: a row a picture: coverage, empty, mae and other scores.
         cases: in the order to show.
         settings: name -> value, shown as text.
 
@@ -105,7 +118,7 @@ def write_evaluation_page(
     page = environment.from_string(source.read_text(encoding="utf-8")).render(
         title=title,
         lead=lead,
-        headlines=[name for name in HEADLINES if name in metrics[lead]],
+        headlines=headlines,
         protocols=PROTOCOLS,
         metrics=metrics,
         rows=dict.fromkeys(name for table in metrics.values() for name in table),
@@ -114,9 +127,11 @@ def write_evaluation_page(
             _plot(curves, "threshold", "f", "F over the threshold"),
         ],
         histograms=[
-            _histogram(per_image[name], name) for name in ("max_f", "mae") if name in per_image
+            _histogram(per_image[name], name)
+            for name in dict.fromkeys([headlines[0], "mae"])
+            if name in per_image
         ],
-        slices=_slices(per_image),
+        slices=_slices(per_image, [*headlines, "mean_alpha"]),
         count=len(per_image),
         groups={
             heading: [(case, _views(case)) for case in cases if case.kind == kind]
@@ -144,7 +159,10 @@ def _line(x: np.ndarray, y: np.ndarray, f: np.ndarray) -> dict[str, str]:
 def _histogram(values: pd.Series, name: str) -> dict[str, Any]:
     """Bars in the unit square; the axes end at round numbers that no value exceeds."""
     values = values.dropna()
-    top = next((t for t in (0.05, 0.1, 0.2, 0.5) if name == "mae" and values.max() <= t), 1)
+    top = 1
+    if NAMES.get(name, ("", ""))[1] == "↓" or values.max() > 1:
+        rounds = (k * 10.0**e for e in range(-4, 9) for k in (1, 2, 5))
+        top = next(value for value in rounds if value >= max(values.max(), 0.05))
     counts, edges = np.histogram(values, BINS, (0, top))
     most = max(5, -(-int(counts.max()) // 5) * 5)  # five intervals of whole pictures
     bars = [
@@ -160,14 +178,16 @@ def _histogram(values: pd.Series, name: str) -> dict[str, Any]:
     return {"name": name, "bars": bars, "x_top": top, "y_top": most, "mean": values.mean()}
 
 
-def _slices(per_image: pd.DataFrame) -> list[tuple[str, int, dict[str, float]]]:
+def _slices(
+    per_image: pd.DataFrame, names: Sequence[str]
+) -> list[tuple[str, int, dict[str, float]]]:
     """(name, number of pictures, metric -> average) for each size of subject."""
     empty, coverage = per_image["empty"].astype(bool), per_image["coverage"]
     chosen = {
         name: ~empty & coverage.between(*bounds, inclusive="left")
         for name, bounds in SLICES.items()
     }
-    columns = [name for name in SLICE_COLUMNS if name in per_image]
+    columns = [name for name in names if name in per_image]
     return [
         (name, int(rows.sum()), per_image.loc[rows, columns].mean().to_dict())
         for name, rows in {**chosen, "no subject": empty}.items()

@@ -2,9 +2,11 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import joblib
+import numpy as np
 import pandas as pd
 
 from clearbg import config, images
@@ -15,11 +17,13 @@ MIRRORED = "-mirrored"
 
 
 def augment(source: Path, settings: config.Augment, folder: Path) -> pd.DataFrame:
-    """Fill `folder` with resized pictures, masks and a manifest of its own; return it.
+    """Fill `folder` with pictures and masks of the working size and their manifest; return it.
 
-    Height and width both become `settings.size`, as the networks were published; ids of
-    mirrored copies end in "-mirrored". The test split stays behind: it is evaluated at the
-    pictures' own size.
+    With `fit: squeeze` height and width both become `settings.size`, as the networks were
+    published. With `fit: tile` pictures keep their own size and are cut into `tiles`, stored
+    without loss; ids end in the tile's row and column, "-r02-c03". Ids of mirrored copies end in
+    "-mirrored". Groups, perceptual hashes and soft fractions stay those of the whole picture.
+    The test split stays behind: it is evaluated at the pictures' own size.
 
     Raises:
         DataError: a picture that was ingested cannot be read any more.
@@ -30,27 +34,63 @@ def augment(source: Path, settings: config.Augment, folder: Path) -> pd.DataFram
     frame = frame[frame.split.isin(["train", "validation"])]
     workers = joblib.Parallel(n_jobs=os.cpu_count(), return_as="generator", batch_size=8)
     jobs = (
-        joblib.delayed(_resize_pair)(row, source, settings, folder)
+        joblib.delayed(_write_pieces)(row, source, settings, folder)
         for row in frame.to_dict("records")
     )
     copies = progress(workers(jobs), what="augment", unit="pictures", total=len(frame))
     return manifest.write([row for rows in copies for row in rows], folder / "manifest.csv")
 
 
-def _resize_pair(row: dict, source: Path, settings: config.Augment, folder: Path) -> list[dict]:
-    size = (settings.size, settings.size)
-    rgb, alpha = manifest.read_pair(source, row)
-    rgb = images.resize(rgb, size, settings.kernel)
-    alpha = images.resize(alpha, size, settings.kernel)
-    rows = [_write(row, row["id"], rgb, alpha, folder)]
-    if settings.mirror and row["split"] == "train":
-        rows.append(_write(row, row["id"] + MIRRORED, rgb[:, ::-1], alpha[:, ::-1], folder))
+def tiles(height: int, width: int, side: int, overlap: int) -> Iterator[tuple[int, int, int, int]]:
+    """Row, column, top and left of the square tiles that cover a picture.
+
+    Neighbours share `overlap` pixels; the last row and column end with the picture, which is at
+    least `side` high and wide, and may share more.
+    """
+    tops, lefts = ([*range(0, n - side, side - overlap), n - side] for n in (height, width))
+    for row, top in enumerate(tops):
+        for column, left in enumerate(lefts):
+            yield row, column, top, left
+
+
+def extend(pixels: np.ndarray, side: int) -> np.ndarray:
+    """Reflect `(H,W)` or `(H,W,C)` at its lower and right border until both are >= `side`."""
+    missing = [(0, max(0, side - n)) for n in pixels.shape[:2]] + [(0, 0)] * (pixels.ndim - 2)
+    return np.pad(pixels, missing, "reflect")
+
+
+def _write_pieces(row: dict, source: Path, settings: config.Augment, folder: Path) -> list[dict]:
+    suffix = {"squeeze": ".jpg", "tile": ".png"}[settings.fit]
+    rows = []
+    for place, rgb, alpha in _pieces(*manifest.read_pair(source, row), settings):
+        name = row["id"] + place
+        rows.append(_write(row, name, rgb, alpha, folder, suffix))
+        if settings.mirror and row["split"] == "train":
+            mirrored = rgb[:, ::-1], alpha[:, ::-1]
+            rows.append(_write(row, name + MIRRORED, *mirrored, folder, suffix))
     return rows
 
 
-def _write(row: dict, name: str, rgb, alpha, folder: Path) -> dict:
-    image, mask = Path("images", f"{name}.jpg"), Path("masks", f"{name}.png")
-    # At this quality and without chroma subsampling the loss is below the sensor's noise.
+def _pieces(
+    rgb: np.ndarray, alpha: np.ndarray, settings: config.Augment
+) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """What one picture becomes: the end of the id, the picture `(h,w,3)` and alpha `(h,w)`."""
+    side = settings.size
+    if settings.fit == "squeeze":
+        size = (side, side)
+        yield "", *(images.resize(pixels, size, settings.kernel) for pixels in (rgb, alpha))
+        return
+    rgb, alpha = extend(rgb, side), extend(alpha, side)
+    for row, column, top, left in tiles(*alpha.shape, side, settings.overlap):
+        part = np.s_[top : top + side, left : left + side]
+        yield f"-r{row:02d}-c{column:02d}", rgb[part], alpha[part]
+
+
+def _write(
+    row: dict, name: str, rgb: np.ndarray, alpha: np.ndarray, folder: Path, suffix: str
+) -> dict:
+    image, mask = Path("images", f"{name}{suffix}"), Path("masks", f"{name}.png")
+    # A JPEG of this quality without chroma subsampling loses less than the sensor's noise.
     images.write_picture(folder / image, rgb, quality=95)
     images.write_mask(folder / mask, alpha)
     return {

@@ -7,24 +7,25 @@ number of loading processes, and a run that was killed goes on in the middle of 
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import tv_tensors
-from torchvision.transforms import v2
 
 from clearbg import config
 from clearbg.data import manifest
+from clearbg.data.transforms import Normalise, to_channels, training_transform
 from clearbg.errors import DataError
 
 
 class Pairs(Dataset):
     """One split of an augmented folder.
 
-    Item `(epoch, index)` is `images (3,H,W)` float32, normalised, and `alpha (1,H,W)` float32
-    in [0, 1]. Training items are cropped, flipped and coloured at random; other splits are
-    only normalised.
+    Item `(epoch, index)` is `images (C,H,W)` float32, normalised, and `alpha (1,H,W)` float32
+    in [0, 1]; C is 3, or 1 (luma) where the model's mean and std have one value. Training items
+    are changed at random (see `clearbg.data.transforms`); other splits are only normalised.
     """
 
     def __init__(self, folder: Path, split: str, settings: config.Settings):
@@ -33,9 +34,11 @@ class Pairs(Dataset):
         if not self.rows:
             raise DataError(f"{folder} holds no {split} pictures: check data.{split} and rerun.")
         self.folder, self.seed = folder, settings.train.seed
-        self.random = split == "train"
+        channels = len(settings.model.mean)
         self.transform = (
-            training_transform(settings.train, settings.augment.size) if self.random else None
+            training_transform(settings.augment, channels)
+            if split == "train"
+            else to_channels(channels)
         )
         self.normalise = Normalise(settings.model.mean, settings.model.std)
 
@@ -44,45 +47,14 @@ class Pairs(Dataset):
 
     def __getitem__(self, place: tuple[int, int]) -> tuple[Tensor, Tensor]:
         epoch, index = place
-        row = self.rows[index]
-        rgb, alpha = manifest.read_pair(self.folder, row)
+        rgb, alpha = manifest.read_pair(self.folder, self.rows[index])
         image = tv_tensors.Image(torch.tensor(rgb).permute(2, 0, 1))
         alpha = tv_tensors.Mask(torch.tensor(alpha).unsqueeze(0))
-        if self.random:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(_key(self.seed, epoch, index))
-                image, alpha = self.transform(image, alpha)
+        with torch.random.fork_rng(devices=[]):
+            # torch.manual_seed would also reseed the accelerator's generator, which dropout uses.
+            torch.default_generator.manual_seed(_key(self.seed, epoch, index))
+            image, alpha = self.transform(image, alpha)
         return self.normalise(image), alpha.as_subclass(Tensor).float() / 255
-
-
-class Normalise:
-    """uint8 `(3,H,W)` -> float32, `(x / 255 - mean) / std`, in two passes over the pixels.
-
-    torchvision's conversion and normalisation take more, on channels in the slower order.
-    """
-
-    def __init__(self, mean: list[float], std: list[float]):
-        mean, std = (torch.tensor(values).view(3, 1, 1) for values in (mean, std))
-        self.scale, self.offset = 1 / (255 * std), -mean / std
-
-    def __call__(self, image: Tensor) -> Tensor:
-        pixels = image.as_subclass(Tensor)
-        # Pictures arrive with their channels innermost; arithmetic wants them outermost.
-        pixels = pixels.to(torch.float32, memory_format=torch.contiguous_format)
-        return torch.addcmul(self.offset, pixels, self.scale)
-
-
-def training_transform(settings: config.Train, size: int) -> v2.Transform:
-    """Random crop, flip and colour, jointly on picture and alpha; alpha keeps its values."""
-    steps: list[v2.Transform] = []
-    if settings.crop < size:
-        steps.append(v2.RandomCrop(settings.crop))
-    if settings.flip:
-        steps.append(v2.RandomHorizontalFlip(settings.flip))
-    if settings.color:
-        strength = settings.color
-        steps.append(v2.ColorJitter(strength, strength, strength, strength / 10))
-    return v2.Compose(steps) if steps else v2.Identity()
 
 
 class EpochOrder:
@@ -118,7 +90,13 @@ def loader(pairs: Pairs, order: EpochOrder, workers: int) -> DataLoader:
         num_workers=workers,
         pin_memory=torch.cuda.is_available(),
         multiprocessing_context="forkserver" if workers else None,
+        worker_init_fn=_one_thread,
     )
+
+
+def _one_thread(_worker: int) -> None:
+    """Each process has a core already; torch knows that of itself, OpenCV does not."""
+    cv2.setNumThreads(1)
 
 
 def _key(*numbers: int) -> int:

@@ -40,7 +40,8 @@ def ingest(pairs: list[Pair], data: config.Data, folder: Path, quarantine: Path)
     _write_quarantine(rows, quarantine)
     _refuse_bad_data(rows, data, quarantine)
     manifest.group_near_duplicates(good)
-    manifest.assign_splits(good, data.seed, data.validation, getattr(data, "test", 0.0))
+    shares = (getattr(data, name, 0.0) for name in ("validation", "test"))
+    manifest.assign_splits(good, data.seed, *shares)
     for split in manifest.SPLITS:
         if not any(row["split"] == split for row in good):
             raise DataError(
@@ -76,8 +77,8 @@ def summary(frame: pd.DataFrame) -> dict:
 
 def _ingest_pair(pair: Pair, data: config.Data, folder: Path) -> dict:
     row = dict.fromkeys(manifest.COLUMNS, "")
-    row |= {"id": pair.id, "group": pair.id, "split": pair.split, "source": data.source}
-    row |= {"licence": data.licence, "width": None, "height": None}
+    row |= {"id": pair.id, "group": pair.group or pair.id, "split": pair.split}
+    row |= {"source": data.source, "licence": data.licence, "width": None, "height": None}
     row |= {"coverage": None, "soft_fraction": None}
     try:
         picture, alpha, original = pair.read(data.max_pixels)

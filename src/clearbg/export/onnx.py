@@ -26,13 +26,13 @@ class Alpha(nn.Module):
 
 
 def export(network: nn.Module, contract: Contract, path: Path, opset: int) -> None:
-    """Write `images (N,3,H,W)` -> `alpha (N,1,H,W)`, with any N, H and W.
+    """Write `images (N,C,H,W)` -> `alpha (N,1,H,W)`, with any N, H and W and the contract's C.
 
     The contract goes into the file's metadata. Equal weights give equal bytes.
     """
     # Two pictures of unequal sides: a dimension of 1, or two equal ones, would be taken for
     # constants.
-    example = torch.zeros(2, 3, contract.height, contract.width + 32)
+    example = torch.zeros(2, contract.channels, contract.height, contract.width + 32)
     free = dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _quiet():
         warnings.simplefilter("ignore")

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import nn
 
 from clearbg import config
 from clearbg.data import manifest
 from clearbg.errors import ExportError
+from clearbg.models.running import as_network
 from clearbg.removal.predict import Network, prepare
 from clearbg.removal.remover import Remover
 
@@ -31,13 +31,14 @@ class Agreement:
 def check(network: nn.Module, path: Path, data: Path, settings: config.Export) -> Agreement:
     """Compare torch and ONNX Runtime on validation pictures.
 
-    Pictures go through one by one, as one batch, and at other input sizes than the
-    contract's, all with the preprocessing that the exported file carries.
+    Pictures (of a contract with tiles, their middle tiles) go through one by one, as one
+    batch, and at other input sizes than the contract's, all with the preprocessing that the
+    exported file carries.
 
     Raises:
         ExportError: alpha differs by more than `settings.tolerance`; names the worst case.
     """
-    remover = Remover(path)
+    remover, trained = Remover(path), as_network(network)
     frame = manifest.read(data)
     frame = frame[frame.split == "validation"].head(settings.pictures)
     inputs = {
@@ -45,16 +46,12 @@ def check(network: nn.Module, path: Path, data: Path, settings: config.Export) -
         for _, row in frame.iterrows()
     }
 
-    def trained(batch: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            return network(torch.from_numpy(batch))[0].sigmoid().numpy()
-
     cases = {name: image[None] for name, image in inputs.items()}
     cases[f"a batch of {len(inputs)}"] = np.stack(list(inputs.values()))
     name, image = next(iter(inputs.items()))
-    height, width = image.shape[1:]
+    channels, height, width = image.shape
     for rows, columns in ((height, width + 32), (height + 17, width - 9), (33, 47)):
-        cases[f"{name} at {rows}×{columns}"] = np.resize(image, (1, 3, rows, columns))
+        cases[f"{name} at {rows}×{columns}"] = np.resize(image, (1, channels, rows, columns))
     differences = {
         case: float(np.abs(remover.network(batch) - trained(batch)).max())
         for case, batch in cases.items()

@@ -15,12 +15,10 @@ The truth is cut at 128 of 255, as the field does; `alpha_mae` compares with the
 """
 
 import dataclasses
-import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-import joblib
 import numpy as np
 
 THRESHOLDS = np.arange(256) / 255
@@ -113,26 +111,6 @@ def score(alpha: np.ndarray, truth: np.ndarray, protocol: str = "raw") -> Pictur
         precision=precision,
         recall=recall,
     )
-
-
-def score_all(
-    pairs: Iterable[tuple[np.ndarray, np.ndarray]],
-    protocols: Sequence[str] = ("raw",),
-    processes: int | None = None,
-) -> Iterator[dict[str, PictureScores]]:
-    """Score pairs of (alpha, truth) by each protocol, in order, as they are offered.
-
-    `processes` (None: all cores) score side by side; of an iterator of any length only a few
-    pairs are in memory at a time.
-    """
-    workers = joblib.Parallel(
-        n_jobs=processes or os.cpu_count(), max_nbytes=None, return_as="generator"
-    )
-    return workers(joblib.delayed(_score_by)(alpha, truth, protocols) for alpha, truth in pairs)
-
-
-def _score_by(alpha, truth, protocols: Sequence[str]) -> dict[str, PictureScores]:
-    return {protocol: score(alpha, truth, protocol) for protocol in protocols}
 
 
 def summarise(scores: list[PictureScores]) -> dict[str, float]:

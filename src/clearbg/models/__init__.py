@@ -1,32 +1,75 @@
 """The networks behind one contract.
 
-`forward(images) -> list[logits]`: images `(N,3,H,W)` normalised as the model's preprocessing
-contract says, every logits `(N,1,H,W)` at the images' size, finest first. Training may use
-them all; inference reads the first.
+`forward(images) -> list[logits]`: images `(N,C,H,W)` of any size, normalised as the model's
+preprocessing contract says, every logits `(N,1,H,W)` at the images' size, finest first. C is 3,
+but 1 for the documents' `stacked_unet`. Training may use all outputs; inference reads the first.
+
+Two entries serve in training alone: `isnet_gt` takes alpha for images, and `gan_discriminator`
+gives one logit `(N,1)` for a picture.
 """
 
 import difflib
+import inspect
 from collections.abc import Callable
+from typing import Any
 
 from torch import nn
 
 from clearbg.errors import ModelError
+from clearbg.models.deeplab import deeplab
+from clearbg.models.gan import gan_discriminator, gan_generator
+from clearbg.models.isnet import isnet, isnet_gt
+from clearbg.models.normalisation import normalised
+from clearbg.models.stacked_unet import stacked_unet
 from clearbg.models.u2net import u2net, u2netp
+from clearbg.models.unet import unet
 
-MODELS: dict[str, Callable[..., nn.Module]] = {"u2net": u2net, "u2netp": u2netp}
+MODELS: dict[str, Callable[..., nn.Module]] = {
+    "u2net": u2net,
+    "u2netp": u2netp,
+    "isnet": isnet,
+    "isnet_gt": isnet_gt,
+    "unet": unet,
+    "deeplab": deeplab,
+    "stacked_unet": stacked_unet,
+    "gan_generator": gan_generator,
+    "gan_discriminator": gan_discriminator,
+}
 
 
-def build(name: str, **settings) -> nn.Module:
+def build(name: str, norm: str = "batch", **settings: Any) -> nn.Module:
     """A freshly initialised network.
 
+    Args:
+        name: a key of `MODELS`.
+        norm: "batch", "group" or "frozen"; see `clearbg.models.normalisation`.
+        settings: of that model, as its function in `MODELS` has them.
+
     Raises:
-        ModelError: no model has this name, or the model does not know a setting.
+        ModelError: no model has this name, or the model does not know a setting or cannot take
+            its value.
     """
     if name not in MODELS:
         near = difflib.get_close_matches(name, MODELS, n=1)
         hint = f"did you mean {near[0]!r}? Known" if near else "known"
         raise ModelError(f"no model is called {name!r}; {hint}: {', '.join(sorted(MODELS))}.")
-    try:
-        return MODELS[name](**settings)
-    except TypeError as error:
-        raise ModelError(f"model {name!r} does not take these settings: {error}.") from error
+    known = inspect.signature(MODELS[name]).parameters
+    for key, value in settings.items():
+        if key not in known:
+            raise ModelError(
+                f"model {name!r} has no setting {key!r}; it takes {', '.join(['norm', *known])}."
+            )
+        if not _like(value, known[key].default):
+            raise ModelError(
+                f"model {name!r} cannot take {key} = {value!r}: give a value like "
+                f"{known[key].default!r}."
+            )
+    return normalised(MODELS[name](**settings), norm)
+
+
+def _like(value: Any, default: Any) -> bool:
+    """Whether a value is of a default's type; numbers must be positive, lists not empty."""
+    if isinstance(default, tuple):
+        items = value if isinstance(value, list | tuple) else ()
+        return bool(items) and all(_like(item, default[0]) for item in items)
+    return type(value) is type(default) and (type(value) is not int or value > 0)

@@ -102,11 +102,12 @@ def xavier_initialised(network: nn.Module) -> nn.Module:
     return network
 
 
-class U2Net(nn.Module):
-    """Six encoder stages, five decoder stages, six side outputs and their fusion.
+class NestedUNet(nn.Module):
+    """Six encoder stages, five decoder stages, and a side output of each decoder level.
 
     Args:
-        stages: one module for each of stage1..stage6, stage5d..stage1d.
+        stages: one module for each of stage1..stage6, stage5d..stage1d; what else is in it
+            becomes a part of the network too.
         side_channels: channels entering side1..side6.
     """
 
@@ -116,8 +117,31 @@ class U2Net(nn.Module):
             setattr(self, name, stage)
         for level, channels in enumerate(side_channels, 1):
             setattr(self, f"side{level}", nn.Conv2d(channels, 1, 3, padding=1))
-        self.outconv = nn.Conv2d(6, 1, 1)
         self.pool = nn.MaxPool2d(2, stride=2, ceil_mode=True)
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """What the decoder makes of `x (N,C,H,W)`: six maps, the first of its height and width."""
+        encoded = [self.stage1(x)]
+        for level in range(2, 7):
+            encoded.append(getattr(self, f"stage{level}")(self.pool(encoded[-1])))
+        decoded = [encoded.pop()]
+        for level in range(5, 0, -1):
+            skip = encoded.pop()
+            x = torch.cat((upsample_to(decoded[-1], skip), skip), 1)
+            decoded.append(getattr(self, f"stage{level}d")(x))
+        return decoded[::-1]
+
+    def sides(self, maps: list[Tensor]) -> list[Tensor]:
+        """A logit for each pixel of each map."""
+        return [getattr(self, f"side{level}")(x) for level, x in enumerate(maps, 1)]
+
+
+class U2Net(NestedUNet):
+    """The side outputs and their fusion."""
+
+    def __init__(self, stages: dict[str, nn.Module], side_channels: tuple[int, ...]):
+        super().__init__(stages, side_channels)
+        self.outconv = nn.Conv2d(6, 1, 1)
         xavier_initialised(self)
 
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -129,15 +153,7 @@ class U2Net(nn.Module):
         Returns:
             Seven logits `(N,1,H,W)`: the fusion d0, then the side outputs d1 (finest) to d6.
         """
-        encoded = [self.stage1(images)]
-        for level in range(2, 7):
-            encoded.append(getattr(self, f"stage{level}")(self.pool(encoded[-1])))
-        decoded = [encoded.pop()]
-        for level in range(5, 0, -1):
-            skip = encoded.pop()
-            x = torch.cat((upsample_to(decoded[-1], skip), skip), 1)
-            decoded.append(getattr(self, f"stage{level}d")(x))
-        sides = [getattr(self, f"side{level}")(x) for level, x in enumerate(reversed(decoded), 1)]
+        sides = self.sides(self.maps(images))
         sides = [sides[0]] + [upsample_to(side, sides[0]) for side in sides[1:]]
         return [self.outconv(torch.cat(sides, 1)), *sides]
 

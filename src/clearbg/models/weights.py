@@ -1,5 +1,6 @@
 """Weights on disk: safetensors and nothing else, so that loading never runs code."""
 
+import hashlib
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -8,6 +9,9 @@ from torch import Tensor, nn
 
 from clearbg.atomic import replacing_file
 from clearbg.errors import ModelError
+
+FILE = "weights.safetensors"
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 def save(weights: dict[str, Tensor], path: Path) -> None:
@@ -23,10 +27,53 @@ def load(network: nn.Module, path: Path) -> nn.Module:
     Raises:
         ModelError: the file is missing or damaged, or belongs to another architecture.
     """
+    _fit(network, _read(path), path)
+    return network.eval()
+
+
+def start(network: nn.Module, origin: Path, sha256: str | None) -> None:
+    """Let a training start from the weights of a models folder or a safetensors file.
+
+    Statistics of batch norms are left out where the network has none of its own.
+
+    Raises:
+        ModelError: the file is missing, damaged, not the one that `sha256` names, or belongs to
+            another architecture.
+    """
+    path = origin / FILE if origin.is_dir() else origin
+    weights = _read(path)
+    if sha256 is not None:
+        with open(path, "rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != sha256:
+            raise ModelError(
+                f"{path} has SHA-256 {found}, and train.init_sha256 is {sha256}: take the file "
+                "that is meant, or correct the setting."
+            )
+    own = network.state_dict()
+    weights = {
+        name: tensor
+        for name, tensor in weights.items()
+        if name in own or not name.endswith(STATISTICS)
+    }
+    _fit(network, weights, path)
+
+
+def copied(network: nn.Module) -> dict[str, Tensor]:
+    """A copy of the network's weights, on the CPU."""
+    return {name: v.detach().cpu().clone() for name, v in network.state_dict().items()}
+
+
+def _read(path: Path) -> dict[str, Tensor]:
     try:
-        network.load_state_dict(load_file(path))
+        return load_file(path)
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{path} is not a readable safetensors file: {error}.") from error
+
+
+def _fit(network: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
+    try:
+        network.load_state_dict(weights)
     except RuntimeError as error:
-        raise ModelError(f"{path} does not fit {type(network).__name__}: {error}.") from error
-    return network.eval()
+        reason = " ".join(str(error).split())[:300]
+        raise ModelError(f"{path} does not fit {type(network).__name__}: {reason}.") from error

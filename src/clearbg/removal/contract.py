@@ -9,10 +9,11 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 from clearbg.errors import ModelError
 
-FORMAT = 1
+FORMAT = 2
 METADATA_KEY = "clearbg"
 
 
@@ -23,29 +24,44 @@ class Contract:
     Attributes:
         format: version of this list; a reader of another version refuses.
         model: a name of `clearbg.models.MODELS`.
-        height, width: of the network's input, pixels; pictures are squeezed to it.
-        kernel: Pillow's resampling kernel; `antialias` states that reducing averages.
-        colour_order: of the channels.
+        settings: what `clearbg.models.build` takes beside it.
+        height, width: of the network's input, pixels.
+        fit: "squeeze": the whole picture becomes one input; "tile": it is cut, at its own
+            size, into inputs that share `overlap` pixels.
+        kernel: Pillow's resampling kernel of a squeeze; `antialias` states that reducing
+            averages.
+        colour_order: "RGB", or "L": one channel, the luma.
         mean, std: of each channel, of values in [0, 1].
         threshold: alpha from which a pixel counts as foreground in a mask.
+        output: "cutout": the subject keeps its colours; "ink": it becomes black ink.
+        headline: the metric that the weights were selected by.
         weights_sha256: of the safetensors file.
-        data_digest: of the manifest that the weights were trained on.
+        data_digest: of the manifest that the weights were trained on; empty when unknown.
         data_licence: terms of those pictures.
     """
 
     model: str
+    settings: dict[str, Any]
     height: int
     width: int
+    fit: Literal["squeeze", "tile"]
+    overlap: int
     kernel: str
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    colour_order: Literal["RGB", "L"]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
     threshold: float
+    output: Literal["cutout", "ink"]
+    headline: str
     weights_sha256: str
     data_digest: str
     data_licence: str
     antialias: bool = True
-    colour_order: str = "RGB"
     format: int = FORMAT
+
+    @property
+    def channels(self) -> int:
+        return len(self.mean)
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True) + "\n"
@@ -65,13 +81,25 @@ def parse(text: str, origin: str) -> Contract:
         raise ModelError(
             f"{origin} holds no preprocessing contract: export the model again with `dvc repro`."
         ) from error
-    kept = {"format": FORMAT, "antialias": True, "colour_order": "RGB"}
-    for name, value in kept.items():
-        if getattr(contract, name) != value:
+    kept = {
+        "format": (FORMAT,),
+        "antialias": (True,),
+        "colour_order": ("RGB", "L"),
+        "fit": ("squeeze", "tile"),
+        "output": ("cutout", "ink"),
+    }
+    for name, known in kept.items():
+        if getattr(contract, name) not in known:
             raise ModelError(
                 f"{origin} asks for {name} = {getattr(contract, name)!r}, and this version of "
-                f"ClearBG can only do {value!r}: update ClearBG or export the model again."
+                f"ClearBG can only do {' or '.join(map(repr, known))}: update ClearBG or export "
+                "the model again."
             )
+    if not 0 <= 2 * contract.overlap < min(contract.height, contract.width):
+        raise ModelError(
+            f"{origin} asks for tiles of {contract.height}×{contract.width} that share "
+            f"{contract.overlap} pixels, which must be less than half: export the model again."
+        )
     return contract
 
 

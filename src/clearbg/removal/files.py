@@ -1,46 +1,62 @@
-"""Pictures and folders on disk -> RGBA PNG files."""
+"""Pictures and folders on disk -> cut-outs on disk."""
 
 from pathlib import Path
 
 from clearbg import images
 from clearbg.errors import ClearBGError, DataError
 from clearbg.progress import progress
-from clearbg.removal.remover import Remover
+from clearbg.removal.remover import Remover, colour
+
+JPEG = (".jpg", ".jpeg")
 
 
-def remove_files(inputs: list[Path], output: Path, model: Path) -> list[str]:
+def remove_files(
+    inputs: list[Path], output: Path, model: Path, background: str | None = None
+) -> list[str]:
     """Cut out every picture; one bad picture stops no other.
 
-    A single picture goes to `output` when that ends in .png; everything else goes into the
-    folder `output`, sub-folders kept.
+    A single picture goes to `output` when that ends in .png, or with a background in .jpg;
+    everything else goes into the folder `output` as PNG, sub-folders kept.
+
+    Args:
+        background: a colour's name or #rrggbb, to lie behind the subject or the ink: RGB
+            files. None: RGBA files.
 
     Returns:
         One sentence for each picture that failed.
 
     Raises:
-        ClearBGError: the model cannot be used, an input is missing or holds no pictures, or
-            two inputs would be written to one file.
+        ClearBGError: the model or the background cannot be used, an input is missing or holds
+            no pictures, or a file would be written twice or over an input.
     """
-    jobs = _jobs(inputs, output)
+    if background is not None:
+        colour(background)
+    jobs = _jobs(inputs, output, transparent=background is None)
+    originals = {source.resolve() for source, _ in jobs}
+    for _, target in jobs:
+        if target.resolve() in originals:
+            raise DataError(f"{target} is an input and would be lost: name another output.")
     remover = Remover(model)
     failures = []
     for source, target in progress(jobs, what="remove", unit="pictures", disable=len(jobs) == 1):
         try:
-            picture = images.read_picture(source)
+            found = remover.cut_out(images.read_picture(source), background)
             images.write_picture(
-                target,
-                picture.rgb,
-                remover.matte(picture),
-                icc_profile=picture.icc_profile,
-                dpi=picture.dpi,
+                target, found.rgb, found.alpha, icc_profile=found.icc_profile, dpi=found.dpi
             )
         except ClearBGError as error:
             failures.append(str(error))
     return failures
 
 
-def _jobs(inputs: list[Path], output: Path) -> list[tuple[Path, Path]]:
-    if len(inputs) == 1 and inputs[0].is_file() and output.suffix.lower() == ".png":
+def _jobs(inputs: list[Path], output: Path, transparent: bool) -> list[tuple[Path, Path]]:
+    """(source, target) of every picture."""
+    suffix = output.suffix.lower()
+    if len(inputs) == 1 and inputs[0].is_file() and suffix in (".png", *JPEG):
+        if transparent and suffix in JPEG:
+            raise DataError(
+                f"{output} cannot be transparent: name a .png file, or give a background colour."
+            )
         return [(inputs[0], output)]
     targets: dict[Path, Path] = {}
     for item in inputs:

@@ -1,5 +1,6 @@
 """A picture through a network and back to its own size, as the contract says."""
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -9,17 +10,23 @@ from clearbg.errors import ModelError
 from clearbg.removal.contract import Contract
 
 Network = Callable[[np.ndarray], np.ndarray]
-"""float32 `(N,3,h,w)`, normalised -> alpha float32 `(N,1,h,w)` in [0, 1]."""
+"""float32 `(N,C,h,w)`, normalised -> alpha float32 `(N,1,h,w)` in [0, 1]."""
+
+PIXELS_AT_ONCE = 2**18
+"""Most pixels of tiles in one call of the network, of which at least one tile: 4 of 256×256."""
 
 
 def prepare(rgb: np.ndarray, contract: Contract) -> np.ndarray:
-    """uint8 `(H,W,3)` sRGB -> float32 `(3,h,w)`, normalised.
+    """One input of the network, float32 `(C,h,w)`, from a picture, uint8 `(H,W,3)` sRGB.
 
-    No division by the picture's own maximum: a dark photograph stays dark.
+    The whole picture, squeezed; of a contract with tiles the middle tile.
     """
-    small = images.resize(rgb, (contract.height, contract.width), contract.kernel)
-    mean, std = (np.array(v, np.float32) for v in (contract.mean, contract.std))
-    return ((small.astype(np.float32) / 255 - mean) / std).transpose(2, 0, 1)
+    height, width = contract.height, contract.width
+    if contract.fit == "squeeze":
+        return _normalise(images.resize(rgb, (height, width), contract.kernel), contract)
+    page = _extend(rgb, contract)
+    top, left = (page.shape[0] - height) // 2, (page.shape[1] - width) // 2
+    return _normalise(page[top : top + height, left : left + width], contract)
 
 
 def restore(alpha: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -30,14 +37,76 @@ def restore(alpha: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def predict(pictures: list[np.ndarray], network: Network, contract: Contract) -> list[np.ndarray]:
     """Alpha float32 `(H,W)` in [0, 1] for each uint8 `(H,W,3)` sRGB picture.
 
+    Squeezed pictures go through as one batch. A picture in tiles needs, beside its alpha, the
+    memory of `PIXELS_AT_ONCE`, however large it is.
+
     Raises:
         ModelError: the network returns another shape than the contract promises.
     """
-    batch = np.stack([prepare(rgb, contract) for rgb in pictures])
+    if contract.fit == "tile":
+        return [_predict_tiles(rgb, network, contract) for rgb in pictures]
+    alphas = _run(network, np.stack([prepare(rgb, contract) for rgb in pictures]))
+    return [restore(a[0], rgb.shape[:2]) for a, rgb in zip(alphas, pictures, strict=True)]
+
+
+def _predict_tiles(rgb: np.ndarray, network: Network, contract: Contract) -> np.ndarray:
+    height, width = contract.height, contract.width
+    page = _extend(rgb, contract)
+    axes = zip(page.shape, (height, width))
+    tiles = list(itertools.product(*(_cover(*sides, contract.overlap) for sides in axes)))
+    alpha = np.zeros(page.shape[:2], np.float32)
+    at_once = max(1, PIXELS_AT_ONCE // (height * width))
+    for first in range(0, len(tiles), at_once):
+        part = tiles[first : first + at_once]
+        cut = [page[top : top + height, left : left + width] for (top, _), (left, _) in part]
+        predicted = _run(network, np.stack([_normalise(tile, contract) for tile in cut]))
+        for ((top, down), (left, across)), tile in zip(part, predicted, strict=True):
+            alpha[top : top + height, left : left + width] += tile[0] * np.outer(down, across)
+    return np.clip(alpha, 0, 1, out=alpha)[: rgb.shape[0], : rgb.shape[1]]
+
+
+def _cover(length: int, side: int, overlap: int) -> list[tuple[int, np.ndarray]]:
+    """Tiles along one axis, of `length >= side` pixels: the start and the weights of each.
+
+    Neighbours share `overlap` pixels; the last tile ends with the axis and may share more.
+    Weights, float32 `(side,)`, ramp linearly over the overlap and sum to 1 at every pixel.
+    From pixel to pixel half the sum of their changes is at most `2 / (overlap + 1)`.
+    """
+    starts = [*range(0, length - side, side - overlap), length - side]
+    ramp = np.minimum(np.arange(1, side + 1) / (overlap + 1), 1)
+    weights = np.ones((len(starts), side))
+    weights[1:] *= ramp
+    weights[:-1] *= ramp[::-1]
+    total = np.zeros(length)
+    for start, tile in zip(starts, weights):
+        total[start : start + side] += tile
+    return [
+        (start, (tile / total[start : start + side]).astype(np.float32))
+        for start, tile in zip(starts, weights)
+    ]
+
+
+def _extend(rgb: np.ndarray, contract: Contract) -> np.ndarray:
+    """Reflect a picture at its lower and right border until one tile fits."""
+    down, across = max(0, contract.height - len(rgb)), max(0, contract.width - rgb.shape[1])
+    return np.pad(rgb, ((0, down), (0, across), (0, 0)), "reflect")
+
+
+def _normalise(rgb: np.ndarray, contract: Contract) -> np.ndarray:
+    """uint8 `(H,W,3)` -> float32 `(C,H,W)`.
+
+    No division by the picture's own maximum: a dark photograph stays dark.
+    """
+    values = images.luma(rgb)[..., None] if contract.colour_order == "L" else rgb
+    mean, std = (np.array(v, np.float32) for v in (contract.mean, contract.std))
+    return ((values.astype(np.float32) / 255 - mean) / std).transpose(2, 0, 1)
+
+
+def _run(network: Network, batch: np.ndarray) -> np.ndarray:
     alphas = network(batch)
-    if alphas.shape != (len(pictures), 1, contract.height, contract.width):
+    if alphas.shape != (len(batch), 1, *batch.shape[2:]):
         raise ModelError(
             f"the network returned alpha of shape {alphas.shape} for images {batch.shape}: "
             "the model file and its contract do not belong together; export it again."
         )
-    return [restore(a[0], rgb.shape[:2]) for a, rgb in zip(alphas, pictures, strict=True)]
+    return alphas

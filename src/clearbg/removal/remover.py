@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from PIL import Image
+from PIL import Image, ImageColor
 
 from clearbg import images
-from clearbg.errors import ModelError
+from clearbg.errors import ModelError, SettingsError
 from clearbg.removal import contract
 from clearbg.removal.predict import predict
 
@@ -39,24 +39,51 @@ class Remover:
         facts = self._session.get_modelmeta().custom_metadata_map
         self.contract = contract.parse(facts.get(contract.METADATA_KEY, ""), str(model))
 
-    def __call__(self, picture: images.Source) -> Image.Image:
+    def __call__(self, picture: images.Source, background: str | None = None) -> Image.Image:
         """Remove one picture's background.
 
         Args:
             picture: a path, a file's bytes, or a binary stream.
+            background: as `cut_out` takes it.
 
         Returns:
-            An RGBA picture of exactly the input's (upright) size; colours are the input's own.
+            A picture of exactly the input's (upright) size: RGBA, or RGB with a background.
 
         Raises:
             PictureError: the picture cannot be read.
+            SettingsError: the background is no colour.
         """
-        source = images.read_picture(picture)
-        cut_out = Image.fromarray(np.dstack([source.rgb, self.matte(source)]))
+        found = self.cut_out(images.read_picture(picture), background)
+        layers = found.rgb if found.alpha is None else np.dstack([found.rgb, found.alpha])
+        image = Image.fromarray(layers)
         for name in ("icc_profile", "dpi"):
-            if getattr(source, name) is not None:
-                cut_out.info[name] = getattr(source, name)
-        return cut_out
+            if getattr(found, name) is not None:
+                image.info[name] = getattr(found, name)
+        return image
+
+    def cut_out(self, picture: images.Picture, background: str | None = None) -> images.Picture:
+        """The subject of a picture, or its ink in black where the contract's output is "ink".
+
+        Args:
+            background: a colour's name or #rrggbb, to lie behind the subject or the ink.
+
+        Returns:
+            A picture of the same size: without a background it has an alpha and the subject
+            keeps the colours and the profile of the input; with one it is opaque, in sRGB.
+
+        Raises:
+            SettingsError: the background is no colour.
+        """
+        behind = None if background is None else colour(background)
+        alpha, ink = self.matte(picture), self.contract.output == "ink"
+        rgb, profile = picture.rgb, picture.icc_profile
+        if ink or behind is not None:
+            rgb, profile = np.zeros_like(rgb) if ink else picture.srgb(), None
+        if behind is not None:
+            ground = Image.new("RGB", (picture.width, picture.height), behind)
+            ground.paste(Image.fromarray(rgb), mask=Image.fromarray(alpha))
+            rgb, alpha = np.asarray(ground), None
+        return images.Picture(rgb, alpha, icc_profile=profile, dpi=picture.dpi)
 
     def matte(self, picture: images.Picture) -> np.ndarray:
         """Alpha uint8 `(H,W)` of a picture; transparency that it had already stays."""
@@ -70,5 +97,20 @@ class Remover:
         return predict(pictures, self.network, self.contract)
 
     def network(self, batch: np.ndarray) -> np.ndarray:
-        """float32 `(N,3,h,w)`, prepared as the contract says -> alpha float32 `(N,1,h,w)`."""
+        """float32 `(N,C,h,w)`, prepared as the contract says -> alpha float32 `(N,1,h,w)`."""
         return self._session.run(["alpha"], {"images": batch})[0]
+
+
+def colour(text: str) -> tuple[int, int, int]:
+    """The sRGB values, 0 to 255, of a colour's name or of #rrggbb.
+
+    Raises:
+        SettingsError: it is neither, or it is transparent.
+    """
+    try:
+        red, green, blue = ImageColor.getrgb(text)
+    except ValueError as error:
+        raise SettingsError(
+            f"{text!r} is no opaque colour: give a name such as white, or #rrggbb."
+        ) from error
+    return red, green, blue

@@ -1,5 +1,6 @@
-"""What a finished training leaves on disk."""
+"""What a training leaves on disk."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,46 +18,81 @@ from clearbg.training.recovery import Progress
 SAMPLES = 8  # validation pictures on the sheet
 
 
-def write_model(progress: Progress, settings: config.Settings, digest: str, folder: Path) -> None:
-    """The best weights with their preprocessing contract; `digest` is the manifest's."""
+def write_model(
+    method: Method, progress: Progress, settings: config.Settings, digest: str, folder: Path
+) -> None:
+    """The best weights with their preprocessing contract; `digest` is the manifest's.
+
+    What an adversarial training keeps beside goes to `parts/`: the generator and the
+    discriminator of lowest loss, and both as they were at the end.
+    """
     with replacing_folder(folder) as aside:
-        weights.save(progress.best_weights, aside / "weights.safetensors")
-        contract = Contract(
-            model=settings.model.name,
-            height=settings.augment.size,
-            width=settings.augment.size,
-            kernel=settings.augment.kernel,
-            mean=tuple(settings.model.mean),
-            std=tuple(settings.model.std),
-            threshold=settings.model.threshold,
-            weights_sha256=file_sha256(aside / "weights.safetensors"),
-            data_digest=digest,
-            data_licence=settings.data.licence,
-        )
+        weights.save(progress.best_weights, aside / weights.FILE)
+        for part in method.parts:
+            best, final = progress.best_parts[part][1], method.part_weights(part)
+            weights.save(best, aside / f"parts/best_{part}.safetensors")
+            weights.save(final, aside / f"parts/final_{part}.safetensors")
+        contract = contract_of(settings, file_sha256(aside / weights.FILE), digest)
         (aside / "model.json").write_text(contract.to_json(), encoding="utf-8")
 
 
+def contract_of(settings: config.Settings, weights_sha256: str, digest: str) -> Contract:
+    """How pictures enter a model of this recipe."""
+    model, augment = settings.model, settings.augment
+    return Contract(
+        model=model.name,
+        settings=model.settings() | ({"pretrained": False} if model.pretrained else {}),
+        height=augment.size,
+        width=augment.size,
+        fit=augment.fit,
+        overlap=augment.overlap or 0,
+        kernel=augment.kernel or "bilinear",
+        colour_order="L" if len(model.mean) == 1 else "RGB",
+        mean=tuple(model.mean),
+        std=tuple(model.std),
+        threshold=model.threshold,
+        output=model.output,
+        headline=settings.train.select_by,
+        weights_sha256=weights_sha256,
+        data_digest=digest,
+        data_licence=settings.data.licence,
+    )
+
+
 def write_reports(
-    method: Method, progress: Progress, settings: config.Settings, data: Path, folder: Path
+    method: Method,
+    progress: Progress,
+    settings: config.Settings,
+    validation: Pairs,
+    earlier: Path,
+    folder: Path,
 ) -> None:
-    """history.csv (a row an epoch), metrics.json (the best epoch), samples.jpg."""
+    """history.csv (a row an epoch), metrics.json (the best epoch), samples/.
+
+    `earlier` holds the sample sheets of earlier epochs.
+    """
     with replacing_file(folder / "history.csv") as aside:
         pd.DataFrame(progress.history).to_csv(aside, index=False, float_format="%.6g")
     best = next(row for row in progress.history if row["epoch"] == progress.best_epoch)
     names = dict.fromkeys(["loss", settings.train.select_by, "mae"])
     figures = {name: round(best[f"validation/{name}"], 6) for name in names}
     write_json(folder / "metrics.json", {"best_epoch": progress.best_epoch, **figures})
-    _write_samples(method, Pairs(data, "validation", settings), settings, folder / "samples.jpg")
+    with replacing_folder(folder / "samples") as aside:
+        for path in sorted(earlier.glob("*.jpg")):
+            shutil.copyfile(path, aside / path.name)
+        write_samples(method, validation, settings, aside / "final.jpg")
 
 
-def _write_samples(method: Method, pairs: Pairs, settings: config.Settings, path: Path) -> None:
+def write_samples(method: Method, pairs: Pairs, settings: config.Settings, path: Path) -> None:
+    """A sheet of validation pictures: input, truth, prediction, cut-out."""
     chosen = np.unique(np.linspace(0, len(pairs) - 1, SAMPLES).round().astype(int))
     images, alpha = (
         torch.stack(tensors) for tensors in zip(*(pairs[0, int(i)] for i in chosen), strict=True)
     )
-    predicted = method.predict(images)[1].cpu()
-    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (settings.model.mean, settings.model.std))
-    rgb = ((images * std + mean).clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
+    predicted = method.validate(images, alpha)[0].cpu()
+    mean, std = (torch.tensor(v).view(-1, 1, 1) for v in (settings.model.mean, settings.model.std))
+    rgb = ((images * std + mean).clamp(0, 1) * 255).round().byte().expand(-1, 3, -1, -1)
+    rgb = rgb.permute(0, 2, 3, 1).numpy()
     grey = [(t.squeeze(1) * 255).round().byte().numpy() for t in (alpha, predicted)]
     rows = [
         [picture, truth, guess, sheets.on_checkerboard(picture, guess)]

@@ -15,18 +15,23 @@ class Progress:
 
     epoch: int = 0
     step: int = 0  # batches of this epoch that are done
-    loss_sum: float = 0.0  # over those batches
+    loss_sums: dict[str, float] = field(default_factory=dict)  # over those batches
     history: list[dict] = field(default_factory=list)  # a row for each finished epoch
     best_score: float | None = None
     best_epoch: int = -1
     best_weights: dict[str, torch.Tensor] = field(default_factory=dict)
+    # Of each part that a method trains beside: (lowest loss, weights).
+    best_parts: dict[str, tuple[float, dict[str, torch.Tensor]]] = field(default_factory=dict)
 
 
 class Checkpoint:
-    """The state of one training in `folder/state.pt`; a single file, replaced whole."""
+    """The state of one training in `folder/state.pt`, a single file that is replaced whole.
+
+    The folder also keeps what the training has made on its way: sample sheets, a teacher.
+    """
 
     def __init__(self, folder: Path):
-        self.path = folder / "state.pt"
+        self.folder, self.path = folder, folder / "state.pt"
 
     def save(self, method, progress: Progress) -> None:
         with replacing_file(self.path) as aside:
@@ -41,4 +46,4 @@ class Checkpoint:
         return Progress(**state["progress"])
 
     def remove(self) -> None:
-        shutil.rmtree(self.path.parent, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,11 +1,14 @@
 """One supervised training step: the network, its loss, its optimizer and averaged weights."""
 
+from typing import ClassVar
+
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from clearbg import config, losses, models
+from clearbg import config, losses, models, places
+from clearbg.models import weights
 from clearbg.training.schedules import schedule
 
 
@@ -16,28 +19,39 @@ class Supervised:
         fabric: launched; decides device, precision and distribution.
         settings: the recipe.
         steps: optimizer steps of the whole training.
+        epoch_steps: of one epoch.
+        teacher: IS-Net's trained ground-truth encoder; the network's features follow its own.
     """
 
-    def __init__(self, fabric: Fabric, settings: config.Settings, steps: int):
-        self.fabric, self.settings = fabric, settings.train
-        torch.manual_seed(settings.train.seed)
-        network = models.build(settings.model.name).to(memory_format=torch.channels_last)
-        optimizer = _optimizer(network, settings.train)
-        self.network, self.optimizer = fabric.setup(network, optimizer)
-        self.schedule = schedule(self.optimizer.optimizer, settings.train, steps)
-        self.average = None
-        if settings.train.ema:
-            self.average = AveragedModel(
-                self.network.module,
-                multi_avg_fn=get_ema_multi_avg_fn(settings.train.ema),
-                use_buffers=True,
-            )
+    parts: ClassVar[dict[str, str]] = {}
 
-    def step(self, images: Tensor, alpha: Tensor) -> float:
+    def __init__(
+        self,
+        fabric: Fabric,
+        settings: config.Settings,
+        steps: int,
+        epoch_steps: int,
+        teacher: nn.Module | None = None,
+    ):
+        self.fabric, self.settings, self.teacher = fabric, settings.train, teacher
+        network = initial_network(settings)
+        self.network, self.optimizer = fabric.setup(network, optimizer(network, settings.train))
+        if teacher is not None:
+            self.network.mark_forward_method("features")
+        self.schedule = schedule(self.optimizer.optimizer, settings.train, steps, epoch_steps)
+        self.average = average(self.network.module, settings.train)
+
+    def step(self, images: Tensor, alpha: Tensor) -> dict[str, float]:
         """One optimizer step on a batch; returns its loss."""
         self.network.train()
         images = images.contiguous(memory_format=torch.channels_last)
-        loss = losses.summed_bce(self.network(images), alpha)
+        if self.teacher is None:
+            loss = self._loss(self.network(images), alpha)
+        else:
+            logits, features = self.network.features(images)
+            with torch.no_grad(), self.fabric.autocast():
+                _, targets = self.teacher.features(alpha)
+            loss = self._loss(logits, alpha) + losses.feature_mse(features, targets)
         self.optimizer.zero_grad()
         self.fabric.backward(loss)
         if self.settings.clip_norm:
@@ -48,7 +62,15 @@ class Supervised:
         self.schedule.step()
         if self.average is not None:
             self.average.update_parameters(self.network.module)
-        return loss.item()
+        return {"loss": loss.item()}
+
+    def _loss(self, logits: list[Tensor], alpha: Tensor) -> Tensor:
+        loss = losses.LOSSES[self.settings.loss](logits, alpha)
+        if self.settings.iou_weight:
+            loss = loss + self.settings.iou_weight * losses.summed_iou(logits, alpha)
+        if self.settings.ssim_weight:
+            loss = loss + self.settings.ssim_weight * losses.summed_ssim(logits, alpha)
+        return loss
 
     @property
     def lr(self) -> float:
@@ -60,18 +82,18 @@ class Supervised:
         return self.network.module if self.average is None else self.average.module
 
     @torch.no_grad()
-    def predict(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of the finest output and alpha, float32 `(N,1,H,W)`."""
+    def validate(self, images: Tensor, alpha: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """Alpha float32 `(N,1,H,W)` and the loss of the finest output."""
         network = self.best_network.eval()
-        images = images.to(self.fabric.device)
+        images = images.to(self.fabric.device, memory_format=torch.channels_last)
         with self.fabric.autocast():
-            logits = network(images.contiguous(memory_format=torch.channels_last))[0]
-        logits = logits.float()
-        return logits, logits.sigmoid()
+            logits = network(images)[0].float()
+        loss = losses.VALIDATION[self.settings.loss]([logits], alpha.to(logits.device))
+        return logits.sigmoid(), {"loss": loss.item()}
 
     def weights(self) -> dict[str, Tensor]:
         """A copy of the weights to keep, on the CPU."""
-        return {k: v.detach().cpu().clone() for k, v in self.best_network.state_dict().items()}
+        return weights.copied(self.best_network)
 
     def state_dict(self) -> dict:
         """Everything that the next step depends on."""
@@ -90,8 +112,27 @@ class Supervised:
             self.average.load_state_dict(state["average"])
 
 
-def _optimizer(network: nn.Module, settings: config.Train) -> torch.optim.Optimizer:
+def initial_network(settings: config.Settings) -> nn.Module:
+    """The recipe's network with the weights it starts from, for channels-last training."""
+    torch.manual_seed(settings.train.seed)
+    network = models.build(settings.model.name, **settings.model.settings())
+    if settings.train.init_from is not None:
+        origin = places.root() / settings.train.init_from
+        weights.start(network, origin, settings.train.init_sha256)
+    return network.to(memory_format=torch.channels_last)
+
+
+def optimizer(
+    network: nn.Module, settings: config.Train, lr: float | None = None
+) -> torch.optim.Optimizer:
     kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
     return kinds[settings.optimizer](
-        network.parameters(), lr=settings.lr, weight_decay=settings.weight_decay
+        network.parameters(), lr=lr or settings.lr, weight_decay=settings.weight_decay
     )
+
+
+def average(network: nn.Module, settings: config.Train) -> AveragedModel | None:
+    """The exponential moving average of the network's weights, when the settings want one."""
+    if not settings.ema:
+        return None
+    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=True)

@@ -1,0 +1,89 @@
+"""What does every recipe reach on generated data, in which time? Runs the whole pipeline.
+
+    python benchmarks/recipes.py                                  every recipe's demo
+    python benchmarks/recipes.py portrait portrait:train.loss=rmse    chosen ones, with changes
+    python benchmarks/recipes.py --sheets FOLDER gan                  and keep their sheets
+
+Each is `clearbg use RECIPE --demo` and `dvc repro` in a fresh clone of this checkout's commit.
+Prints a Markdown table: the headline metric that training selects by and others, measured on
+the test split, the losses of the last epoch, and the minutes of the whole pipeline.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+ROOT = Path(__file__).parent.parent
+SAME = {"own"}  # on generated pictures it is clearbg-lite
+SHOWN = (
+    "max_f", "dice", "f_measure", "psnr", "gradient", "gradient_unknown", "sad", "alpha_mae", "mae"
+)  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("recipes", nargs="*", metavar="NAME[:KEY=VALUE,...]")
+    parser.add_argument("--sheets", type=Path, help="folder for the evaluation sheets")
+    chosen = parser.parse_args()
+    demos = {path.stem for path in (ROOT / "recipes/demo").glob("*.yaml")}
+    names = chosen.recipes or sorted(demos - SAME)
+    with tempfile.TemporaryDirectory() as folder:
+        clone = Path(folder) / "clone"
+        subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
+        rows = []
+        for name in names:
+            rows.append(measure(clone, name))
+            if chosen.sheets:
+                chosen.sheets.mkdir(parents=True, exist_ok=True)
+                for report in ("evaluate/sheet.jpg", "evaluate/report.html"):
+                    source = clone / "reports" / report
+                    shutil.copy(source, chosen.sheets / f"{name.replace('/', '_')}{source.suffix}")
+            print(f"{name}: {rows[-1]}", file=sys.stderr, flush=True)
+    print(pd.DataFrame(rows).dropna(axis=1, how="all").astype(object).fillna("").to_markdown(index=False))
+
+
+def measure(clone: Path, variation: str) -> dict[str, object]:
+    name, _, changes = variation.partition(":")
+    run(clone, "clearbg", "use", name, "--demo", "--force")
+    params = clone / "params.yaml"
+    raw = yaml.safe_load(params.read_text())
+    for change in filter(None, changes.split(",")):
+        key, _, value = change.partition("=")
+        section, _, key = key.partition(".")
+        raw[section][key] = yaml.safe_load(value)
+    if changes:
+        params.write_text(yaml.safe_dump(raw, sort_keys=False))
+    started = time.perf_counter()
+    run(clone, "dvc", "repro", "-q")
+    minutes = (time.perf_counter() - started) / 60
+    test = json.loads((clone / "reports/evaluate/metrics.json").read_text())
+    last = pd.read_csv(clone / "reports/train/history.csv").iloc[-1]
+    headline = raw["train"]["select_by"]
+    losses = [c for c in last.index if c.startswith("validation/") and c.endswith("loss")]
+    return {
+        "recipe": variation,
+        "network": raw["model"]["name"],
+        "headline": f"{headline} {test[headline]:.4f}" if headline in test else headline,
+        **{key: round(test[key], 4) if key in test else None for key in SHOWN},
+        "validation losses": ", ".join(f"{c.split('/')[1]} {last[c]:.4f}" for c in losses),
+        "minutes": round(minutes, 1),
+    }
+
+
+def run(clone: Path, *command: str) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "PYTHONPATH": "src"}
+    subprocess.run(command, cwd=clone, env=environment, check=True)
+
+
+if __name__ == "__main__":
+    main()

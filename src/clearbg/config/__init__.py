@@ -1,0 +1,222 @@
+"""params.yaml -> typed, frozen settings.
+
+A key that is unknown, missing, of the wrong type or out of range is one sentence that names
+the file, the key, the value and what is allowed.
+"""
+
+import dataclasses
+import difflib
+import re
+import typing
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from clearbg.config.data import (
+    SOURCES,
+    CarvanaData,
+    CsvData,
+    CutoutsData,
+    Data,
+    DibcoData,
+    Dis5kData,
+    DutsData,
+    EasyPortraitData,
+    FolderData,
+    KagglePairsData,
+    PeopleData,
+    SplitData,
+    SyntheticData,
+)
+from clearbg.config.section import Section
+from clearbg.config.sections import Augment, Evaluate, Export, Model, Train
+from clearbg.errors import SettingsError
+
+__all__ = [
+    "SOURCES",
+    "Augment",
+    "CarvanaData",
+    "CsvData",
+    "CutoutsData",
+    "Data",
+    "DibcoData",
+    "Dis5kData",
+    "DutsData",
+    "EasyPortraitData",
+    "Evaluate",
+    "Export",
+    "FolderData",
+    "KagglePairsData",
+    "Model",
+    "PeopleData",
+    "Section",
+    "Settings",
+    "SplitData",
+    "SyntheticData",
+    "Train",
+    "load",
+    "loads",
+    "parse",
+]
+
+
+@dataclass(frozen=True)
+class Settings:
+    data: Data
+    augment: Augment
+    model: Model
+    train: Train
+    evaluate: Evaluate
+    export: Export
+
+    def flat(self) -> dict[str, Any]:
+        """`{"train.lr": 0.001, ...}`, the keys as people write them."""
+        return {
+            f"{field.name}.{key}": value
+            for field in dataclasses.fields(self)
+            for key, value in getattr(self, field.name).given().items()
+        }
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads 1e-4 as a number, as YAML 1.2 and DVC do; YAML 1.1 takes it for a string."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
+def load(path: Path | str = "params.yaml") -> Settings:
+    """Read and check a settings file.
+
+    Raises:
+        SettingsError: the file is missing, is not YAML, or a key is not as it should be.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SettingsError(
+            f"{path} does not exist: run inside the project's folder, or take a recipe with "
+            "`clearbg use demo`."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not readable YAML: correct it there.") from error
+    return loads(text, str(path))
+
+
+def loads(text: str, origin: str) -> Settings:
+    """Check settings written as YAML; `origin` names the file in messages.
+
+    Raises:
+        SettingsError: it is not YAML, or a key is not as it should be.
+    """
+    try:
+        raw = yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" at line {mark.line + 1}" if mark else ""
+        raise SettingsError(f"{origin} is not readable YAML{line}: correct it there.") from error
+    if not isinstance(raw, dict):
+        raise SettingsError(f"{origin} holds no settings: start from one with `clearbg use demo`.")
+    try:
+        return parse(raw)
+    except SettingsError as error:
+        raise SettingsError(f"{origin}: {error}") from None
+
+
+def parse(raw: dict[str, Any]) -> Settings:
+    """Check settings that are already a nested dictionary.
+
+    Raises:
+        SettingsError: in one sentence, the first key that is not as it should be.
+    """
+    sections = {field.name: field.type for field in dataclasses.fields(Settings)}
+    for name in raw:
+        if name not in sections:
+            raise SettingsError(_unknown_key(str(name), "", sections))
+    checked = {}
+    for name, section in sections.items():
+        if not isinstance(raw.get(name), dict):
+            raise SettingsError(f"the section {name} is missing; add it (see recipes/).")
+        if section is Data:
+            section = _data_section(raw["data"])
+        try:
+            checked[name] = section.model_validate(raw[name])
+        except ValidationError as error:
+            # A misspelt key is unknown and missing at once; the former names the cure.
+            problems = error.errors(include_url=False)
+            problem = min(problems, key=lambda p: p["type"] != "extra_forbidden")
+            raise SettingsError(_sentence(name, section, problem)) from None
+    settings = Settings(**checked)
+    _refuse_contradictions(settings)
+    return settings
+
+
+def _refuse_contradictions(settings: Settings) -> None:
+    """What no section can see alone."""
+    generator = settings.model.name == "gan_generator"
+    if generator != (settings.train.method == "adversarial"):
+        raise SettingsError(
+            f"model.name = {settings.model.name} and train.method = {settings.train.method} do "
+            "not go together: gan_generator is trained by method adversarial, and only it."
+        )
+
+
+def _data_section(raw: dict[str, Any]) -> type[Data]:
+    if "source" not in raw:
+        raise SettingsError(f"data.source is missing; allowed: {', '.join(SOURCES)}.")
+    source = raw["source"]
+    if not isinstance(source, str) or source not in SOURCES:
+        raise SettingsError(_unknown_value("data.source", source, list(SOURCES)))
+    for key in raw:
+        owners = [name for name, model in SOURCES.items() if key in model.model_fields]
+        if owners and source not in owners:
+            raise SettingsError(
+                f"data.{key} belongs to data.source {' or '.join(owners)}, and data.source is "
+                f"{source}; remove the key or change the source."
+            )
+    return SOURCES[source]
+
+
+def _sentence(name: str, section: type[Section], problem: dict[str, Any]) -> str:
+    """What pydantic found in a section, as a person would say it."""
+    kind, place = problem["type"], problem["loc"]
+    if kind == "value_error":
+        return f"{name}: {problem['ctx']['error']}."
+    if kind == "extra_forbidden":
+        return _unknown_key(str(place[0]), f"{name}.", section.model_fields)
+    key = ".".join([name, *map(str, place)])
+    field = section.model_fields[place[0]]
+    meaning = f" ({field.description})" if field.description else ""
+    if kind == "missing":
+        return f"{key}{meaning} is missing; add it (see recipes/)."
+    if kind == "literal_error":
+        return _unknown_value(key, problem["input"], _literals(field.annotation))
+    message = problem["msg"].removeprefix("Input ").removeprefix("List ").removeprefix("String ")
+    return f"{key}{meaning} = {problem['input']!r}, but it {message}."
+
+
+def _unknown_key(key: str, prefix: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(key, list(known), n=1, cutoff=0.5)
+    hint = f"did you mean {prefix}{near[0]}?" if near else f"known: {', '.join(known)}."
+    return f"{prefix}{key} is not a known key; {hint}"
+
+
+def _unknown_value(key: str, value: Any, allowed: list[str]) -> str:
+    near = difflib.get_close_matches(str(value), allowed, n=1)
+    hint = f"did you mean {near[0]}? Allowed" if near else "allowed"
+    return f"{key} = {value!r} is not known; {hint}: {', '.join(allowed)}."
+
+
+def _literals(annotation: Any) -> list[str]:
+    """The values of a Literal, also of one inside a list or beside None."""
+    if typing.get_origin(annotation) is typing.Literal:
+        return list(typing.get_args(annotation))
+    return [value for part in typing.get_args(annotation) for value in _literals(part)]

@@ -1,0 +1,211 @@
+"""The sections of params.yaml beside `data`."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from clearbg.config.section import BelongsTo, Fraction, Positive, Section
+
+Channels = Annotated[list[float], Field(min_length=1, max_length=3)]
+Accelerator = Literal["auto", "cpu", "cuda"]
+Metric = Literal[
+    "loss", "mae", "alpha_mae", "max_f", "mean_f", "weighted_f", "s_measure", "mean_e",
+    "dice", "iou", "pixel_accuracy", "sad", "mse", "gradient", "connectivity",
+    "f_measure", "pseudo_f", "psnr", "drd",
+]  # fmt: skip
+
+
+class Augment(Section):
+    """The working size and mirrored copies (made once), and what is drawn for every step."""
+
+    size: Annotated[int, Field(ge=32, le=4096, description="working height and width, pixels")]
+    fit: Annotated[
+        Literal["squeeze", "tile"],
+        Field(description="squeeze the picture to the size, or cut it into tiles of the size"),
+    ]
+    overlap: Annotated[
+        int | None,
+        BelongsTo("fit", "tile"),
+        Field(ge=0, description="pixels that neighbouring tiles share"),
+    ] = None
+    kernel: Annotated[
+        Literal["bilinear", "bicubic", "lanczos"] | None, BelongsTo("fit", "squeeze")
+    ] = None
+    mirror: Annotated[bool, Field(description="mirrored copies of the training split")]
+    crop: Annotated[int, Field(ge=32, description="side of the random crop, <= size")]
+    scale: Annotated[
+        list[Annotated[float, Field(gt=0, le=4)]],
+        Field(min_length=2, max_length=2, description="least and largest random scale; 1 = as is"),
+    ]
+    rotate: Annotated[float, Field(ge=0, le=180, description="largest rotation, degrees")]
+    flip: Annotated[Fraction, Field(description="chance of a horizontal flip")]
+    flip_vertical: Annotated[Fraction, Field(description="chance of a vertical flip")]
+    color: Annotated[Fraction, Field(description="strength of the colour jitter; 0 = off")]
+    channel_shuffle: Annotated[Fraction, Field(description="chance of swapped channels")]
+    tint: Annotated[Fraction, Field(description="chance of an RGB shift, HSV shift or shuffle")]
+    tone: Annotated[
+        Fraction,
+        Field(description="chance of gamma, equalisation, brightness-contrast or colour jitter"),
+    ]
+    noise: Annotated[Fraction, Field(description="chance of Gaussian or ISO noise")]
+    blur: Annotated[Fraction, Field(description="chance of a Gaussian, box or motion blur")]
+    holes: Annotated[int, Field(ge=0, le=64, description="most holes of coarse dropout; 0 = off")]
+
+    @model_validator(mode="after")
+    def _sizes_fit(self):
+        if self.crop > self.size:
+            raise ValueError(
+                f"crop = {self.crop} is larger than size = {self.size}; lower the one or raise "
+                "the other"
+            )
+        if self.scale[0] > self.scale[1]:
+            raise ValueError(f"scale = {self.scale} must be [least, largest]")
+        if self.fit == "tile" and 2 * (self.overlap or 0) >= self.size:
+            raise ValueError(f"overlap = {self.overlap} must be below half of size = {self.size}")
+        return self
+
+
+class Model(Section):
+    name: Literal["u2net", "u2netp", "isnet", "unet", "deeplab", "stacked_unet", "gan_generator"]
+    norm: Annotated[
+        Literal["batch", "group", "frozen"],
+        Field(description="normalisation; group and frozen also suit a batch of one"),
+    ]
+    backbone: Annotated[
+        Literal["resnet18", "resnet34"] | None, BelongsTo("name", "deeplab")
+    ] = None  # fmt: skip
+    pretrained: Annotated[
+        bool | None,
+        BelongsTo("name", "deeplab"),
+        Field(description="start the encoder from ImageNet weights, which are downloaded"),
+    ] = None
+    blocks: Annotated[Positive | None, BelongsTo("name", "stacked_unet")] = None
+    channels: Annotated[
+        Literal[3, 4] | None,
+        BelongsTo("name", "gan_generator"),
+        Field(description="4: premultiplied RGB and alpha; 3: RGB alone, as the original"),
+    ] = None
+    widths: Annotated[
+        list[Positive] | None,
+        BelongsTo("name", "gan_generator"),
+        Field(min_length=2, max_length=7, description="channels of each level"),
+    ] = None
+    gt_epochs: Annotated[
+        int | None,
+        BelongsTo("name", "isnet"),
+        Field(ge=0, description="epochs at most of the ground-truth encoder; 0 = do without"),
+    ] = None
+    mean: Annotated[Channels, Field(description="of R, G, B, or of grey, in [0, 1]")]
+    std: Annotated[Channels, Field(description="of R, G, B, or of grey; -1 with mean 1 inverts")]
+    threshold: Annotated[float, Field(gt=0, lt=1, description="alpha counted as foreground")]
+    output: Annotated[
+        Literal["cutout", "ink"],
+        Field(description="what removal keeps: the subject's colours, or black ink"),
+    ]
+
+    @model_validator(mode="after")
+    def _channels_fit(self):
+        wanted = 1 if self.name == "stacked_unet" else 3
+        for key, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) != wanted:
+                raise ValueError(f"{self.name} takes {key} of length {wanted}, not {values}")
+        if 0 in self.std:
+            raise ValueError("std must not be 0")
+        if self.name == "gan_generator" and (set(self.mean), set(self.std)) != ({0.0}, {1.0}):
+            raise ValueError("gan_generator compares its output with the picture: set mean to "
+                             "[0.0, 0.0, 0.0] and std to [1.0, 1.0, 1.0]")  # fmt: skip
+        return self
+
+    def settings(self) -> dict[str, Any]:
+        """What `clearbg.models.build` takes beside the name."""
+        keys = ("norm", "backbone", "pretrained", "blocks", "channels", "widths")
+        return {key: value for key, value in self.given().items() if key in keys}
+
+
+class Train(Section):
+    method: Literal["supervised", "adversarial"]
+    epochs: Positive
+    batch_size: Positive
+    init_from: Annotated[
+        str | None, Field(description="weights to start from: a models folder or safetensors")
+    ]
+    init_sha256: Annotated[str | None, Field(pattern=r"^[0-9a-f]{64}$")]
+    loss: Annotated[
+        Literal["bce", "rmse", "edge_rmse", "hesho"] | None, BelongsTo("method", "supervised")
+    ] = None
+    iou_weight: Annotated[
+        float | None, BelongsTo("method", "supervised"), Field(ge=0, description="0 = off")
+    ] = None
+    ssim_weight: Annotated[
+        float | None, BelongsTo("method", "supervised"), Field(ge=0, description="0 = off")
+    ] = None
+    l1_weight: Annotated[
+        float | None,
+        BelongsTo("method", "adversarial"),
+        Field(ge=0, description="of |G(x) - y| beside the adversarial loss"),
+    ] = None
+    discriminator_lr: Annotated[
+        float | None, BelongsTo("method", "adversarial"), Field(gt=0, le=1)
+    ] = None
+    discriminator_widths: Annotated[
+        list[Positive] | None, BelongsTo("method", "adversarial"), Field(min_length=1)
+    ] = None
+    discriminator_depths: Annotated[
+        list[Positive] | None, BelongsTo("method", "adversarial"), Field(min_length=1)
+    ] = None
+    optimizer: Literal["adam", "adamw"]
+    lr: Annotated[float, Field(gt=0, le=1)]
+    weight_decay: Annotated[float, Field(ge=0, le=1)]
+    schedule: Literal["constant", "step", "one_cycle", "cyclic", "cosine"]
+    warmup: Annotated[
+        float | None,
+        BelongsTo("schedule", "one_cycle", "cosine"),
+        Field(ge=0, lt=1, description="share of the steps that rise"),
+    ] = None
+    step_every: Annotated[
+        Positive | None,
+        BelongsTo("schedule", "step"),
+        Field(description="epochs between two steps"),
+    ] = None
+    gamma: Annotated[
+        float | None,
+        BelongsTo("schedule", "step"),
+        Field(gt=0, le=1, description="factor of each step"),
+    ] = None
+    cycle: Annotated[
+        float | None, BelongsTo("schedule", "cyclic"), Field(gt=0, description="epochs of a cycle")
+    ] = None
+    clip_norm: Annotated[float, Field(ge=0, description="gradient norm; 0 = no clipping")]
+    ema: Annotated[float, Field(ge=0, lt=1, description="decay of averaged weights; 0 = off")]
+    select_by: Annotated[Metric, Field(description="headline metric: the best epoch is kept")]
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"]
+    accelerator: Accelerator
+    devices: Positive
+    threads: Annotated[Positive, Field(description="CPU threads; changes the last digits")]
+    workers: Annotated[int, Field(ge=0, description="processes that load pictures")]
+    seed: Annotated[int, Field(ge=0)]
+    checkpoint_every: Annotated[Positive, Field(description="steps between checkpoints")]
+    samples_every: Annotated[
+        int, Field(ge=0, description="epochs between sample sheets; 0 = only at the end")
+    ]
+    tensorboard: Annotated[bool, Field(description="write TensorBoard logs beside MLflow's")]
+
+
+class Evaluate(Section):
+    batch_size: Positive
+    accelerator: Accelerator
+    metrics: Annotated[
+        list[Literal["saliency", "segmentation", "matting", "document"]], Field(min_length=1)
+    ]
+    protocols: Annotated[
+        list[Literal["raw", "min_max"]] | None,
+        BelongsTo("metrics", "saliency"),
+        Field(min_length=1),
+    ] = None
+    cases: Annotated[Positive, Field(description="worst, middle and best pictures in the report")]
+
+
+class Export(Section):
+    opset: Annotated[int, Field(ge=17, le=23)]
+    tolerance: Annotated[float, Field(gt=0, description="largest allowed alpha difference")]
+    pictures: Annotated[Positive, Field(description="validation pictures checked")]

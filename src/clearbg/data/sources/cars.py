@@ -1,0 +1,61 @@
+"""Photographs of cars: Carvana."""
+
+import re
+from pathlib import Path
+
+from clearbg import config, images
+from clearbg.data.sources.archives import folders, inner_archive, opened_all
+from clearbg.data.sources.pair import FilePair, Pair, UnusablePair, safe_id
+from clearbg.errors import DataError
+
+VIEW = re.compile(r"(?P<car>.+)_\d{2}")  # the sixteen sides of a car are numbered
+MASK = "_mask"
+WANTED = ("train.zip", "train_masks.zip")
+# Without masks, or the same photographs once more in a higher resolution.
+OTHERS = ("test", "test_hq", "train_hq")
+
+
+def carvana(data: config.CarvanaData, downloads: Path) -> list[Pair]:
+    """`train/<car>_<side>.jpg` and `train_masks/<car>_<side>_mask.gif`, or all in one folder.
+
+    Kaggle's download holds train.zip and train_masks.zip inside an archive. A group is a car.
+
+    Source: kaggle.com/c/carvana-image-masking-challenge.
+    """
+    pictures, masks = {}, {}
+    for path in _files(opened_all(data.archives, data.sha256, downloads), downloads):
+        is_mask = path.stem.endswith(MASK)
+        (masks if is_mask else pictures)[path.stem.removesuffix(MASK)] = path
+    for what, there in (("photographs (.jpg)", pictures), ("masks (_mask.gif)", masks)):
+        if not there:
+            raise DataError(
+                f"{', '.join(data.archives)}: there are no {what}; Carvana is train/<car>_01.jpg "
+                "and train_masks/<car>_01_mask.gif: list both archives in data.archives."
+            )
+    return [
+        _side(stem, pictures.get(stem), masks.get(stem)) for stem in sorted({*pictures, *masks})
+    ]
+
+
+def _side(stem: str, image: Path | None, mask: Path | None) -> Pair:
+    view = VIEW.fullmatch(stem)
+    if view is None:
+        message = f"{image or mask} does not name its car as Carvana does (<car>_01.jpg)."
+        return UnusablePair(safe_id(stem), message, "no-car")
+    return FilePair(safe_id(stem), image, mask, group=f"car-{view['car']}")
+
+
+def _files(roots: list[Path], downloads: Path) -> list[Path]:
+    inside = [
+        inner_archive(folder / name, downloads)
+        for root in roots
+        for folder in folders(root)
+        for name in WANTED
+        if (folder / name).is_file()
+    ]
+    return [
+        path
+        for root in [*roots, *inside]
+        for path in images.find_pictures(root)
+        if not {*path.relative_to(root).parts[:-1]} & {*OTHERS, "__MACOSX"}
+    ]

@@ -1,0 +1,85 @@
+"""Transparent pictures: own ones over backgrounds, and pairs with and without background."""
+
+import re
+from pathlib import Path
+
+from clearbg import config, images
+from clearbg.data.sources.archives import folders, opened
+from clearbg.data.sources.folders import pictures_by, relative_stem
+from clearbg.data.sources.pair import CutoutPair, FilePair, safe_id, short_hash
+from clearbg.errors import DataError, PictureError
+
+
+def composites(data: config.CutoutsData) -> list[CutoutPair]:
+    """Each transparent picture over one background, which its id and the seed choose."""
+    found = pictures_by(Path(data.path, data.images))
+    grounds: list[Path | None] = [None]
+    if data.backgrounds is not None:
+        by_name = pictures_by(Path(data.path, data.backgrounds))
+        grounds = [path for name in sorted(by_name) for path in by_name[name]]
+    result = []
+    for stem in sorted(found):
+        for path in found[stem]:
+            name = safe_id(stem if len(found[stem]) < 2 else f"{stem}{path.suffix}")
+            chosen = int(short_hash(f"{data.seed}:{name}"), 16) % len(grounds)
+            result.append(CutoutPair(name, path, grounds[chosen], data.seed))
+    return result
+
+
+def kaggle_pairs(data: config.KagglePairsData, downloads: Path) -> list[FilePair]:
+    """Two folders: pictures, and the same with a transparent background.
+
+    Paired by name, or by the number in it where no names agree. The alpha is the second
+    picture's transparency; one without is set aside ("no-alpha").
+    """
+    root = opened(data.archive, data.sha256, downloads)
+    with_ground, without = _two_folders(root, data)
+    pictures, truths = pictures_by(with_ground), pictures_by(without)
+    if not {*pictures} & {*truths}:
+        pictures, truths = pictures_by(with_ground, _number), pictures_by(without, _number)
+    result = []
+    for name in sorted({*pictures, *truths}):
+        for image in pictures.get(name, [None]):
+            truth = truths.get(name, [None])[0]
+            id = safe_id(relative_stem(image, with_ground) if image else f"without-{name}")
+            result.append(FilePair(id, image, truth, transparency=True))
+    return result
+
+
+def _two_folders(root: Path, data: config.KagglePairsData) -> tuple[Path, Path]:
+    there = {
+        folder.relative_to(root).as_posix(): folder
+        for folder in folders(root)
+        if any(path.parent == folder for path in images.find_pictures(folder))
+    }
+    names = (data.images, data.cutouts)
+    if names == (None, None):
+        clear = {name: _is_cutout(folder) for name, folder in there.items()}
+        if sorted(clear.values()) == [False, True]:
+            return tuple(there[name] for name in sorted(there, key=clear.__getitem__))
+        problem = "the folders with and without background cannot be told apart"
+    else:
+        chosen = [[f for n, f in there.items() if name and f"/{n}".endswith(f"/{name}")]
+                  for name in names]  # fmt: skip
+        if all(len(found) == 1 for found in chosen):
+            return chosen[0][0], chosen[1][0]
+        problem = f"there is no one folder of pictures {names[0]} and one {names[1]}"
+    raise DataError(
+        f"{data.archive}: {problem}; folders with pictures: {', '.join(there) or 'none'}; "
+        "write two of them into data.images (with background) and data.cutouts (without)."
+    )
+
+
+def _is_cutout(folder: Path) -> bool:
+    """Whether the folder's first readable picture is transparent somewhere."""
+    for path in images.find_pictures(folder):
+        try:
+            return images.read_picture(path).alpha is not None
+        except PictureError:
+            continue
+    return False
+
+
+def _number(path: Path, folder: Path) -> str:
+    digits = re.findall(r"\d+", path.stem)
+    return str(int(digits[-1])) if digits else relative_stem(path, folder)

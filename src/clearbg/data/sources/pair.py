@@ -1,0 +1,154 @@
+"""What a source offers for one picture, and how it is read."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from clearbg import images
+from clearbg.data import synthetic
+from clearbg.data.sources import backdrops
+from clearbg.errors import PictureError
+
+
+@dataclass(frozen=True)
+class FilePair:
+    """A picture and its mask as files; either is None when it has no partner.
+
+    `split` is the official one, or empty. Pictures of one `group` stay in one split; an
+    empty group is the picture's own.
+
+    Attributes:
+        index_foreground: the mask holds class numbers, and every class but 0 is foreground.
+        invert: the mask is black where the subject is.
+        transparency: the alpha is the mask file's own transparency, never its colours.
+    """
+
+    id: str
+    image: Path | None
+    mask: Path | None
+    split: str = ""
+    group: str = ""
+    index_foreground: bool = False
+    invert: bool = False
+    transparency: bool = False
+
+    def read(self, max_pixels: int) -> tuple[images.Picture, np.ndarray, Path]:
+        """The picture, its alpha uint8 `(H,W)`, and the picture's file.
+
+        Raises:
+            PictureError: either cannot be read, or they do not belong together.
+        """
+        if self.mask is None:
+            raise PictureError(f"{self.image} has no mask of the same name.", "no-mask")
+        if self.image is None:
+            raise PictureError(f"{self.mask} has no picture of the same name.", "no-picture")
+        picture = images.read_picture(self.image, max_pixels=max_pixels)
+        alpha = self._alpha(max_pixels)
+        if alpha.shape != picture.rgb.shape[:2]:
+            raise PictureError(
+                f"{self.image} is {picture.width}×{picture.height} pixels and its mask "
+                f"{alpha.shape[1]}×{alpha.shape[0]}.",
+                "size-mismatch",
+            )
+        return picture, alpha, self.image
+
+    def _alpha(self, max_pixels: int) -> np.ndarray:
+        if self.transparency:
+            return read_cutout(self.mask, max_pixels).alpha
+        alpha, _ = images.read_mask(
+            self.mask, index_foreground=self.index_foreground, max_pixels=max_pixels
+        )
+        return 255 - alpha if self.invert else alpha
+
+
+@dataclass(frozen=True)
+class GeneratedPair:
+    """A picture that does not exist until it is read."""
+
+    id: str
+    seed: int
+    index: int
+    kind: str
+    split: str = ""
+    group: str = ""
+
+    def read(self, max_pixels: int) -> tuple[images.Picture, np.ndarray, None]:
+        """The generated picture and its alpha uint8 `(H,W)`."""
+        rgb, alpha = synthetic.generate(self.seed, self.index, self.kind)
+        if alpha.size > max_pixels:
+            raise PictureError(f"{self.id} has more than {max_pixels} pixels.", "too-large")
+        return images.Picture(rgb=rgb), alpha, None
+
+
+@dataclass(frozen=True)
+class CutoutPair:
+    """A transparent picture, laid over a background; None is a generated one."""
+
+    id: str
+    cutout: Path
+    background: Path | None
+    seed: int
+    split: str = ""
+    group: str = ""
+
+    def read(self, max_pixels: int) -> tuple[images.Picture, np.ndarray, None]:
+        """`alpha·F + (1 − alpha)·B` on sRGB values, and the alpha uint8 `(H,W)`."""
+        cutout = read_cutout(self.cutout, max_pixels)
+        size = cutout.alpha.shape
+        if self.background is None:
+            key = np.random.SeedSequence([self.seed, int(short_hash(self.id), 16)])
+            ground = backdrops.generated(np.random.default_rng(key), size)
+        else:
+            picture = images.read_picture(self.background, max_pixels=max_pixels)
+            ground = backdrops.covering(picture.srgb(), size)
+        alpha = cutout.alpha[..., None].astype(np.float32) / 255
+        rgb = alpha * cutout.srgb() + (1 - alpha) * ground
+        return images.Picture(rgb=np.round(rgb).astype(np.uint8)), cutout.alpha, None
+
+
+@dataclass(frozen=True)
+class UnusablePair:
+    """What belongs to the set but cannot be used, and why."""
+
+    id: str
+    message: str
+    reason: str
+    split: str = ""
+    group: str = ""
+
+    def read(self, max_pixels: int) -> tuple[images.Picture, np.ndarray, Path]:
+        """Raises PictureError."""
+        raise PictureError(self.message, self.reason)
+
+
+Pair = FilePair | GeneratedPair | CutoutPair | UnusablePair
+
+
+def read_cutout(path: Path, max_pixels: int) -> images.Picture:
+    """A picture some of which is transparent; its `alpha` is never None.
+
+    Raises:
+        PictureError: it cannot be read, or nothing in it is transparent ("no-alpha").
+    """
+    picture = images.read_picture(path, max_pixels=max_pixels)
+    if picture.alpha is None:
+        raise PictureError(
+            f"{path} has no transparency, so its alpha is unknown: export it as PNG or WebP "
+            "with a transparent background.",
+            "no-alpha",
+        )
+    return picture
+
+
+def safe_id(name: str) -> str:
+    """An id that is a file name everywhere; what had to change is told apart by a hash."""
+    safe = re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII).strip(".")[:100]
+    return name if safe == name else f"{safe}-{short_hash(name)}"
+
+
+def short_hash(text: str) -> str:
+    """32 bits of sha256, as 8 hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

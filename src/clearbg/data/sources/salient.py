@@ -1,0 +1,57 @@
+"""Salient objects (DUTS) and dichotomous segmentation (DIS5K)."""
+
+from pathlib import Path
+
+from clearbg import config
+from clearbg.data.archive import extract
+from clearbg.data.fetch import fetch
+from clearbg.data.sources.archives import holding, opened
+from clearbg.data.sources.folders import by_stem
+from clearbg.data.sources.pair import FilePair
+from clearbg.errors import DataError
+
+DIS5K = {
+    "DIS-TR": "train",
+    "DIS-VD": "validation",
+    **{f"DIS-TE{number}": "test" for number in (1, 2, 3, 4)},
+}
+
+
+def duts(data: config.DutsData, downloads: Path) -> list[FilePair]:
+    """DUTS-TR.zip and DUTS-TE.zip, each with `-Image/*.jpg` and `-Mask/*.png`.
+
+    Source: Wang et al., Learning to Detect Salient Objects with Image-level Supervision,
+    CVPR 2017.
+    """
+    train = _duts_archive(data.train_archive, data.train_sha256, "DUTS-TR", downloads)
+    test = _duts_archive(data.test_archive, data.test_sha256, "DUTS-TE", downloads)
+    return [
+        *by_stem(train / "DUTS-TR-Image", train / "DUTS-TR-Mask"),
+        *by_stem(test / "DUTS-TE-Image", test / "DUTS-TE-Mask", split="test"),
+    ]
+
+
+def dis5k(data: config.Dis5kData, downloads: Path) -> list[FilePair]:
+    """DIS5K.zip: `DIS5K/{DIS-TR,DIS-VD,DIS-TE1..4}/{im,gt}`, in the official splits.
+
+    Source: Qin et al., Highly Accurate Dichotomous Image Segmentation, ECCV 2022.
+    """
+    root = opened(data.archive, data.sha256, downloads)
+    layout = "DIS5K.zip, DIS5K/{DIS-TR,DIS-VD,DIS-TE1,DIS-TE2,DIS-TE3,DIS-TE4}/{im,gt}"
+    root = holding(root, list(DIS5K), data.archive, layout)
+    found = []
+    for name, split in DIS5K.items():
+        part = holding(root / name, ("im", "gt"), f"{name} of {data.archive}", layout)
+        found += by_stem(part / "im", part / "gt", split, prefix=f"{name}-")
+    return found
+
+
+def _duts_archive(source: str, sha256: str | None, name: str, downloads: Path) -> Path:
+    archive = fetch(source, downloads, sha256=sha256)
+    folder = archive if archive.is_dir() else extract(archive, downloads / name)
+    # The archives hold one folder of their own name; a repacked one may not.
+    inside = folder / name if (folder / name).is_dir() else folder
+    for part in (f"{name}-Image", f"{name}-Mask"):
+        if not (inside / part).is_dir():
+            raise DataError(f"{archive} holds no folder {part}: it is not {name}.zip of DUTS.")
+    return inside

@@ -1,0 +1,244 @@
+"""What is drawn anew for every training pair: place, flips, colours, blur, noise, holes.
+
+A pair is `tv_tensors.Image` uint8 `(3,H,W)` and `tv_tensors.Mask` uint8 `(1,H,W)`, soft alpha
+in 0..255. Geometry moves both alike; everything else changes the picture alone. All chance
+comes from torch's global generator: whoever forks and seeds it gets the same pair again.
+Arrays in this module are pictures, uint8 `(H,W,3)` RGB, unless their name says otherwise.
+"""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+from clearbg import config, images
+
+Change = Callable[[np.ndarray], np.ndarray]
+
+
+def training_transform(settings: config.Augment, channels: int) -> v2.Transform:
+    """Pairs of `size`×`size` -> pairs of `crop`×`crop`, the picture with 1 or 3 channels.
+
+    In this order: warp or plain crop, flips, colours, blur (of the lens), noise (of the
+    sensor), holes, grey. A step whose setting is 0 is left out and draws nothing.
+    """
+    steps = [*_geometry(settings), *_colours(settings)]
+    if settings.blur:
+        blurs = [v2.GaussianBlur(9, sigma=(0.3, 1.5)), _on_picture(_box), _on_picture(_motion)]
+        steps.append(_one_of(settings.blur, blurs))
+    if settings.noise:
+        noises = [_on_picture(_gaussian_noise), _on_picture(_iso_noise)]
+        steps.append(_one_of(settings.noise, noises))
+    if settings.holes:
+        steps.append(_on_picture(partial(_holes, settings.holes)))
+    return v2.Compose([*steps, to_channels(channels)])
+
+
+def to_channels(channels: int) -> v2.Transform:
+    """3 leaves pictures as they are; 1 reduces them to luma `(1,H,W)`, as removal does."""
+    return _on_picture(images.luma) if channels == 1 else v2.Identity()
+
+
+class Normalise:
+    """uint8 `(C,H,W)` -> float32, `(x / 255 - mean) / std`, in two passes over the pixels.
+
+    torchvision's conversion and normalisation take more, on channels in the slower order.
+    """
+
+    def __init__(self, mean: list[float], std: list[float]):
+        mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (mean, std))
+        self.scale, self.offset = 1 / (255 * std), -mean / std
+
+    def __call__(self, image: Tensor) -> Tensor:
+        pixels = image.as_subclass(Tensor)
+        # Pictures arrive with their channels innermost; arithmetic wants them outermost.
+        pixels = pixels.to(torch.float32, memory_format=torch.contiguous_format)
+        return torch.addcmul(self.offset, pixels, self.scale)
+
+
+class RandomWarp(v2.Transform):
+    """Scale, turn and place a window of `side`×`side` pixels, by one bilinear resampling.
+
+    The scale is log-uniform in `scale`, the angle uniform within ±`rotate` degrees. The window
+    lies wholly inside the picture wherever it fits, and in its middle along an axis on which it
+    does not. What it shows beyond the border is the picture, and its alpha, mirrored there: no
+    pixel is invented whose truth is unknown. Reduced pictures are averaged first.
+    """
+
+    def __init__(self, side: int, scale: list[float], rotate: float):
+        super().__init__()
+        self.side, self.scale, self.rotate = side, scale, rotate
+
+    def make_params(self, flat_inputs: list[Tensor]) -> dict[str, Any]:
+        at_scale, at_angle, *at_place = torch.rand(4, dtype=torch.float64).tolist()
+        least, largest = self.scale
+        scale = least * (largest / least) ** at_scale
+        angle = math.radians(self.rotate) * (2 * at_angle - 1)
+        size = [max(1, round(n * min(scale, 1))) for n in flat_inputs[0].shape[-2:]]
+        step = min(1, 1 / scale)  # pixels of the (reduced) picture for one of the window
+        cos, sin = step * math.cos(angle), step * math.sin(angle)
+        reach = self.side * (abs(cos) + abs(sin))  # height and width that the window spans
+        y, x = ((n - 1) / 2 + max(0, n - reach) * (place - 0.5) for n, place in zip(size, at_place))
+        middle = (self.side - 1) / 2
+        window = [
+            [cos, -sin, x - middle * (cos - sin)],
+            [sin, cos, y - middle * (sin + cos)],
+        ]
+        return {"size": tuple(size), "window": np.array(window)}
+
+    def transform(self, inpt: Tensor, params: dict[str, Any]) -> Tensor:
+        """`window`, 2×3, leads from a place (x, y) in the output to one in the picture."""
+        pixels = _array(inpt)
+        if params["size"] != pixels.shape[:2]:
+            pixels = images.resize(pixels, params["size"])
+        side, flags = (self.side, self.side), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        pixels = cv2.warpAffine(
+            pixels, params["window"], side, flags=flags, borderMode=cv2.BORDER_REFLECT
+        )
+        return tv_tensors.wrap(_tensor(pixels), like=inpt)
+
+
+def _geometry(settings: config.Augment) -> list[v2.Transform]:
+    steps: list[v2.Transform] = []
+    if settings.scale != [1, 1] or settings.rotate:
+        steps.append(RandomWarp(settings.crop, settings.scale, settings.rotate))
+    elif settings.crop < settings.size:
+        steps.append(v2.RandomCrop(settings.crop))
+    if settings.flip:
+        steps.append(v2.RandomHorizontalFlip(settings.flip))
+    if settings.flip_vertical:
+        steps.append(v2.RandomVerticalFlip(settings.flip_vertical))
+    return steps
+
+
+def _colours(settings: config.Augment) -> list[v2.Transform]:
+    steps: list[v2.Transform] = []
+    shuffle = v2.RandomChannelPermutation()
+    if settings.color:
+        strength = settings.color
+        steps.append(v2.ColorJitter(strength, strength, strength, strength / 10))
+    if settings.channel_shuffle:
+        steps.append(v2.RandomApply([shuffle], p=settings.channel_shuffle))
+    if settings.tint:
+        hsv = v2.ColorJitter(hue=0.1, saturation=0.3, brightness=0.1)
+        steps.append(_one_of(settings.tint, [_on_picture(_rgb_shift), hsv, shuffle]))
+    if settings.tone:
+        jitter, contrast = v2.ColorJitter(0.2, 0.2, 0.2, 0.02), v2.ColorJitter(0.2, 0.2)
+        tones = [jitter, _on_picture(_equalise_locally), contrast, _on_picture(_gamma)]
+        steps.append(_one_of(settings.tone, tones))
+    return steps
+
+
+def _one_of(chance: float, transforms: list[v2.Transform]) -> v2.Transform:
+    return v2.RandomApply([v2.RandomChoice(transforms)], p=chance)
+
+
+def _on_picture(change: Change) -> v2.Transform:
+    """A transform that puts the picture through `change` and leaves alpha alone."""
+    return v2.Lambda(partial(_changed, change), tv_tensors.Image)
+
+
+def _changed(change: Change, image: tv_tensors.Image) -> tv_tensors.Image:
+    return tv_tensors.wrap(_tensor(change(_array(image))), like=image)
+
+
+def _array(pixels: Tensor) -> np.ndarray:
+    """`(C,H,W)` -> `(H,W,C)`, or `(H,W)` of one channel; a view where memory allows."""
+    array = np.ascontiguousarray(pixels.as_subclass(Tensor).permute(1, 2, 0).numpy())
+    return array[..., 0] if array.shape[2] == 1 else array
+
+
+def _tensor(array: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.atleast_3d(array)).permute(2, 0, 1)
+
+
+def _between(least: float, largest: float) -> float:
+    return least + (largest - least) * torch.rand((), dtype=torch.float64).item()
+
+
+def _integer(least: int, largest: int) -> int:
+    return int(torch.randint(least, largest + 1, ()))
+
+
+def _rgb_shift(rgb: np.ndarray) -> np.ndarray:
+    """Up to ±20 added to each channel, the same for all pixels."""
+    shift = torch.randint(-20, 21, (3,), dtype=torch.int16).numpy()
+    return (rgb + shift).clip(0, 255).astype(np.uint8)
+
+
+def _gamma(rgb: np.ndarray) -> np.ndarray:
+    """`x ** gamma`, gamma log-uniform in [1/sqrt(2), sqrt(2)], of values in [0, 1]."""
+    values = np.linspace(0, 1, 256) ** 2 ** _between(-0.5, 0.5)
+    return cv2.LUT(rgb, np.rint(255 * values).astype(np.uint8))
+
+
+def _equalise_locally(rgb: np.ndarray) -> np.ndarray:
+    """CLAHE of the luma on 8×8 fields, histograms cut at 1 to 4 times their mean.
+
+    Zuiderveld, "Contrast Limited Adaptive Histogram Equalization", Graphics Gems IV, 1994.
+    """
+    luma_and_colour = cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb)
+    equaliser = cv2.createCLAHE(clipLimit=_between(1, 4), tileGridSize=(8, 8))
+    luma_and_colour[..., 0] = equaliser.apply(np.ascontiguousarray(luma_and_colour[..., 0]))
+    return cv2.cvtColor(luma_and_colour, cv2.COLOR_YCrCb2RGB)
+
+
+def _box(rgb: np.ndarray) -> np.ndarray:
+    side = 1 + 2 * _integer(1, 2)
+    return cv2.blur(rgb, (side, side))
+
+
+def _motion(rgb: np.ndarray) -> np.ndarray:
+    """The mean along a straight stroke of 3, 5 or 7 pixels."""
+    half, angle = _integer(1, 3), _between(0, math.pi)
+    x, y = round(half * math.cos(angle)), round(half * math.sin(angle))
+    stroke = np.zeros((2 * half + 1, 2 * half + 1), np.float32)
+    cv2.line(stroke, (half - x, half - y), (half + x, half + y), 1)
+    return cv2.filter2D(rgb, -1, stroke / stroke.sum())
+
+
+def _gaussian_noise(rgb: np.ndarray) -> np.ndarray:
+    """Standard deviation 2 to 10 of 255, independent in every channel."""
+    return _noisy(rgb, _between(2, 10))
+
+
+def _iso_noise(rgb: np.ndarray) -> np.ndarray:
+    """A sensor's noise: its variance grows with the signal, `a x + b`.
+
+    Foi et al., "Practical Poissonian-Gaussian noise modeling and fitting for single-image
+    raw-data", IEEE Transactions on Image Processing 17, 2008, equation 3. At white the standard
+    deviation is 4 to 20 of 255, of which a quarter is left at black.
+    """
+    white = _between(4, 20)
+    variance = white**2 * (1 / 16 + 15 / 16 * np.linspace(0, 1, 256, dtype=np.float32))
+    return _noisy(rgb, np.sqrt(variance)[rgb])
+
+
+def _noisy(rgb: np.ndarray, deviation: float | np.ndarray) -> np.ndarray:
+    noise = torch.randn(rgb.shape).numpy()
+    return np.rint(rgb + deviation * noise).clip(0, 255).astype(np.uint8)
+
+
+def _holes(most: int, rgb: np.ndarray) -> np.ndarray:
+    """Coarse dropout: 3 to `most` black rectangles (all, where `most` is below 3).
+
+    Their sides are 1/32 to 1/8 of the picture's: 8 to 32 pixels of 256. Alpha stays as it is, as
+    in the published people and car training: a network learns to see behind what is hidden.
+    Ink on pages is black too, which makes holes unfit for documents.
+
+    DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout",
+    2017, with several holes.
+    """
+    rgb = rgb.copy()
+    for _ in range(_integer(min(3, most), most)):
+        sides = [_integer(n // 32, n // 8) for n in rgb.shape[:2]]
+        top, left = (_integer(0, n - side) for n, side in zip(rgb.shape, sides))
+        rgb[top : top + sides[0], left : left + sides[1]] = 0
+    return rgb

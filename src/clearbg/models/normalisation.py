@@ -1,0 +1,94 @@
+"""What activations are normalised by: the batch, groups of channels, or fixed statistics.
+
+Batch norm (Ioffe and Szegedy 2015) estimates mean and variance from the pictures of one step.
+Where memory leaves room for one or two of them, the estimates are noise, and two other layers
+do better: group norm (Wu and He 2018, https://arxiv.org/abs/1803.08494), which looks at one
+picture at a time, and batch norm that keeps to the statistics it was loaded with. Names and
+shapes of the affine parameters are the same for all three.
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from clearbg.errors import ModelError
+
+MOST_GROUPS = 32  # as in the paper
+LEAST_CHANNELS = 4  # of a group: at 1×1 pixels, what the statistics are made of
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch norm that trains even where a channel has a single value.
+
+    One value has no variance. The deepest maps of a single small picture are 1×1 pixel; they
+    are normalised by the running statistics, which stay as they are.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training and x.numel() == x.shape[1]:
+            return F.batch_norm(
+                x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
+        return super().forward(x)
+
+
+class FrozenBatchNorm(nn.BatchNorm2d):
+    """Batch norm by its running statistics, in training too; its affine parameters learn."""
+
+    def __init__(self, channels: int, eps: float, momentum: float | None):
+        super().__init__(channels, eps, momentum)
+        self.eval()
+
+    def train(self, mode: bool = True) -> "FrozenBatchNorm":
+        return super().train(False)
+
+
+def normalised(network: nn.Module, norm: str) -> nn.Module:
+    """Exchange every `nn.BatchNorm2d` of a network for the chosen kind; returns the network.
+
+    Args:
+        network: built with batch norm, of any initial values; they are kept.
+        norm: "batch", "group" or "frozen". A layer of one channel cannot be normalised by its
+            picture without losing what the picture is like (DeepLab's logit would be positive
+            on about half of every picture): with "group" it is frozen.
+
+    Raises:
+        ModelError: no norm has this name.
+    """
+    if norm not in list(KINDS):
+        raise ModelError(f"norm = {norm!r} is not known: set it to one of {', '.join(KINDS)}.")
+    for parent in list(network.modules()):
+        for name, layer in parent.named_children():
+            if type(layer) is nn.BatchNorm2d:
+                setattr(parent, name, KINDS[norm](layer))
+    return network
+
+
+def _batch(layer: nn.BatchNorm2d) -> BatchNorm:
+    return _same_values(layer, BatchNorm(layer.num_features, layer.eps, layer.momentum))
+
+
+def _frozen(layer: nn.BatchNorm2d) -> FrozenBatchNorm:
+    return _same_values(layer, FrozenBatchNorm(layer.num_features, layer.eps, layer.momentum))
+
+
+def _group(layer: nn.BatchNorm2d) -> nn.GroupNorm | FrozenBatchNorm:
+    if layer.num_features == 1:
+        return _frozen(layer)
+    return _same_values(
+        layer, nn.GroupNorm(groups(layer.num_features), layer.num_features, layer.eps)
+    )
+
+
+def groups(channels: int) -> int:
+    """As many equal groups as give each 4 channels or more, at most 32; else 1."""
+    most = min(MOST_GROUPS, channels // LEAST_CHANNELS)
+    return next((count for count in range(most, 1, -1) if channels % count == 0), 1)
+
+
+def _same_values(old: nn.Module, new: nn.Module) -> nn.Module:
+    own = new.state_dict()
+    new.load_state_dict({name: value for name, value in old.state_dict().items() if name in own})
+    return new
+
+
+KINDS = {"batch": _batch, "group": _group, "frozen": _frozen}

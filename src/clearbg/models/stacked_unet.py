@@ -1,0 +1,110 @@
+"""Stacked U-Nets for document binarisation.
+
+Every block refines the page that the one before it left: `x_{b+1} = σ(x_b + UNet_b(x_b))`.
+Convolutions are depthwise separable, resizing is bicubic. A page enters grey with ink at 1;
+values outside [0, 1] are taken as they are.
+"""
+
+import functools
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class SeparableConv(nn.Sequential):
+    """Depthwise 3×3 and pointwise 1×1, each with batch norm and ReLU."""
+
+    def __init__(self, channels_in: int, channels_out: int):
+        super().__init__(
+            nn.Conv2d(channels_in, channels_in, 3, padding=1, groups=channels_in, bias=False),
+            nn.BatchNorm2d(channels_in),
+            nn.ReLU(),
+            nn.Conv2d(channels_in, channels_out, 1, bias=False),
+            nn.BatchNorm2d(channels_out),
+            nn.ReLU(),
+        )
+
+
+class DoubleConv(nn.Module):
+    """Two separable convolutions beside a 1×1 projection; nothing follows the sum."""
+
+    def __init__(self, channels_in: int, channels_middle: int, channels_out: int):
+        super().__init__()
+        self.convs = nn.Sequential(
+            SeparableConv(channels_in, channels_middle),
+            SeparableConv(channels_middle, channels_out),
+        )
+        self.residual = nn.Conv2d(channels_in, channels_out, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.convs(x) + self.residual(x)
+
+
+class Block(nn.Module):
+    """One small U-Net with two levels, `(N,C,H,W)` -> correction `(N,1,H,W)`."""
+
+    def __init__(self, channels_in: int):
+        super().__init__()
+        self.inc = DoubleConv(channels_in, 64, 64)
+        self.down1 = DoubleConv(64, 128, 128)
+        self.down2 = DoubleConv(128, 128, 128)
+        self.up1 = DoubleConv(256, 128, 64)
+        self.up2 = DoubleConv(128, 64, 64)
+        self.outc = nn.Conv2d(64, 1, 1)
+        self.dropout = nn.Dropout(0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        full = self.inc(x)
+        half = self.dropout(self.down1(F.max_pool2d(full, 2)))
+        quarter = self.down2(F.max_pool2d(half, 2))
+        y = self.dropout(self.up1(_up_and_join(quarter, half, self.training)))
+        y = self.dropout(self.up2(_up_and_join(y, full, self.training)))
+        return self.outc(y)
+
+
+class StackedUNet(nn.Module):
+    """Logits of every block, the last one first."""
+
+    def __init__(self, blocks: int = 2):
+        super().__init__()
+        self.blocks = nn.ModuleList(Block(1) for _ in range(blocks))
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        page, logits = images, []
+        for block in self.blocks:
+            logits.append(page + block(page))
+            page = logits[-1].sigmoid()
+        return logits[::-1]
+
+
+def _up_and_join(x: Tensor, skip: Tensor, training: bool) -> Tensor:
+    """Double `x` bicubically, pad it with zeros to an odd size of the skip, join both."""
+    if training:
+        # The same weights as matrices: several times faster, and deterministic on CUDA.
+        x = _double(x)
+    else:
+        x = F.interpolate(x, scale_factor=2, mode="bicubic", align_corners=True)
+    missing = skip.shape[-2] - x.shape[-2], skip.shape[-1] - x.shape[-1]
+    return torch.cat([skip, F.pad(x, (0, missing[1], 0, missing[0]))], dim=1)
+
+
+def _double(x: Tensor) -> Tensor:
+    rows, columns = (_bicubic(length, x.device, x.dtype) for length in x.shape[-2:])
+    x = columns @ x.permute(0, 2, 3, 1)  # (N,H,2W,C): the channels lie innermost in training
+    n, h, w, c = x.shape
+    x = rows @ x.reshape(n, h, w * c)
+    return x.view(n, 2 * h, w, c).permute(0, 3, 1, 2)
+
+
+@functools.cache
+def _bicubic(length: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """`(2·length, length)`: what bicubic doubling with aligned corners does to a column."""
+    columns = torch.eye(length)[None, None]
+    doubled = F.interpolate(columns, (2 * length, length), mode="bicubic", align_corners=True)
+    return doubled[0, 0].to(device, dtype)
+
+
+def stacked_unet(blocks: int = 2) -> StackedUNet:
+    """The published network has two blocks: 355,864 parameters."""
+    return StackedUNet(blocks)
