@@ -1,0 +1,178 @@
+"""Published weights become a models folder: the same files that a training here leaves."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from clearbg import places
+from clearbg.atomic import replacing_folder
+from clearbg.data.fetch import fetch
+from clearbg.errors import ModelError
+from clearbg.importing import checkpoint
+from clearbg.importing.published import LICENCE, PUBLISHED, contract
+from clearbg.importing.recognise import Match, is_discriminator, match, mismatch
+from clearbg.models import weights
+from clearbg.removal.contract import file_sha256
+
+CARD = "model.json"
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What was found and where it lies now.
+
+    Attributes:
+        folder: holds weights.safetensors and model.json.
+        model: a name of `clearbg.models.MODELS`.
+        tensors: counted as saved.
+        parameters: numbers that a training changes.
+        epoch: that the checkpoint had reached, where it tells.
+        sha256: of weights.safetensors.
+        remarks: what was done beside copying, and what in the file was left out.
+    """
+
+    folder: Path
+    model: str
+    tensors: int
+    parameters: int
+    epoch: int | None
+    sha256: str
+    remarks: tuple[str, ...]
+
+
+def import_weights(
+    source: str,
+    output: Path | None = None,
+    size: int | None = None,
+    licence: str | None = None,
+    key: str | None = None,
+) -> Imported:
+    """Turn a checkpoint of a known network into a folder with the layout of models/.
+
+    Equal input gives equal bytes. Nothing that a checkpoint carries is run.
+
+    Args:
+        source: a file, or an address that `clearbg.data.fetch.fetch` understands.
+        output: the folder to make; by default imported/<name of the file>.
+        size: height and width of the network's input, pixels; by default as published.
+        licence: terms of the pictures that the weights were trained on; None: unknown.
+        key: which of several networks in the file, as the refusal names them.
+
+    Raises:
+        ModelError: the file is damaged, asks to run code, or holds no network that is known,
+            or several; or the folder holds something else.
+        FetchError: the file is missing or cannot be fetched.
+        ArchiveError: it is an archive that is damaged or unsafe.
+    """
+    downloads = places.state() / "downloads"
+    path = checkpoint.unpacked(fetch(source, downloads), downloads)
+    held = checkpoint.read(path)
+    place, found, remarks = _chosen(held, path, key)
+    for name, tensor in found.weights.items():
+        if not torch.isfinite(tensor).all():
+            raise ModelError(
+                f"{path} has values in {name} that are no numbers: its training went astray, "
+                "take an earlier checkpoint."
+            )
+    folder = output or places.root() / "imported" / _name(path)
+    return Imported(
+        folder=folder,
+        model=found.network.model,
+        tensors=len(found.weights),
+        parameters=_parameters(found.weights),
+        epoch=held.epoch,
+        sha256=_write(found, folder, size, licence or LICENCE),
+        remarks=(*((f"it is {place!r} of the file",) if place else ()), *found.notes, *remarks),
+    )
+
+
+def summary(imported: Imported) -> str:
+    """Lines for the person who imported: what was found, and what can be done with it."""
+    folder = imported.folder
+    if folder.is_absolute() and folder.is_relative_to(places.root()):
+        folder = folder.relative_to(places.root())
+    epoch = "" if imported.epoch is None else f", epoch {imported.epoch}"
+    return "\n".join(
+        [
+            f"{folder}: {imported.model}, {imported.tensors} tensors, "
+            f"{imported.parameters:,} parameters{epoch}",
+            *(f"note: {remark}" for remark in imported.remarks),
+            f"Use it as it is: `clearbg remove PICTURE --model {folder}` or `clearbg evaluate "
+            f"PICTURES MASKS --model {folder}`. To start a training from it, in params.yaml:",
+            "train:",
+            f"  init_from: {folder.as_posix()}",
+            f"  init_sha256: {imported.sha256}",
+        ]
+    )
+
+
+def _chosen(
+    held: checkpoint.Checkpoint, path: Path, key: str | None
+) -> tuple[str, Match, tuple[str, ...]]:
+    """The network to import, its place in the file, and what is said of the others."""
+    if key is not None and key not in held.networks:
+        known = ", ".join(map(repr, held.networks))
+        raise ModelError(f"{path} has no network at {key!r}, only at {known}: correct --key.")
+    usable, others = {}, {}
+    for place, tensors in held.networks.items():
+        if key is not None and place != key:
+            continue
+        found = match(tensors, held.ordered)
+        if found is not None and found.network.model in PUBLISHED:
+            usable[place] = found
+        elif found is not None and found.network.model == "isnet_gt":
+            others[place] = "IS-Net's ground-truth encoder, which sees masks and no pictures"
+        elif is_discriminator(tensors):
+            others[place] = "a discriminator, which only judges pictures"
+        else:
+            others[place] = mismatch(tensors)
+    if not usable:
+        what = "; ".join(others.values())
+        raise ModelError(f"{path} holds {what}: import weights of {', '.join(PUBLISHED)}.")
+    if len(usable) > 1:
+        what = ", ".join(f"{place!r} ({m.network.model})" for place, m in usable.items())
+        raise ModelError(f"{path} holds several networks, {what}: choose one with --key.")
+    [(place, found)] = usable.items()
+    return place, found, tuple(f"left out {other!r}: {why}" for other, why in others.items())
+
+
+def _write(found: Match, folder: Path, size: int | None, licence: str) -> str:
+    """The SHA-256 of the written weights."""
+    network = found.network
+    with replacing_folder(folder) as aside:
+        weights.save(found.weights, aside / weights.FILE)
+        sha256 = file_sha256(aside / weights.FILE)
+        card = contract(network.model, network.settings, size, sha256, licence).to_json()
+        (aside / CARD).write_text(card, encoding="utf-8")
+        if folder.exists() and not _holds(folder, card):
+            raise ModelError(
+                f"{folder} already holds something else: name another folder with --output, or "
+                "delete it."
+            )
+    return sha256
+
+
+def _holds(folder: Path, card: str) -> bool:
+    """Whether a folder is empty, or an import with this very contract and nothing more."""
+    if not folder.is_dir():
+        return False
+    names = {path.name for path in folder.iterdir()}
+    if not names:
+        return True
+    if names != {CARD, weights.FILE}:
+        return False
+    return (folder / CARD).read_text(encoding="utf-8", errors="replace") == card
+
+
+def _parameters(tensors: dict[str, Tensor]) -> int:
+    return sum(t.numel() for name, t in tensors.items() if not name.endswith(weights.STATISTICS))
+
+
+def _name(path: Path) -> str:
+    """`net` of net.pth, net.pth.tar and net.safetensors."""
+    while path.suffix in (*checkpoint.SUFFIXES, ".tar"):
+        path = path.with_suffix("")
+    return re.sub(r"[^\w.-]+", "_", path.name)
