@@ -48,7 +48,13 @@ def main() -> None:
                     source = clone / "reports" / report
                     shutil.copy(source, chosen.sheets / f"{name.replace('/', '_')}{source.suffix}")
             print(f"{name}: {rows[-1]}", file=sys.stderr, flush=True)
-    print(pd.DataFrame(rows).dropna(axis=1, how="all").astype(object).fillna("").to_markdown(index=False))
+    print(
+        pd.DataFrame(rows)
+        .dropna(axis=1, how="all")
+        .astype(object)
+        .fillna("")
+        .to_markdown(index=False)
+    )
 
 
 def measure(clone: Path, variation: str) -> dict[str, object]:

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from clearbg import Remover, images
+from clearbg import Remover, images, metrics
 from clearbg.data.sources import by_stem
-from clearbg.metrics import saliency
 
 
 def main() -> None:
@@ -34,9 +33,8 @@ def main() -> None:
     }
     print(f"{len(pairs)} pictures        max_f  mean_f  weighted_f  s_measure    mae")
     for name, alphas in rows.items():
-        scores = list(saliency.score_all(zip(alphas, truths), ("raw", "min_max")))
-        for protocol in ("raw", "min_max"):
-            table = saliency.summarise([s[protocol] for s in scores])
+        scores = list(metrics.score_all(zip(alphas, truths), ["saliency"], 0.5, ("raw", "min_max")))
+        for protocol, table in metrics.by_protocol(scores).items():
             figures = [table[k] for k in ("max_f", "mean_f", "weighted_f", "s_measure", "mae")]
             print(f"{name:10} {protocol:8}" + "".join(f"{value:9.4f}" for value in figures))
 

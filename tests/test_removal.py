@@ -21,7 +21,6 @@ from clearbg.models import weights
 from clearbg.removal import contract
 from clearbg.removal.predict import predict, prepare
 
-
 SMALL = {"channels": 4, "widths": [4, 8]}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import brightness_model, disc
+from conftest import ROOT, brightness_model, disc
 from PIL import Image
 
 from clearbg import Remover, images, models, scoring
@@ -144,3 +144,14 @@ def test_folder_of_weights_removes_backgrounds_without_a_pipeline(tmp_path):
         assert done.returncode == 0, done.stderr
     assert Image.open(tmp_path / "o.png").mode == "RGBA"
     assert len(list(tmp_path.glob(".clearbg/exported/*.onnx"))) == 1
+
+
+def test_zero_shot_benchmark_measures_a_model_against_the_mean_mask(model, pairs_folder):
+    own = pairs_folder(3)
+    command = [sys.executable, ROOT / "benchmarks/zero_shot.py", own / "images", own / "masks",
+               "--model", model]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()] == (
+        "3 model model mean mean".split()
+    )
