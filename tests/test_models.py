@@ -137,6 +137,7 @@ def test_every_parameter_learns(name):
     assert [key for key, p in network.named_parameters() if p.grad is None] == []
 
 
+@pytest.mark.slow
 @every_entry
 def test_four_pictures_are_learned_by_heart(name):
     torch.manual_seed(0)  # for dropout

@@ -57,6 +57,7 @@ def test_averaged_weights_are_the_ones_kept(augmented, tmp_path):
     assert not same(plain.best_weights, averaged.best_weights)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [{"optimizer": "adamw", "weight_decay": 0.1}, {"weight_decay": 0.5}, {"lr": 0.03},
