@@ -14,12 +14,11 @@ import pandas as pd
 import pytest
 import requests
 import uvicorn
-from onnx import TensorProto, helper
+from conftest import brightness_model
 from PIL import Image
 
 from clearbg import tracking
 from clearbg.errors import PictureError
-from clearbg.removal import contract
 
 
 @pytest.fixture(scope="module")
@@ -29,36 +28,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def remover_file(folder):
-    """A "network" whose alpha is the mean of the three channels."""
-    card = contract.Contract(
-        model="mean",
-        settings={},
-        height=32,
-        width=32,
-        fit="squeeze",
-        overlap=0,
-        kernel="bilinear",
-        colour_order="RGB",
-        mean=(0.0, 0.0, 0.0),
-        std=(1.0, 1.0, 1.0),
-        threshold=0.5,
-        output="cutout",
-        headline="max_f",
-        weights_sha256="0" * 64,
-        data_digest="0" * 64,
-        data_licence="CC0-1.0",
-    )
-    graph = helper.make_graph(
-        [helper.make_node("ReduceMean", ["images", "axes"], ["alpha"], keepdims=1)],
-        "mean",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", 3, 32, 32])],
-        [helper.make_tensor_value_info("alpha", TensorProto.FLOAT, ["n", 1, 32, 32])],
-        [helper.make_tensor("axes", TensorProto.INT64, [1], [1])],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    helper.set_model_props(model, {contract.METADATA_KEY: card.to_json()})
-    onnx.save(model, folder / "model.onnx")
-    return folder / "model.onnx"
+    return brightness_model(folder / "model.onnx")
 
 
 @pytest.fixture(scope="module")
