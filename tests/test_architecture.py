@@ -12,7 +12,7 @@ PACKAGE = ROOT / "src/clearbg"
 FLOORS = [
     {"errors"},
     {"atomic"},
-    {"config", "images", "decoding", "memory", "places", "progress"},
+    {"config", "images", "decoding", "memory", "places", "progress", "tiling"},
     {"fingerprint", "losses", "metrics", "models", "data", "sheets", "report", "recipes"},
     {"removal"},
     {"training", "export", "evaluation", "importing", "comparison", "scoring"},

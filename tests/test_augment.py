@@ -6,7 +6,8 @@ from conftest import demo
 
 from clearbg import config, images
 from clearbg.data import manifest
-from clearbg.data.augment import augment, extend, tiles
+from clearbg.data.augment import augment, tiles
+from clearbg.tiling import extend
 
 TILE = {"fit": "tile", "overlap": 8, "size": 32, "crop": 32, "mirror": False}
 
@@ -99,7 +100,7 @@ def test_page_smaller_than_a_tile_is_reflected(page, tmp_path, height, width):
 
 
 def test_reflection_mirrors_at_the_last_pixel():
-    assert extend(np.array([[1, 2, 3]]), 5)[0].tolist() == [1, 2, 3, 2, 1]
+    assert extend(np.array([[1, 2, 3]]), 1, 5)[0].tolist() == [1, 2, 3, 2, 1]
 
 
 def test_tiles_of_training_are_mirrored_too(page, tmp_path):

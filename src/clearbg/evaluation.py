@@ -137,7 +137,9 @@ def score(
             counts[:] += histograms(alpha, truth)
             yield alpha, truth
 
-    scored = metrics.score_all(watched(), families, threshold, protocols)
+    # Starting processes takes longer than scoring a handful of pictures.
+    processes = 1 if len(names) < 8 else None
+    scored = metrics.score_all(watched(), families, threshold, protocols, processes)
     scores = list(progress(scored, what="evaluate", unit="pictures", total=len(names)))
     averages = {name: _rounded(table) for name, table in metrics.by_protocol(scores).items()}
     table = pd.DataFrame([s.row() for s in scores])

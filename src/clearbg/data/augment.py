@@ -12,6 +12,7 @@ import pandas as pd
 from clearbg import config, images
 from clearbg.data import manifest
 from clearbg.progress import progress
+from clearbg.tiling import extend, starts
 
 MIRRORED = "-mirrored"
 
@@ -47,16 +48,10 @@ def tiles(height: int, width: int, side: int, overlap: int) -> Iterator[tuple[in
     Neighbours share `overlap` pixels; the last row and column end with the picture, which is at
     least `side` high and wide, and may share more.
     """
-    tops, lefts = ([*range(0, n - side, side - overlap), n - side] for n in (height, width))
+    tops, lefts = (starts(n, side, overlap) for n in (height, width))
     for row, top in enumerate(tops):
         for column, left in enumerate(lefts):
             yield row, column, top, left
-
-
-def extend(pixels: np.ndarray, side: int) -> np.ndarray:
-    """Reflect `(H,W)` or `(H,W,C)` at its lower and right border until both are >= `side`."""
-    missing = [(0, max(0, side - n)) for n in pixels.shape[:2]] + [(0, 0)] * (pixels.ndim - 2)
-    return np.pad(pixels, missing, "reflect")
 
 
 def _write_pieces(row: dict, source: Path, settings: config.Augment, folder: Path) -> list[dict]:
@@ -80,7 +75,7 @@ def _pieces(
         size = (side, side)
         yield "", *(images.resize(pixels, size, settings.kernel) for pixels in (rgb, alpha))
         return
-    rgb, alpha = extend(rgb, side), extend(alpha, side)
+    rgb, alpha = (extend(pixels, side, side) for pixels in (rgb, alpha))
     for row, column, top, left in tiles(*alpha.shape, side, settings.overlap):
         part = np.s_[top : top + side, left : left + side]
         yield f"-r{row:02d}-c{column:02d}", rgb[part], alpha[part]

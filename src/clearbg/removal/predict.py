@@ -8,6 +8,7 @@ import numpy as np
 from clearbg import images
 from clearbg.errors import ModelError
 from clearbg.removal.contract import Contract
+from clearbg.tiling import extend, starts
 
 Network = Callable[[np.ndarray], np.ndarray]
 """float32 `(N,C,h,w)`, normalised -> alpha float32 `(N,1,h,w)` in [0, 1]."""
@@ -24,7 +25,7 @@ def prepare(rgb: np.ndarray, contract: Contract) -> np.ndarray:
     height, width = contract.height, contract.width
     if contract.fit == "squeeze":
         return _normalise(images.resize(rgb, (height, width), contract.kernel), contract)
-    page = _extend(rgb, contract)
+    page = extend(rgb, contract.height, contract.width)
     top, left = (page.shape[0] - height) // 2, (page.shape[1] - width) // 2
     return _normalise(page[top : top + height, left : left + width], contract)
 
@@ -51,7 +52,7 @@ def predict(pictures: list[np.ndarray], network: Network, contract: Contract) ->
 
 def _predict_tiles(rgb: np.ndarray, network: Network, contract: Contract) -> np.ndarray:
     height, width = contract.height, contract.width
-    page = _extend(rgb, contract)
+    page = extend(rgb, contract.height, contract.width)
     axes = zip(page.shape, (height, width))
     tiles = list(itertools.product(*(_cover(*sides, contract.overlap) for sides in axes)))
     alpha = np.zeros(page.shape[:2], np.float32)
@@ -68,28 +69,21 @@ def _predict_tiles(rgb: np.ndarray, network: Network, contract: Contract) -> np.
 def _cover(length: int, side: int, overlap: int) -> list[tuple[int, np.ndarray]]:
     """Tiles along one axis, of `length >= side` pixels: the start and the weights of each.
 
-    Neighbours share `overlap` pixels; the last tile ends with the axis and may share more.
     Weights, float32 `(side,)`, ramp linearly over the overlap and sum to 1 at every pixel.
     From pixel to pixel half the sum of their changes is at most `2 / (overlap + 1)`.
     """
-    starts = [*range(0, length - side, side - overlap), length - side]
+    firsts = starts(length, side, overlap)
     ramp = np.minimum(np.arange(1, side + 1) / (overlap + 1), 1)
-    weights = np.ones((len(starts), side))
+    weights = np.ones((len(firsts), side))
     weights[1:] *= ramp
     weights[:-1] *= ramp[::-1]
     total = np.zeros(length)
-    for start, tile in zip(starts, weights):
+    for start, tile in zip(firsts, weights):
         total[start : start + side] += tile
     return [
         (start, (tile / total[start : start + side]).astype(np.float32))
-        for start, tile in zip(starts, weights)
+        for start, tile in zip(firsts, weights)
     ]
-
-
-def _extend(rgb: np.ndarray, contract: Contract) -> np.ndarray:
-    """Reflect a picture at its lower and right border until one tile fits."""
-    down, across = max(0, contract.height - len(rgb)), max(0, contract.width - rgb.shape[1])
-    return np.pad(rgb, ((0, down), (0, across), (0, 0)), "reflect")
 
 
 def _normalise(rgb: np.ndarray, contract: Contract) -> np.ndarray:
