@@ -51,23 +51,21 @@ class Generator(nn.Module):
         Returns:
             One tensor of logits `(N,1,H,W)`.
         """
-        if self.channels == 4:
-            return [self._raw(images)[:, 3:]]
-        images, picture = images.float(), self.generate(images).float()
-        product = (picture * images).sum(1, keepdim=True)
-        alpha = product / (images.square().sum(1, keepdim=True) + SMALLEST)
-        return [alpha.clamp(SMALLEST, 1 - SMALLEST).logit()]
+        return [self.both(images)[1]]
 
     def generate(self, images: Tensor) -> Tensor:
         """What the discriminator sees: `(N,channels,H,W)` in [0, 1]."""
         return self._raw(images).sigmoid()
 
-    def rgba(self, images: Tensor) -> Tensor:
-        """Premultiplied RGB and alpha, `(N,4,H,W)` in [0, 1]."""
-        picture = self.generate(images)
+    def both(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """What `generate` gives, and alpha's logits `(N,1,H,W)`."""
+        raw = self._raw(images)
         if self.channels == 4:
-            return picture
-        return torch.cat((picture, self.forward(images)[0].sigmoid()), 1)
+            return raw.sigmoid(), raw[:, 3:]
+        images, picture = images.float(), raw.sigmoid().float()
+        product = (picture * images).sum(1, keepdim=True)
+        alpha = product / (images.square().sum(1, keepdim=True) + SMALLEST)
+        return picture, alpha.clamp(SMALLEST, 1 - SMALLEST).logit()
 
     def _raw(self, images: Tensor) -> Tensor:
         skips = [self.encoder[0](images)]

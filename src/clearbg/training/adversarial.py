@@ -119,11 +119,10 @@ class Adversarial:
         images = images.to(self.fabric.device, memory_format=torch.channels_last)
         truth = self._truth(images, alpha.to(images.device))
         with self.fabric.autocast():
-            fakes = generator.generate(images)
-            predicted = generator(images)[0].float().sigmoid()
+            fakes, logits = generator.both(images)
             fake, real = discriminator(fakes)[0], discriminator(truth)[0]
         l1, adversarial = losses.l1(fakes, truth), losses.generator_loss(fake)
-        return predicted, {
+        return logits.float().sigmoid(), {
             "loss": (adversarial + self.settings.l1_weight * l1).item(),
             "discriminator_loss": losses.discriminator_loss(fake, real).item(),
             "adversarial_loss": adversarial.item(),

@@ -6,15 +6,10 @@ import cv2
 import numpy as np
 
 from clearbg.data.synthetic.colours import veil
-from clearbg.data.synthetic.painting import SHIFT, Layer
+from clearbg.data.synthetic.painting import SHIFT, Layer, fixed
 from clearbg.data.synthetic.textures import blurred
 
 FINE = 2  # coverage is drawn this many times as large as the picture
-
-
-def fixed(points: np.ndarray, scale: int) -> np.ndarray:
-    """Fixed-point coordinates on a grid `scale` times as fine, pixel centres at integers."""
-    return np.rint(((points + 0.5) * scale - 0.5) * (1 << SHIFT)).astype(np.int32)
 
 
 def coverage(sheet: np.ndarray) -> np.ndarray:

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from clearbg.data.synthetic.canvas import FINE, coverage, fixed
-from clearbg.data.synthetic.painting import SHIFT, Layer
+from clearbg.data.synthetic.canvas import FINE, coverage
+from clearbg.data.synthetic.painting import SHIFT, Layer, fixed
 
 STEPS = 12  # points of a strand
 SHADES = 7

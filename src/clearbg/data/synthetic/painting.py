@@ -89,12 +89,12 @@ def painted(
     relief = Relief(shape, light)
     for part in parts:
         if part.hole:
-            cv2.fillPoly(cover, [_fixed(part.outline, 2)], 0, cv2.LINE_AA, SHIFT)
+            cv2.fillPoly(cover, [fixed(part.outline, 2)], 0, cv2.LINE_AA, SHIFT)
             continue
         coat = coats[part.tone] * 255
         index = INDEX[part.tone]
-        cv2.fillPoly(cover, [_fixed(part.outline, 2)], 255, cv2.LINE_AA, SHIFT)
-        line = [_fixed(part.outline, 1)]
+        cv2.fillPoly(cover, [fixed(part.outline, 2)], 255, cv2.LINE_AA, SHIFT)
+        line = [fixed(part.outline, 1)]
         cv2.polylines(colour, line, True, coat.tolist(), 4, cv2.LINE_AA, SHIFT)
         cv2.fillPoly(colour, line, coat.tolist(), cv2.LINE_AA, SHIFT)
         cv2.polylines(label, line, True, index, 4, cv2.LINE_8, SHIFT)
@@ -107,7 +107,7 @@ def painted(
     return Layer(finished, alpha, int(top), int(left))
 
 
-def _fixed(points: np.ndarray, scale: int) -> np.ndarray:
+def fixed(points: np.ndarray, scale: int) -> np.ndarray:
     """Fixed-point coordinates on a grid `scale` times as fine, pixel centres at integers."""
     return np.rint(((points + 0.5) * scale - 0.5) * (1 << SHIFT)).astype(np.int32)
 
@@ -129,7 +129,7 @@ class Relief:
         if (high - low < 8).any():
             return
         mask = np.zeros((high[1] - low[1], high[0] - low[0]), np.uint8)
-        cv2.fillPoly(mask, [_fixed(outline - low, 1)], 255, cv2.LINE_8, SHIFT)
+        cv2.fillPoly(mask, [fixed(outline - low, 1)], 255, cv2.LINE_8, SHIFT)
         window = slice(low[1], high[1]), slice(low[0], high[0])
         inside = mask > 0
         self.diffuse[window] *= 1 - cv2.blur(mask, (7, 7)).astype(np.float32) * (0.3 / 255)
@@ -169,9 +169,9 @@ def _comb(rng: Generator, part: Part, coat: np.ndarray, cover: np.ndarray, colou
     for opacity, group in zip(
         (110, 180, 255), np.array_split(rng.permutation(count), 3), strict=True
     ):
-        lines = list(_fixed(strands[group], 2))
+        lines = list(fixed(strands[group], 2))
         cv2.polylines(sheet, lines, False, opacity, 1 + (opacity > 150), cv2.LINE_AA, SHIFT)
-        lines = list(_fixed(strands[group], 1))
+        lines = list(fixed(strands[group], 1))
         shade = np.clip(coat * rng.uniform(0.75, 1.25), 0, 255).tolist()
         cv2.polylines(colour, lines, False, shade, 2, cv2.LINE_AA, SHIFT)
     np.maximum(cover, sheet, out=cover)
