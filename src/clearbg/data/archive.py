@@ -26,6 +26,16 @@ MARKER = ".extracted-from"
 BLOCK = 1 << 20
 MAX_HEADER = 1 << 20  # bytes of a tar between two contents: long names and attributes
 SMALL = 64 << 20  # bytes up to which a high ratio harms nobody
+SPARED = 256 << 20  # bytes of the disk that stay free whatever an archive holds
+LONGEST_NAME, LONGEST_PATH = 255, 1000  # bytes of UTF-8; file systems hold no more
+SIGNS = {  # the first bytes of a file
+    "zip": (b"PK\3\4", b"PK\5\6"),
+    "gz": (b"\x1f\x8b",),
+    "xz": (b"\xfd7zXZ\0",),
+    "RAR": (b"Rar!\x1a\x07",),
+    "7z": (b"7z\xbc\xaf\x27\x1c",),
+}
+HEAD = 512  # bytes that tell the kind
 
 
 def extract(
@@ -57,9 +67,14 @@ def extract(
     if not archive.is_file():
         raise ArchiveError(f"{archive} does not exist: fetch it again.")
     with archive.open("rb") as file:
-        kind = _kind(file.read(512), archive)
+        kind = kind_of(file.read(HEAD))
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if kind not in ("zip", "tar", "gz", "xz"):
+        raise ArchiveError(
+            f"{archive} is {_article(kind)}, not a zip, tar, tar.gz or tar.xz archive: "
+            "fetch it again."
+        )
     marker = target / MARKER
     if marker.is_file():
         if marker.read_text().strip() == digest:
@@ -97,6 +112,7 @@ class _Budget:
         self.archive, self.folder = archive, folder
         self.files, self.bytes = max_files, max_bytes
         self.inflated = max(SMALL, int(max_ratio * archive.stat().st_size))
+        self.unasked = 0  # bytes since the disk was asked for its free space
         self.bar = tqdm(desc=archive.name, unit="B", unit_scale=True, disable=None)
 
     def expect(self, size: int) -> None:
@@ -104,7 +120,8 @@ class _Budget:
         if size > self.bytes:
             raise self.refusal("holds more bytes than the limit allows")
         if size > free:
-            raise self.refusal(f"needs {size / 1e9:.1f} GB on a disk with {free / 1e9:.1f} GB free")
+            need, have = (tqdm.format_sizeof(number, "B") for number in (size, free))
+            raise self.refusal(f"needs {need} on a disk with {have} free")
         self.bar.reset(total=size)
 
     def file(self) -> None:
@@ -119,6 +136,11 @@ class _Budget:
             raise self.refusal("holds more bytes than the limit allows")
         if self.inflated < 0:
             raise self.refusal("grows out of proportion to its size, as a decompression bomb does")
+        self.unasked += size
+        if self.unasked >= SMALL:
+            self.unasked = 0
+            if shutil.disk_usage(self.folder).free < SPARED:
+                raise self.refusal("holds more than the disk has room for; make room")
         self.bar.update(size)
 
     def refusal(self, why: str) -> ArchiveError:
@@ -145,19 +167,21 @@ class _Counted:
 Member = tuple[str, BinaryIO | _Counted | None]  # name as stored; content, None of a folder
 
 
-def _kind(head: bytes, archive: Path) -> str:
-    if head.startswith((b"PK\3\4", b"PK\5\6")):
-        return "zip"
-    if head.startswith(b"\x1f\x8b"):
-        return "gz"
-    if head.startswith(b"\xfd7zXZ\0"):
-        return "xz"
+def kind_of(head: bytes) -> str:
+    """What a file is by its first `HEAD` bytes: a key of `SIGNS`, tar, web page, empty ..."""
+    if not head:
+        return "empty"
     if head[257:262] == b"ustar":
         return "tar"
-    what = "empty" if not head else "a web page" if head.lstrip()[:1] == b"<" else "something else"
-    raise ArchiveError(
-        f"{archive} is {what}, not a zip, tar, tar.gz or tar.xz archive: fetch it again."
-    )
+    for kind, signs in SIGNS.items():
+        if head.startswith(signs):
+            return kind
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    return "web page" if text.startswith((b"<!doctype html", b"<html")) else "something else"
+
+
+def _article(kind: str) -> str:
+    return kind if kind in ("empty", "something else") else f"a {kind}"
 
 
 def _zip_members(archive: Path, budget: _Budget) -> Iterator[Member]:
@@ -231,6 +255,9 @@ def _safe(name: str, budget: _Budget) -> PurePosixPath:
         raise budget.refusal(f"has a name that leaves the folder ({name!r})")
     if any(unicodedata.category(letter) == "Cc" for letter in name):
         raise budget.refusal(f"has a name with control characters ({name!r})")
+    lengths = [len(part.encode(errors="surrogateescape")) for part in parts]
+    if max(lengths) > LONGEST_NAME or sum(lengths) + len(lengths) > LONGEST_PATH:
+        raise budget.refusal(f"has a name too long to write ({name[:40]!r}...)")
     return PurePosixPath(*parts)
 
 

@@ -1,45 +1,140 @@
 """An archive's address -> the folder of its contents, and folders inside that."""
 
 import itertools
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from clearbg.data.archive import extract
-from clearbg.data.fetch import fetch
+from clearbg import config
+from clearbg.config.data import OneArchive, SeveralArchives
+from clearbg.data.archive import HEAD, extract, kind_of
+from clearbg.data.download import shown
+from clearbg.data.fetch import adopt, default_name, fetch, is_remote, mirrors
 from clearbg.data.sources.pair import safe_id, short_hash
-from clearbg.errors import DataError
+from clearbg.errors import DataError, FetchError
 
-FOREIGN = {b"Rar!\x1a\x07": "RAR", b"7z\xbc\xaf\x27\x1c": "7z"}
 DEPTH = 3  # folders around a layout that a repacked archive may add
+COPY_NUMBER = re.compile(r" ?\(\d+\)(?=\.|$)")  # which browsers add to a second download
+
+Address = str | Sequence[str]
 
 
-def opened(source: str, sha256: str | None, downloads: Path) -> Path:
-    """The folder with the contents of `source`; a local folder is taken as it is.
+@dataclass(frozen=True)
+class Wanted:
+    """An archive that the settings name; `key` is where."""
+
+    key: str
+    address: Address
+    sha256: str | None
+
+    @property
+    def name(self) -> str:
+        return default_name(mirrors(self.address)[0])
+
+
+def wanted(data: config.Data) -> list[Wanted]:
+    """The archives that a source reads; none for own and generated pictures."""
+    match data:
+        case OneArchive():
+            return [Wanted("data.archive", data.archive, data.sha256)]
+        case SeveralArchives():
+            sums = data.sha256 or [None] * len(data.archives)
+            return [
+                Wanted(f"data.archives.{number}", address, one)
+                for number, (address, one) in enumerate(zip(data.archives, sums, strict=True))
+            ]
+        case config.DutsData():
+            return [
+                Wanted("data.train_archive", data.train_archive, data.train_sha256),
+                Wanted("data.test_archive", data.test_archive, data.test_sha256),
+            ]
+    return []
+
+
+def bring(
+    data: config.Data, downloads: Path, by_hand: Sequence[Path] = ()
+) -> list[tuple[Wanted, Path]]:
+    """Fetch what the settings name, so that ingest finds it without a request.
+
+    Args:
+        by_hand: archives that were downloaded some other way. Each is taken for the one of
+            its name, or for the only one.
+
+    Raises:
+        DataError: an archive cannot be fetched, or a file belongs to none.
+    """
+    archives = wanted(data)
+    for file in by_hand:
+        one = _of(file, archives, data)
+        adopt(file, one.address, _place(one.address, downloads), one.sha256)
+    return [
+        (one, fetch(one.address, _place(one.address, downloads), sha256=one.sha256))
+        for one in archives
+    ]
+
+
+def _of(file: Path, archives: list[Wanted], data: config.Data) -> Wanted:
+    """The archive that a file, downloaded by hand, stands for."""
+    fetched = [one for one in archives if any(map(is_remote, mirrors(one.address)))]
+    if not fetched:
+        raise FetchError(
+            f"{file}: data.source {data.source} fetches no archive: give its path in the recipe, "
+            "or take another recipe with `clearbg use`."
+        )
+    name = COPY_NUMBER.sub("", file.name).casefold()
+    fitting = [one for one in fetched if one.name.casefold() == name]
+    if len(fitting) == 1:
+        return fitting[0]
+    if len(fetched) == 1:
+        return fetched[0]
+    names = ", ".join(one.name for one in fetched)
+    raise FetchError(
+        f"{file} has the name of no archive of the recipe: rename it to one of {names}."
+    )
+
+
+def named(address: Address) -> str:
+    """What messages call an archive: its first address, without password and query."""
+    first = mirrors(address)[0]
+    return shown(first) if is_remote(first) else first
+
+
+def opened(address: Address, sha256: str | None, downloads: Path) -> Path:
+    """The folder with the contents of an archive; a local folder is taken as it is.
+
+    Args:
+        address: of the archive, or its mirrors.
 
     Raises:
         DataError: it cannot be fetched or is no archive that can be opened.
     """
-    name = safe_id(source.rstrip("/").rpartition("/")[2].rpartition(":")[2])
-    place = downloads / f"{name}-{short_hash(source)}"
-    path = fetch(source, place, sha256=sha256)
+    place = _place(address, downloads)
+    path = fetch(address, place, sha256=sha256)
     if path.is_dir():
         return path
     with path.open("rb") as file:
-        head = file.read(6)
-    if head in FOREIGN:
+        kind = kind_of(file.read(HEAD))
+    if kind in ("RAR", "7z"):
         raise DataError(
-            f"{path} is a {FOREIGN[head]} archive, which is not opened here: extract it "
-            f"(7z x, or unrar x) and give the folder in place of {source}."
+            f"{path} is a {kind} archive, which is not opened here: extract it "
+            f"(7z x, or unrar x) and give the folder in place of {named(address)}."
         )
     return extract(path, place / "contents")
 
 
 def opened_all(
-    sources: Sequence[str], sums: Sequence[str | None] | None, downloads: Path
+    addresses: Sequence[Address], sums: Sequence[str | None] | None, downloads: Path
 ) -> list[Path]:
     """`opened` for each of several, in order."""
-    sums = sums or [None] * len(sources)
-    return [opened(*pair, downloads) for pair in zip(sources, sums, strict=True)]
+    sums = sums or [None] * len(addresses)
+    return [opened(*pair, downloads) for pair in zip(addresses, sums, strict=True)]
+
+
+def _place(address: Address, downloads: Path) -> Path:
+    """An archive's own folder; mirrors that are added later leave it where it is."""
+    first = mirrors(address)[0]
+    return downloads / f"{safe_id(default_name(first))}-{short_hash(first)}"
 
 
 def inner_archive(archive: Path, downloads: Path) -> Path:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from clearbg import config, images
-from clearbg.data.sources.archives import folders, inner_archive, opened_all
+from clearbg.data.sources.archives import folders, inner_archive, named, opened_all
 from clearbg.data.sources.pair import FilePair, Pair, UnusablePair, safe_id
 from clearbg.errors import DataError
 
@@ -29,8 +29,9 @@ def carvana(data: config.CarvanaData, downloads: Path) -> list[Pair]:
     for what, there in (("photographs (.jpg)", pictures), ("masks (_mask.gif)", masks)):
         if not there:
             raise DataError(
-                f"{', '.join(data.archives)}: there are no {what}; Carvana is train/<car>_01.jpg "
-                "and train_masks/<car>_01_mask.gif: list both archives in data.archives."
+                f"{', '.join(map(named, data.archives))}: there are no {what}; Carvana is "
+                "train/<car>_01.jpg and train_masks/<car>_01_mask.gif: list both archives in "
+                "data.archives."
             )
     return [
         _side(stem, pictures.get(stem), masks.get(stem)) for stem in sorted({*pictures, *masks})

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from clearbg import config, images
-from clearbg.data.sources.archives import folders, opened
+from clearbg.data.sources.archives import folders, named, opened
 from clearbg.data.sources.folders import pictures_by, relative_stem
 from clearbg.data.sources.pair import CutoutPair, FilePair, safe_id, short_hash
 from clearbg.errors import DataError, PictureError
@@ -65,7 +65,7 @@ def _two_folders(root: Path, data: config.KagglePairsData) -> tuple[Path, Path]:
             return chosen[0][0], chosen[1][0]
         problem = f"there is no one folder of pictures {names[0]} and one {names[1]}"
     raise DataError(
-        f"{data.archive}: {problem}; folders with pictures: {', '.join(there) or 'none'}; "
+        f"{named(data.archive)}: {problem}; folders with pictures: {', '.join(there) or 'none'}; "
         "write two of them into data.images (with background) and data.cutouts (without)."
     )
 

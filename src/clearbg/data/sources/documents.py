@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clearbg import config, images
-from clearbg.data.sources.archives import opened_all
+from clearbg.data.sources.archives import named, opened_all
 from clearbg.data.sources.pair import FilePair, Pair, UnusablePair, safe_id
 from clearbg.errors import DataError
 
@@ -43,13 +43,13 @@ def dibco(data: config.DibcoData, downloads: Path) -> list[Pair]:
             inside = path.relative_to(root)
             if SKELETON.search(path.stem) or "__MACOSX" in inside.parts:
                 continue
-            scan = _scan(source, inside, path)
+            scan = _scan(named(source), inside, path)
             is_truth = TRUTH_FILE.search(path.stem) or _in_truth_folder(scan.place)
             (truths if is_truth else pages).append(scan)
     for what, there in (("pages", pages), ("truths", truths)):
         if not there:
             raise DataError(
-                f"{', '.join(data.archives)}: there are no {what}; "
+                f"{', '.join(map(named, data.archives))}: there are no {what}; "
                 f"give folders laid out as {LAYOUT}."
             )
     names = Counter((scan.place[0], scan.page) for scan in pages)

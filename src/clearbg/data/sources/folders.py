@@ -8,20 +8,29 @@ from clearbg.data.sources.pair import FilePair, safe_id
 from clearbg.errors import DataError
 
 
+def relative_stem(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).with_suffix("").as_posix()
+
+
 def by_stem(
-    image_folder: Path, mask_folder: Path, split: str = "", prefix: str | None = None
+    image_folder: Path,
+    mask_folder: Path,
+    split: str = "",
+    prefix: str | None = None,
+    mask_key: Callable[[Path, Path], str] = relative_stem,
 ) -> list[FilePair]:
     """Pair files of two folders, sub-folders included, by relative path without suffix.
 
     Args:
         prefix: of the ids; by default the split's name and a hyphen.
+        mask_key: (path, folder) -> the relative path, without suffix, of a mask's picture.
 
     Raises:
         DataError: a folder is missing or holds no picture.
     """
     if prefix is None:
         prefix = f"{split}-" if split else ""
-    pictures, masks = (pictures_by(folder) for folder in (image_folder, mask_folder))
+    pictures, masks = pictures_by(image_folder), pictures_by(mask_folder, mask_key)
     result = []
     for stem in sorted({*pictures, *masks}):
         # Two pictures of one name (a.jpg, a.png) share a mask; each is an item of its own.
@@ -31,10 +40,6 @@ def by_stem(
                 FilePair(prefix + safe_id(name), image, masks.get(stem, [None])[0], split)
             )
     return result
-
-
-def relative_stem(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).with_suffix("").as_posix()
 
 
 def pictures_by(

@@ -41,27 +41,36 @@ class FilePair:
         Raises:
             PictureError: either cannot be read, or they do not belong together.
         """
+        picture = self.read_image(max_pixels)
+        alpha, _ = self.read_mask(max_pixels)
+        self.refuse_sizes(picture, alpha)
+        return picture, 255 - alpha if self.invert else alpha, self.image
+
+    def read_image(self, max_pixels: int) -> images.Picture:
+        """The picture alone. Raises PictureError, also when a partner is missing."""
         if self.mask is None:
             raise PictureError(f"{self.image} has no mask of the same name.", "no-mask")
         if self.image is None:
             raise PictureError(f"{self.mask} has no picture of the same name.", "no-picture")
-        picture = images.read_picture(self.image, max_pixels=max_pixels)
-        alpha = self._alpha(max_pixels)
+        return images.read_picture(self.image, max_pixels=max_pixels)
+
+    def read_mask(self, max_pixels: int) -> tuple[np.ndarray, tuple[str, ...]]:
+        """The mask uint8 `(H,W)`, not yet inverted, and notes. Raises PictureError."""
+        if self.transparency:
+            cutout = read_cutout(self.mask, max_pixels)
+            return cutout.alpha, cutout.notes
+        return images.read_mask(
+            self.mask, index_foreground=self.index_foreground, max_pixels=max_pixels
+        )
+
+    def refuse_sizes(self, picture: images.Picture, alpha: np.ndarray) -> None:
+        """Raise PictureError when picture and mask differ in size."""
         if alpha.shape != picture.rgb.shape[:2]:
             raise PictureError(
                 f"{self.image} is {picture.width}×{picture.height} pixels and its mask "
                 f"{alpha.shape[1]}×{alpha.shape[0]}.",
                 "size-mismatch",
             )
-        return picture, alpha, self.image
-
-    def _alpha(self, max_pixels: int) -> np.ndarray:
-        if self.transparency:
-            return read_cutout(self.mask, max_pixels).alpha
-        alpha, _ = images.read_mask(
-            self.mask, index_foreground=self.index_foreground, max_pixels=max_pixels
-        )
-        return 255 - alpha if self.invert else alpha
 
 
 @dataclass(frozen=True)

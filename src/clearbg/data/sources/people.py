@@ -3,7 +3,14 @@
 from pathlib import Path
 
 from clearbg import config, images
-from clearbg.data.sources.archives import folders, holding, inner_archive, opened, opened_all
+from clearbg.data.sources.archives import (
+    folders,
+    holding,
+    inner_archive,
+    named,
+    opened,
+    opened_all,
+)
 from clearbg.data.sources.folders import by_stem
 from clearbg.data.sources.pair import FilePair, Pair, UnusablePair, safe_id
 from clearbg.data.sources.table import rows
@@ -20,7 +27,7 @@ def photographs(data: config.PeopleData, downloads: Path) -> list[FilePair]:
     """
     root = opened(data.archive, data.sha256, downloads)
     layout = "people_segmentation/{images,masks,segmentation}"
-    root = holding(root, ("images", "masks"), data.archive, layout)
+    root = holding(root, ("images", "masks"), named(data.archive), layout)
     return by_stem(root / "images", root / "masks")
 
 
@@ -49,9 +56,9 @@ def easyportrait(data: config.EasyPortraitData, downloads: Path) -> list[Pair]:
         for what, there in (("photographs (jpg)", pictures), ("annotations (png)", masks)):
             if not there:
                 raise DataError(
-                    f"{', '.join(data.archives)}: there are no {what} in a folder {name}; "
-                    "EasyPortrait is images.zip and annotations.zip, each with train/, val/ and "
-                    "test/: list both in data.archives."
+                    f"{', '.join(map(named, data.archives))}: there are no {what} in a folder "
+                    f"{name}; EasyPortrait is images.zip and annotations.zip, each with train/, "
+                    "val/ and test/: list both in data.archives."
                 )
         for stem in sorted({*pictures, *masks}):
             found.append(_portrait(stem, pictures.get(stem), masks.get(stem), split, users))
@@ -71,7 +78,7 @@ def _portrait(
 
 def _users(data: config.EasyPortraitData, roots: list[Path], downloads: Path) -> dict[str, str]:
     """Picture's name -> user_id."""
-    place = ", ".join(data.archives)
+    place = ", ".join(map(named, data.archives))
     file = _meta_file(roots) or next(
         (
             file

@@ -3,12 +3,9 @@
 from pathlib import Path
 
 from clearbg import config
-from clearbg.data.archive import extract
-from clearbg.data.fetch import fetch
-from clearbg.data.sources.archives import holding, opened
+from clearbg.data.sources.archives import Address, holding, named, opened
 from clearbg.data.sources.folders import by_stem
 from clearbg.data.sources.pair import FilePair
-from clearbg.errors import DataError
 
 DIS5K = {
     "DIS-TR": "train",
@@ -38,20 +35,15 @@ def dis5k(data: config.Dis5kData, downloads: Path) -> list[FilePair]:
     """
     root = opened(data.archive, data.sha256, downloads)
     layout = "DIS5K.zip, DIS5K/{DIS-TR,DIS-VD,DIS-TE1,DIS-TE2,DIS-TE3,DIS-TE4}/{im,gt}"
-    root = holding(root, list(DIS5K), data.archive, layout)
+    root = holding(root, list(DIS5K), named(data.archive), layout)
     found = []
     for name, split in DIS5K.items():
-        part = holding(root / name, ("im", "gt"), f"{name} of {data.archive}", layout)
+        part = holding(root / name, ("im", "gt"), f"{name} of {named(data.archive)}", layout)
         found += by_stem(part / "im", part / "gt", split, prefix=f"{name}-")
     return found
 
 
-def _duts_archive(source: str, sha256: str | None, name: str, downloads: Path) -> Path:
-    archive = fetch(source, downloads, sha256=sha256)
-    folder = archive if archive.is_dir() else extract(archive, downloads / name)
-    # The archives hold one folder of their own name; a repacked one may not.
-    inside = folder / name if (folder / name).is_dir() else folder
-    for part in (f"{name}-Image", f"{name}-Mask"):
-        if not (inside / part).is_dir():
-            raise DataError(f"{archive} holds no folder {part}: it is not {name}.zip of DUTS.")
-    return inside
+def _duts_archive(address: Address, sha256: str | None, name: str, downloads: Path) -> Path:
+    parts = (f"{name}-Image", f"{name}-Mask")
+    root = opened(address, sha256, downloads)
+    return holding(root, parts, named(address), f"{name}.zip of DUTS, {name}/{{{','.join(parts)}}}")
