@@ -9,6 +9,7 @@ from pathlib import Path
 
 from clearbg import config, evaluation, records, report, sheets
 from clearbg.atomic import replacing_file, write_json
+from clearbg.data import leaks
 from clearbg.removal import contract
 from clearbg.stage import stage
 
@@ -19,11 +20,12 @@ def main() -> None:
     settings = config.load()
     card = contract.read(MODELS)
     network = evaluation.trained_network(MODELS, card, settings.evaluate.accelerator)
-    result = evaluation.evaluate(network, card, DATA, "test", settings.evaluate)
+    seen = leaks.of_model(MODELS, card.pictures_sha256, card.trained_on)
+    result = evaluation.evaluate(network, card, DATA, "test", settings.evaluate, seen)
     cases = evaluation.cases(result, network, card, DATA, settings.evaluate.cases)
 
     _, *others = result.metrics
-    nested = {name: result.metrics[name] for name in others}
+    nested = {name: result.metrics[name] for name in others} | {"leaks": result.marks.counts()}
     write_json(REPORTS / "metrics.json", result.figures | nested)
     for name, table in (("per_image", result.per_image), ("curves", result.curve_table())):
         with replacing_file(REPORTS / f"{name}.csv") as aside:
@@ -33,10 +35,13 @@ def main() -> None:
         title=f"{card.model} on the test split",
         headlines=result.shown(5),
         metrics=result.metrics,
+        leaks=result.marks.sentence(),
         curves=result.curves,
         per_image=result.per_image,
         cases=cases,
-        settings=asdict(card) | {f"evaluate.{k}": v for k, v in settings.evaluate},
+        settings=asdict(card)
+        | {"trained_on": "; ".join(f"{o.source} ({o.licence})" for o in card.trained_on)}
+        | {f"evaluate.{k}": v for k, v in settings.evaluate},
     )
     views = [(c.image, c.truth, c.alpha, sheets.on_checkerboard(c.image, c.alpha)) for c in cases]
     sheets.sheet(
@@ -49,6 +54,7 @@ def main() -> None:
     records.log_evaluation(records.run_of(card, settings), REPORTS)
     shown = [f"{name} {result.figures[name]:.4f}" for name in result.shown(6)]
     print(f"evaluate: {', '.join(shown)}")
+    print(f"evaluate: {result.marks.sentence()}")
 
 
 if __name__ == "__main__":

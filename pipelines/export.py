@@ -1,14 +1,16 @@
 """Write the trained model as ONNX and check that it does what the trained one does.
 
 reads   params.yaml (export), models/, data/ingested/
-writes  exports/model.onnx, reports/export/parity.json
+writes  exports/{model.onnx,card.md,training_pictures.csv}, reports/export/parity.json
 Latency is logged to MLflow and printed; in a file it would make every run's output differ.
 """
 
+import shutil
 from pathlib import Path
 
 from clearbg import config, records
 from clearbg.atomic import replacing_folder, write_json
+from clearbg.data import leaks
 from clearbg.export import onnx, parity
 from clearbg.models import build, weights
 from clearbg.removal import contract
@@ -25,6 +27,10 @@ def main() -> None:
     with replacing_folder(EXPORTS) as folder:
         onnx.export(network, card, folder / "model.onnx", settings.export.opset)
         agreement = parity.check(network, folder / "model.onnx", DATA, settings.export)
+        # Imported weights come without either.
+        for path in (MODELS / "card.md", MODELS / leaks.FILE):
+            if path.is_file():
+                shutil.copyfile(path, folder / path.name)
     write_json(REPORTS / "parity.json", agreement.metrics)
     print(f"export: {agreement.latency_line}")
     records.log_export(

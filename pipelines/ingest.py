@@ -1,30 +1,46 @@
 """Fetch, check, normalise and split the pictures.
 
+python pipelines/ingest.py [--from FILE ...]: FILE is an archive that was downloaded by hand.
+
 reads   params.yaml (data), what data.path and the source's addresses name
 writes  data/ingested/{images,masks,manifest.csv}
         reports/ingest/{quarantine.csv,summary.json,contact_sheet.jpg}
 """
 
+import argparse
 from pathlib import Path
 
 from clearbg import config, places
 from clearbg.atomic import replacing_folder, write_json
 from clearbg.data import sources
 from clearbg.data.ingest import ingest, summary, write_contact_sheet
+from clearbg.data.kept import Kept
+from clearbg.data.sources.archives import bring
 from clearbg.stage import stage
 
 DATA, REPORTS = Path("data/ingested"), Path("reports/ingest")
 
 
-def main() -> None:
-    settings = config.load()
-    pairs = sources.pairs(settings.data, places.state() / "downloads")
+def main(by_hand: list[Path]) -> None:
+    settings, downloads = config.load(), places.state() / "downloads"
+    if by_hand:
+        bring(settings.data, downloads, by_hand)
+    pairs = sources.pairs(settings.data, downloads)
     with replacing_folder(DATA) as folder:
-        frame = ingest(pairs, settings.data, folder, REPORTS / "quarantine.csv")
+        kept = Kept(places.state() / "ingested")
+        frame = ingest(pairs, settings.data, folder, REPORTS / "quarantine.csv", kept)
         write_contact_sheet(frame, folder, REPORTS / "contact_sheet.jpg")
     write_json(REPORTS / "summary.json", summary(frame))
 
 
+def files() -> list[Path]:
+    """What follows --from, before the stage changes the folder."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--from", dest="files", nargs="+", type=Path, default=[], metavar="FILE")
+    return [file.absolute() for file in parser.parse_args().files]
+
+
 if __name__ == "__main__":
+    by_hand = files()
     with stage("ingest", f"{DATA}/", f"{REPORTS}/"):
-        main()
+        main(by_hand)

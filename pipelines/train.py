@@ -1,7 +1,8 @@
 """Train the recipe's model; validate every epoch; keep the best weights.
 
 reads   params.yaml (data, augment, model, train), data/augmented/
-writes  models/{weights.safetensors,model.json}; adversarial: models/parts/ too
+writes  models/{weights.safetensors,model.json,training_pictures.csv,card.md}
+        adversarial: models/parts/ too
         reports/train/{history.csv,metrics.json,samples/}
 A killed run goes on from its last checkpoint in .clearbg/checkpoints/, in its MLflow run.
 """
@@ -12,19 +13,19 @@ from pathlib import Path
 import pandas as pd
 
 from clearbg import config, places, recipes, records, tracking
-from clearbg.data import manifest
 from clearbg.data.dataset import Pairs
 from clearbg.fingerprint import fingerprint
 from clearbg.removal import contract
 from clearbg.stage import stage
 from clearbg.training import board, loop, outputs, recovery
+from clearbg.training.provenance import provenance
 
 DATA, MODELS, REPORTS = Path("data/augmented"), Path("models"), Path("reports/train")
 
 
 def main() -> None:
     settings = config.load()
-    digest = manifest.digest(manifest.read(DATA))
+    past = provenance(settings, DATA)
     fabric = loop.launch(settings.train)
     name = fingerprint(settings, DATA)
     checkpoint = recovery.Checkpoint(places.state() / "checkpoints" / name)
@@ -46,7 +47,7 @@ def main() -> None:
 
         method, progress = loop.fit(fabric, settings, train, validation, checkpoint, on_epoch)
         if fabric.is_global_zero:
-            outputs.write_model(method, progress, settings, digest, MODELS)
+            outputs.write_model(method, progress, settings, past, MODELS)
             outputs.write_reports(method, progress, settings, validation, samples, REPORTS)
             records.log_training(run, contract.read(MODELS), settings)
             checkpoint.remove()

@@ -16,6 +16,7 @@ from clearbg import config, images
 from clearbg.data import manifest, sources
 from clearbg.data.dataset import Pairs
 from clearbg.data.ingest import ingest
+from clearbg.data.kept import Kept
 from clearbg.removal import contract
 from clearbg.training import loop, recovery
 
@@ -110,7 +111,13 @@ def ingested(pairs_folder, tmp_path) -> Path:
     own = {"source": "folder", "path": str(pairs_folder()), "images": "images", "masks": "masks",
            "kind": None, "count": None, "validation": 0.2, "test": 0.2}  # fmt: skip
     data = config.parse(demo(data=own)).data
-    ingest(sources.pairs(data, tmp_path), data, tmp_path / "ingested", tmp_path / "quarantine.csv")
+    ingest(
+        sources.pairs(data, tmp_path),
+        data,
+        tmp_path / "ingested",
+        tmp_path / "quarantine.csv",
+        Kept(tmp_path / "kept"),
+    )
     return tmp_path / "ingested"
 
 

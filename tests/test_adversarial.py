@@ -7,9 +7,11 @@ import yaml
 from conftest import ROOT, Killed, KilledAt, fit, same
 
 from clearbg import config, models, recipes
+from clearbg.data import leaks
 from clearbg.data.dataset import Pairs
 from clearbg.models import weights
 from clearbg.training import loop, outputs, recovery
+from clearbg.training.provenance import Provenance
 
 
 def settings(channels: int = 4, **train) -> config.Settings:
@@ -91,7 +93,8 @@ def test_each_part_is_kept_where_its_own_loss_is_lowest(augmented, tmp_path, mon
 def test_all_four_checkpoints_are_written_and_fit_their_networks(augmented, tmp_path):
     chosen = settings()
     method, progress, _ = fit(augmented, recovery.Checkpoint(tmp_path / "c"), chosen)
-    outputs.write_model(method, progress, chosen, "0" * 64, tmp_path / "models")
+    past = Provenance("0" * 64, leaks.unlisted().pictures, config.learned_from(chosen))
+    outputs.write_model(method, progress, chosen, past, tmp_path / "models")
     for kind in ("best", "final"):
         generator = models.build("gan_generator", **chosen.model.settings())
         weights.load(generator, tmp_path / f"models/parts/{kind}_generator.safetensors")

@@ -11,11 +11,11 @@ from conftest import ROOT, demo
 PACKAGE = ROOT / "src/clearbg"
 FLOORS = [
     {"errors"},
-    {"atomic"},
+    {"atomic", "licences"},
     {"config", "images", "decoding", "memory", "places", "progress", "tiling"},
     {"fingerprint", "losses", "metrics", "models", "data", "sheets", "report", "recipes"},
     {"removal"},
-    {"training", "export", "evaluation", "importing", "comparison", "scoring"},
+    {"training", "export", "evaluation", "importing", "comparison", "scoring", "doctor"},
     {"tracking", "records", "stage"},
     {"cli"},
     {"__main__"},
@@ -96,7 +96,7 @@ def test_dvc_watches_the_code_that_a_stage_runs(stage):
     """Every module that a stage reaches decides its result, but for those named here."""
     beside_the_result = set(
         "config errors atomic memory places progress stage tracking records fingerprint recipes "
-        "__init__ sheets report".split()
+        "licences __init__ sheets report".split()
     )
     path_setting = demo()["data"]["path"]
     watched = [

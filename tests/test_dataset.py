@@ -10,7 +10,7 @@ from clearbg.errors import DataError
 
 STRONG = {
     "scale": [0.75, 1.5], "rotate": 35.0, "flip": 0.5, "color": 0.3, "tint": 0.5, "tone": 0.5,
-    "noise": 0.5, "blur": 0.5, "holes": 4,
+    "noise": 0.5, "blur": 0.5, "holes": 4, "bleed_through": 0.5,
 }  # fmt: skip
 
 

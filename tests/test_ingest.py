@@ -14,6 +14,7 @@ from clearbg import config, images
 from clearbg.data import manifest, sources
 from clearbg.data.augment import augment
 from clearbg.data.ingest import ingest, summary
+from clearbg.data.kept import Kept
 from clearbg.errors import DataError
 
 
@@ -28,7 +29,7 @@ def run(data: config.Data, tmp_path) -> pd.DataFrame:
     target = tmp_path / "ingested"
     shutil.rmtree(target, ignore_errors=True)
     pairs = sources.pairs(data, tmp_path / "downloads")
-    return ingest(pairs, data, target, tmp_path / "quarantine.csv")
+    return ingest(pairs, data, target, tmp_path / "quarantine.csv", Kept(tmp_path / "kept"))
 
 
 def reasons(frame: pd.DataFrame) -> dict[str, str]:
@@ -173,3 +174,89 @@ def test_mirror_off_makes_no_copies(pairs_folder, tmp_path, tiny):
     settings = tiny.augment.model_copy(update={"mirror": False})
     made = augment(tmp_path / "ingested", settings, tmp_path / "augmented")
     assert len(made) == (frame.split != "test").sum()
+
+
+def test_second_ingest_reads_the_new_pictures_only(pairs_folder, tmp_path, capsys, monkeypatch):
+    folder = pairs_folder(10)
+    before = run(own(folder), tmp_path)
+    first = tree(tmp_path / "ingested")
+    rgb, alpha = disc(77)
+    for name in ("a", "b"):
+        images.write_picture(folder / f"images/{name}.webp", rgb)
+        images.write_mask(folder / f"masks/{name}.png", alpha)
+        rgb = rgb[::-1]
+        alpha = alpha[::-1]
+    capsys.readouterr()
+    after = run(own(folder), tmp_path)
+    assert "10 of 12 pictures are as an earlier run read them" in capsys.readouterr().out
+    old = after[after.id.isin(before.id)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(old, before)
+    second = tree(tmp_path / "ingested")
+    assert all(second[name] == data for name, data in first.items() if name != "manifest.csv")
+
+
+def test_what_was_kept_is_what_reading_again_gives(pairs_folder, tmp_path):
+    folder = pairs_folder(10)
+    images.write_picture(folder / "images/deep.tif", disc(70)[0])
+    images.write_mask(folder / "masks/deep.png", disc(70)[1])
+    run(own(folder), tmp_path)
+    kept = tree(tmp_path / "ingested")
+    run(own(folder), tmp_path)
+    assert tree(tmp_path / "ingested") == kept
+    shutil.rmtree(tmp_path / "kept")
+    run(own(folder), tmp_path)
+    assert tree(tmp_path / "ingested") == kept
+
+
+@pytest.mark.parametrize("which", ["images/p03.jpg", "masks/p03.png"])
+def test_changed_file_is_read_again(pairs_folder, tmp_path, which, capsys):
+    folder = pairs_folder(10)
+    before = run(own(folder), tmp_path).set_index("id")
+    rgb, alpha = disc(55)
+    write = images.write_mask if "masks" in which else images.write_picture
+    write(folder / which, alpha if "masks" in which else rgb)
+    capsys.readouterr()
+    after = run(own(folder), tmp_path).set_index("id")
+    assert "9 of 10 pictures" in capsys.readouterr().out
+    changed = "mask_sha256" if "masks" in which else "sha256"
+    assert before.loc["p03", changed] != after.loc["p03", changed]
+
+
+def test_damaged_kept_entry_is_read_again(pairs_folder, tmp_path):
+    folder = pairs_folder(10)
+    run(own(folder), tmp_path)
+    whole = tree(tmp_path / "ingested")
+    rows = sorted((tmp_path / "kept").rglob("row.json"))
+    rows[0].write_text("{")
+    rows[1].write_text("{}")
+    next(rows[2].parent.rglob("*.png")).unlink()
+    run(own(folder), tmp_path)
+    assert tree(tmp_path / "ingested") == whole
+
+
+def test_what_other_code_has_kept_is_deleted(tmp_path):
+    other = tmp_path / "kept/0123"
+    other.mkdir(parents=True)
+    Kept(tmp_path / "kept")
+    assert not other.exists()
+
+
+def test_mostly_inverted_masks_are_refused_in_a_sentence(pairs_folder, tmp_path):
+    folder = pairs_folder(10)
+    for path in (folder / "masks").iterdir():
+        images.write_mask(path, 255 - images.read_mask(path)[0])
+    with pytest.raises(DataError, match="doctor"):
+        run(own(folder), tmp_path)
+
+
+def test_findings_are_counted(pairs_folder, tmp_path):
+    folder = pairs_folder(12)
+    alpha = images.read_mask(folder / "masks/p04.png")[0]
+    Image.fromarray(alpha // 255).save(folder / "masks/p04.png")
+    frame = run(own(folder), tmp_path)
+    assert frame.set_index("id").findings["p04"] == "mask-0/1"
+    assert summary(frame)["findings"] == {"mask-0/1": 1}
+
+
+def tree(folder):
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.*")}

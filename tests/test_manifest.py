@@ -1,3 +1,5 @@
+import re
+
 import pandas as pd
 import pytest
 
@@ -9,7 +11,7 @@ def rows(count: int) -> list[dict]:
     """Pictures that resemble one another in nothing."""
     hashes = [f"{i * 0x9E3779B97F4A7C15 % 2**64:016x}" for i in range(count)]
     return [
-        {"id": f"p{i}", "group": f"p{i}", "split": "", "phash": phash}
+        {"id": f"p{i}", "group": f"p{i}", "own_group": f"p{i}", "split": "", "phash": phash}
         for i, phash in enumerate(hashes)
     ]
 
@@ -34,27 +36,46 @@ def test_another_seed_splits_otherwise():
     assert splits(rows(50), seed=1) != splits(rows(50), seed=2)
 
 
-def test_group_stays_in_one_split():
-    items = rows(100)
+def test_group_stays_in_one_split_and_draws_once_whatever_its_size():
+    items = rows(1600)
     for row in items:
-        row["group"] = f"car{int(row['id'][1:]) % 10}"
+        row["group"] = row["own_group"] = f"car{int(row['id'][1:]) // 16}"
     splits(items)
-    assert pd.DataFrame(items).groupby("group").split.nunique().max() == 1
+    frame = pd.DataFrame(items)
+    assert frame.groupby("group").split.nunique().max() == 1
+    assert 0.05 < frame.split.eq("test").mean() < 0.4
 
 
-def test_growing_group_never_leaves_the_test_split():
+def test_group_that_near_duplicates_join_never_leaves_the_test_split():
     lone = splits(rows(40))
     tested = next(name for name, split in lone.items() if split == "test")
     grown = rows(60)
     for row in grown:
         if row["id"] == tested or int(row["id"][1:]) >= 40:
-            row["group"] = "one subject"
+            row["group"] = "joined"
     assert splits(grown)[tested] == "test"
+    assert {row["split"] for row in grown if row["group"] == "joined"} == {"test"}
 
 
-def test_no_split_is_empty_with_a_handful_of_pictures():
-    for seed in range(20):
-        assert set(splits(rows(4), seed).values()) == {"train", "validation", "test"}
+@pytest.mark.parametrize("shares", [(0.3, 0.01), (0.01, 0.3)])
+def test_share_that_draws_no_picture_is_a_sentence_with_one_that_does(shares):
+    split = ("validation", "test")[shares.index(0.01)]
+    with pytest.raises(DataError, match=f"12 groups .* none for {split}") as caught:
+        manifest.assign_splits(rows(12), 1, *shares)
+    enough = float(re.search(rf"data\.{split} to (0\.\d\d)", str(caught.value))[1])
+    shares = [enough if share == 0.01 else share for share in shares]
+    items = rows(12)
+    manifest.assign_splits(items, 1, *shares)
+    assert {row["split"] for row in items} == {"train", "validation", "test"}
+
+
+def test_near_duplicate_of_an_official_test_picture_is_set_aside():
+    items = rows(4)
+    items[0]["split"] = "test"
+    items[2]["group"] = items[3]["group"] = items[0]["group"]
+    items[3]["split"] = "train"
+    (copy,) = manifest.set_aside_copies_of_test(items)
+    assert copy is items[2] and copy["status"] == "quarantined" and "p0" in copy["detail"]
 
 
 def test_official_split_is_kept():

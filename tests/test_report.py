@@ -92,6 +92,7 @@ def content(**changes) -> dict:
     per_image = pd.DataFrame(
         {
             "id": ["a", "b", "c", "d"],
+            "leak": ["", "near", "", "exact"],
             "coverage": [0.05, 0.2, 0.6, 0.0],
             "empty": [False, False, False, True],
             "max_f": [0.4, 0.8, 0.95, np.nan],
@@ -108,6 +109,7 @@ def content(**changes) -> dict:
         "headlines": ["max_f", "mae", "dice"],
         "metrics": {"raw": {"max_f": 0.91234, "mae": 0.0321, "dice": 0.88},
                     "min_max": {"max_f": 0.87654, "mae": 0.0456}},
+        "leaks": "Two were seen.",
         "curves": {"raw": curve, "min_max": curve},
         "per_image": per_image,
         "cases": cases,
@@ -149,6 +151,18 @@ def test_slices_tell_small_subjects_from_large_and_from_none(tmp_path):
     assert cells(html, "small")[1:3] == ["1", "0.400"]
     assert cells(html, "large")[1:3] == ["1", "0.950"]
     assert cells(html, "no subject")[1:3] == ["1", "–"]
+
+
+def test_pictures_that_the_model_has_seen_are_named(tmp_path):
+    html = page(tmp_path)
+    assert '<p class="warning">Two were seen.</p>' in html
+    assert "<b>near</b> b" in html and "<b>exact</b> d" in html
+
+
+def test_page_without_leaks_says_so_and_warns_of_nothing(tmp_path):
+    table = content()["per_image"].assign(leak="")
+    html = page(tmp_path, per_image=table, leaks="None was seen.")
+    assert "<p>None was seen.</p>" in html and "Seen in training" not in html
 
 
 def test_curves_mark_their_best_threshold(tmp_path):

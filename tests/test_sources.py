@@ -43,7 +43,8 @@ def archive(path, name: str, count: int) -> None:
 
 
 def duts(train: str, test: str, **changes) -> config.DutsData:
-    raw = demo(data={"source": "duts", "kind": None, "count": None, "test": None})
+    raw = demo(data={"source": "duts", "kind": None, "count": None, "test": None,
+                     "licence": "DUTS, academic use"})  # fmt: skip
     raw["data"] |= {"train_archive": train, "test_archive": test, "train_sha256": None,
                     "test_sha256": None, **changes}  # fmt: skip
     return config.parse(raw).data

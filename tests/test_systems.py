@@ -7,14 +7,16 @@ import yaml
 from conftest import ROOT
 
 from clearbg import Remover, config, evaluation, images, models, recipes
-from clearbg.data import sources
+from clearbg.data import leaks, sources
 from clearbg.data.augment import augment
 from clearbg.data.dataset import Pairs
 from clearbg.data.ingest import ingest
+from clearbg.data.kept import Kept
 from clearbg.export import onnx, parity
 from clearbg.models import weights
 from clearbg.removal import contract
 from clearbg.training import loop, outputs, recovery
+from clearbg.training.provenance import provenance
 
 SIZE = {"size": 48, "crop": 32}
 CHANGES = {
@@ -47,14 +49,15 @@ def test_system_trains_evaluates_exports_and_removes(name, monkeypatch, tmp_path
     settings = settings_of(name)
     ingested, augmented = tmp_path / "ingested", tmp_path / "augmented"
     pairs = sources.pairs(settings.data, tmp_path)
-    ingest(pairs, settings.data, ingested, tmp_path / "quarantine.csv")
+    ingest(pairs, settings.data, ingested, tmp_path / "quarantine.csv", Kept(tmp_path / "kept"))
     augment(ingested, settings.augment, augmented)
     train, validation = (Pairs(augmented, split, settings) for split in ("train", "validation"))
     method, progress = loop.fit(
         loop.launch(settings.train), settings, train, validation,
         recovery.Checkpoint(tmp_path / "checkpoint"), lambda *_: None,
     )  # fmt: skip
-    outputs.write_model(method, progress, settings, "0" * 64, tmp_path / "models")
+    past = provenance(settings, augmented)
+    outputs.write_model(method, progress, settings, past, tmp_path / "models")
     outputs.write_reports(
         method, progress, settings, validation, tmp_path / "none", tmp_path / "reports"
     )
@@ -64,7 +67,9 @@ def test_system_trains_evaluates_exports_and_removes(name, monkeypatch, tmp_path
 
     card = contract.read(tmp_path / "models")
     network = evaluation.trained_network(tmp_path / "models", card, "cpu")
-    result = evaluation.evaluate(network, card, ingested, "test", settings.evaluate)
+    seen = leaks.of_model(tmp_path / "models", card.pictures_sha256, card.trained_on)
+    result = evaluation.evaluate(network, card, ingested, "test", settings.evaluate, seen)
+    assert result.marks.counts() == {"exact": 0, "near": 0} and seen.complete
     assert result.headline == settings.train.select_by in result.figures
     assert {"mae", "dice", "iou", "pixel_accuracy"} <= result.figures.keys()
     evaluation.cases(result, network, card, ingested, 1)

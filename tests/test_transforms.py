@@ -13,7 +13,7 @@ from clearbg.data.transforms import Normalise, RandomWarp, training_transform
 WARP = {"crop": 48, "scale": [0.6, 1.5], "rotate": 180.0}
 ON_THE_PICTURE = {
     "color": 0.3, "channel_shuffle": 1.0, "tint": 1.0, "tone": 1.0, "noise": 1.0, "blur": 1.0,
-    "holes": 10,
+    "holes": 10, "bleed_through": 1.0,
 }  # fmt: skip
 """Each of the settings that change the picture alone, and strong."""
 EVERYTHING = {**WARP, **ON_THE_PICTURE, "flip": 0.5, "flip_vertical": 0.5}
@@ -70,7 +70,9 @@ def test_setting_changes_the_picture_and_leaves_alpha_alone(name):
     assert torch.equal(image, before)  # what was handed in stays as it was
 
 
-@pytest.mark.parametrize("name", ["channel_shuffle", "tint", "tone", "noise", "blur"])
+@pytest.mark.parametrize(
+    "name", ["channel_shuffle", "tint", "tone", "noise", "blur", "bleed_through"]
+)
 def test_chance_is_the_share_of_changed_pictures(name):
     image, alpha = pair(32)
     transform = training_transform(settings(size=32, crop=32, **{name: 0.25}), 3)
@@ -178,6 +180,22 @@ def test_holes_are_few_small_and_black(most):
             assert 4 <= boxes[1, 2] <= 16 and 4 <= boxes[1, 3] <= 16
     assert max(found) <= most and (most > 2 or set(found) <= {most, 1})
     assert most < 10 or max(found) > 5
+
+
+def test_bleed_through_is_the_mirrored_page_and_fainter_than_its_own_ink():
+    page = np.full((64, 64, 3), 220, np.uint8)
+    cv2.putText(page, "F", (16, 52), cv2.FONT_HERSHEY_SIMPLEX, 1.8, (20, 20, 20), 5)
+    ink = page[..., 0] < 120
+    for seed in range(12):
+        picture, truth = changed(*as_pair(page, np.uint8(255) * ink), seed, bleed_through=1.0)
+        picture = picture.permute(1, 2, 0).numpy()[..., 0]
+        assert np.array_equal(truth[0] > 0, ink)
+        shown = np.where(ink, 0, 220 - picture.astype(float))
+        assert 8 < shown.max() < 150 and picture[ink].max() <= page[ink].max()
+        spectrum = np.fft.fft2(shown) * np.conj(np.fft.fft2(ink[:, ::-1]))
+        mirrored = np.fft.ifft2(spectrum).real.max()
+        plain = np.fft.ifft2(np.fft.fft2(shown) * np.conj(np.fft.fft2(ink))).real.max()
+        assert mirrored > plain
 
 
 def test_tone_is_now_and_then_one_power_of_all_values():

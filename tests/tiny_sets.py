@@ -10,9 +10,10 @@ import pytest
 from conftest import demo, disc
 from PIL import Image
 
-from clearbg import config, images
+from clearbg import config, images, licences
 from clearbg.data import sources
 from clearbg.data.ingest import ingest
+from clearbg.data.kept import Kept
 from clearbg.errors import PictureError
 
 SMALL = (30, 40)
@@ -25,6 +26,7 @@ def settings(source: str, **keys) -> config.Data:
     own = {"source": source, "kind": None, "count": None, "validation": 0.2, "test": 0.2}
     if source in OFFICIAL_SPLITS:
         own |= {"validation": None, "test": None}
+    own["licence"] = licences.terms(source, "CC0-1.0").licence
     raw = demo(data=own)
     raw["data"] |= {"max_quarantined": 0.9, **keys}
     return config.parse(raw).data
@@ -111,4 +113,6 @@ def reason(pair: sources.Pair) -> str:
 
 def ingested(data: config.Data, tmp_path):
     pairs = sources.pairs(data, tmp_path / "downloads")
-    return ingest(pairs, data, tmp_path / "ingested", tmp_path / "quarantine.csv")
+    return ingest(
+        pairs, data, tmp_path / "ingested", tmp_path / "quarantine.csv", Kept(tmp_path / "kept")
+    )

@@ -1,11 +1,13 @@
 """The command line. Heavy imports wait until they are used."""
 
 import functools
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperCommand
 
 from clearbg.errors import ClearBGError
 
@@ -17,8 +19,11 @@ app = typer.Typer(
 )
 
 
-def in_one_sentence(command):
-    """Print a `ClearBGError` as its sentence, with exit status 1."""
+UNUSABLE = 3  # exit status of `doctor` when it cannot examine: 1 and 2 speak of the pictures
+
+
+def in_one_sentence(command, status: int = 1):
+    """Print a `ClearBGError` as its sentence, with an exit status."""
 
     @functools.wraps(command)
     def call(*args, **kwargs):
@@ -26,9 +31,21 @@ def in_one_sentence(command):
             return command(*args, **kwargs)
         except ClearBGError as error:
             typer.echo(f"clearbg: {error}", err=True)
-            raise typer.Exit(1) from None
+            raise typer.Exit(status) from None
 
     return call
+
+
+class DoctorCommand(TyperCommand):
+    """A command whose errors of usage do not look like broken pictures (2)."""
+
+    def parse_args(self, ctx, args):
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            if getattr(error, "exit_code", None) == 2:
+                error.exit_code = UNUSABLE
+            raise
 
 
 @app.command()
@@ -50,6 +67,63 @@ def use(
         recipes.use(recipe, demo, force)
         what = f"the demo of recipe {recipe}" if demo else f"recipes/{recipe}.yaml"
         typer.echo(f"params.yaml is now {what}; run `dvc repro`.")
+
+
+@app.command()
+@in_one_sentence
+def fetch(
+    by_hand: Annotated[
+        list[Path],
+        typer.Option("--from", help="An archive that you downloaded yourself; may be repeated."),
+    ] = [],  # noqa: B006 - typer copies it
+) -> None:
+    """Bring the archives of the live recipe; `dvc repro` then finds them without a request."""
+    from clearbg import config, places
+    from clearbg.data.fetch import recorded_sum
+    from clearbg.data.sources.archives import bring, named
+
+    by_hand = [file.absolute() for file in by_hand]
+    os.chdir(places.root())
+    data = config.load().data
+    brought = bring(data, places.state() / "downloads", by_hand)
+    for one, path in brought:
+        typer.echo(f"{one.key} ({named(one.address)}): {path}")
+        if one.sha256 is None and (digest := recorded_sum(path)):
+            typer.echo(f"  sha256 {digest}, to pin it in params.yaml")
+    if not brought:
+        typer.echo(f"data.source {data.source} has no archive to fetch.")
+
+
+@app.command(cls=DoctorCommand)
+@functools.partial(in_one_sentence, status=UNUSABLE)
+def doctor(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            help="A data set in any known layout, or several as splits, or a folder of "
+            "pictures and one of masks."
+        ),
+    ],
+    json: Annotated[
+        bool, typer.Option("--json", help="Print everything as JSON, in place of the table.")
+    ] = False,
+    html: Annotated[Path, typer.Option(help="The page of problem pictures to write.")] = Path(
+        "doctor.html"
+    ),
+    fix: Annotated[
+        Path | None, typer.Option(help="A new folder for a corrected copy and its log.")
+    ] = None,
+) -> None:
+    """Find what is wrong with pictures and masks; mend it in a copy.
+
+    Exit status: 0 nothing, or suspicions only; 1 all of it can be mended; 2 something is
+    broken; 3 wrong usage, or nothing to examine.
+    """
+    from clearbg.doctor import diagnose
+
+    status, text = diagnose(paths, as_json=json, page=html, fix=fix)
+    typer.echo(text)
+    raise typer.Exit(status)
 
 
 @app.command()

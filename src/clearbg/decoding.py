@@ -1,6 +1,6 @@
 """What Pillow needs to be told, asked and forgiven to decode pictures from anywhere.
 
-Used by `clearbg.images` alone.
+Used by `clearbg.images`, and by `clearbg.data` where numbers are wanted as they are stored.
 """
 
 import contextlib
@@ -98,7 +98,7 @@ def _failure(error: Exception, stream: BinaryIO, name: str) -> PictureError:
     if not isinstance(error, UnidentifiedImageError):
         return PictureError(f"{name} is damaged, or of an odd kind ({error}).", "unreadable")
     if head[4:8] == b"ftyp" and head[8:11] in (b"hei", b"hev", b"mif"):
-        return PictureError(f"{name} is HEIC: install pillow-heif to read it.", "unreadable")
+        return PictureError(f"{name} is HEIC: install clearbg[heic] to read it.", "unreadable")
     if head.startswith(SIGNATURES) or head[4:8] == b"ftyp":
         return PictureError(f"{name} has a damaged header: fetch it again.", "unreadable")
     return PictureError(f"{name} is not a picture, whatever its name says.", "not-a-picture")

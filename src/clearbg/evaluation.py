@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from clearbg import config, images, metrics, models
-from clearbg.data import manifest
+from clearbg.data import leaks, manifest
 from clearbg.errors import DataError, SettingsError
 from clearbg.metrics.document import otsu
 from clearbg.metrics.segmentation import histograms, pooled_curves
@@ -37,16 +37,20 @@ class Evaluation:
     Attributes:
         headline: the metric that counts most.
         metrics: protocol -> metric -> average over pictures; the first has every metric.
-            Documents also have "otsu": what Otsu's threshold reaches on the same pages.
+            Documents also have "otsu": what Otsu's threshold reaches on the same pages. "clean"
+            is the first one without the pictures that leaked, when there are any.
         curves: protocol -> threshold, f, precision, recall -> 256 values. Without saliency
             "pooled": over the pixels of all pictures together, f with β = 1.
-        per_image: one row a picture, worst first by the headline (by MAE where it has no value).
+        per_image: one row a picture, worst first by the headline (by MAE where it has no value);
+            its `leak` is "exact" or "near" where the model was trained on a duplicate, else "".
+        marks: of all pictures, in the order they were scored; None where nothing was looked for.
     """
 
     headline: str
     metrics: dict[str, dict[str, float]]
     curves: dict[str, dict[str, np.ndarray]]
     per_image: pd.DataFrame
+    marks: leaks.Marks | None = None
 
     @property
     def figures(self) -> dict[str, float]:
@@ -86,17 +90,25 @@ def trained_network(folder: Path, contract: Contract, accelerator: str) -> Netwo
 
 
 def evaluate(
-    network: Network, contract: Contract, folder: Path, split: str, settings: config.Evaluate
+    network: Network,
+    contract: Contract,
+    folder: Path,
+    split: str,
+    settings: config.Evaluate,
+    seen: leaks.Seen,
 ) -> Evaluation:
-    """Score every picture of a split of an ingested folder.
+    """Score every picture of a split of an ingested folder; `seen` is what the model has seen.
 
     Raises:
-        DataError: the split is empty, or a picture cannot be read any more.
+        DataError: the split is empty, a picture cannot be read any more, or the model was
+            trained on more of them, or near-duplicates, than `evaluate.max_leaked` allows.
     """
     frame = manifest.read(folder)
     frame = frame[frame.split == split].reset_index(drop=True)
     if frame.empty:
         raise DataError(f"{folder} holds no {split} pictures: run `dvc repro ingest`.")
+    marks = leaks.mark(frame, seen)
+    leaks.refuse_too_many(frame["id"], marks, settings.max_leaked)
 
     def pairs(run: Callable[[list[np.ndarray]], list[np.ndarray]]) -> Alphas:
         for first in range(0, len(frame), settings.batch_size):
@@ -111,6 +123,7 @@ def evaluate(
         contract.threshold,
         settings.protocols or ["raw"],
         contract.headline,
+        marks,
     )
     if "document" in settings.metrics:
         by_otsu = pairs(lambda inputs: [otsu(images.luma(rgb)).astype(float) for rgb in inputs])
@@ -126,6 +139,7 @@ def score(
     threshold: float,
     protocols: Sequence[str],
     headline: str,
+    marks: leaks.Marks | None = None,
 ) -> Evaluation:
     """Score pairs of alpha, float `(H,W)` in [0, 1], and truth, uint8 `(H,W)`, named `names`."""
     coverage: list[float] = []
@@ -150,7 +164,12 @@ def score(
     better = -table[headline] if headline in metrics.LOWER_IS_BETTER else table[headline]
     order = better.fillna(1 - table["mae"]).sort_values(kind="stable").index
     curves = metrics.curves(scores) or {"pooled": pooled_curves(counts)}
-    return Evaluation(headline, averages, curves, table.loc[order].reset_index(drop=True))
+    if marks is not None:
+        table.insert(1, "leak", marks.kinds)
+        clean = [s for s, kind in zip(scores, marks.kinds, strict=True) if not kind]
+        if 0 < len(clean) < len(scores):
+            averages["clean"] = _rounded(metrics.summarise(clean))
+    return Evaluation(headline, averages, curves, table.loc[order].reset_index(drop=True), marks)
 
 
 def _rounded(figures: dict[str, float]) -> dict[str, float]:

@@ -18,6 +18,7 @@ from PIL import Image, ImageCms
 from clearbg.atomic import replacing_file
 from clearbg.decoding import (
     MAX_PIXELS,
+    ORIENTATION,
     Source,
     decoded,
     read_dpi,
@@ -149,6 +150,13 @@ def read_mask(
         orientation, _ = read_exif(image, notes)
         alpha = _mask_values(image, deep, index_foreground, notes)
         return upright(alpha, orientation), tuple(notes)
+
+
+def read_orientation(path: Path | str) -> int:
+    """The EXIF orientation of a picture that can be read, 1 to 8; see `decoding.upright`."""
+    with Image.open(path) as image:
+        orientation = image.getexif().get(ORIENTATION, 1)
+    return orientation if orientation in range(2, 9) else 1
 
 
 def _mask_values(

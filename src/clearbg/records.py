@@ -13,11 +13,13 @@ from clearbg import config, recipes, tracking
 from clearbg.fingerprint import fingerprint
 from clearbg.removal.contract import Contract
 
-TRAINING, DATA = Path("reports/train"), Path("data/augmented")
+INGEST, TRAINING = Path("reports/ingest"), Path("reports/train")
+DATA = Path("data/augmented")
 
 
 def log_training(run: tracking.Run, contract: Contract, settings: config.Settings) -> None:
-    """The epochs, the best epoch's figures, the sample sheets, the data and the weights' name."""
+    """The data, the epochs, the best epoch's figures, the sample sheets, the weights' name."""
+    _log_ingest(run)
     run.history(pd.read_csv(TRAINING / "history.csv"))
     best = json.loads((TRAINING / "metrics.json").read_text(encoding="utf-8"))
     run.metrics({f"best/{name}": value for name, value in best.items()})
@@ -26,6 +28,14 @@ def log_training(run: tracking.Run, contract: Contract, settings: config.Setting
     for split in ("train", "validation"):
         run.dataset(DATA / "manifest.csv", split, settings.data.source, settings.data.path)
     run.weights(contract.weights_sha256)
+
+
+def _log_ingest(run: tracking.Run) -> None:
+    """What the checks counted, the sheet of pictures and the list of those set aside."""
+    counts = json.loads((INGEST / "summary.json").read_text(encoding="utf-8"))
+    run.metrics({f"data/{k}": v for k, v in pd.json_normalize(counts, sep="/").iloc[0].items()})
+    run.file(INGEST / "contact_sheet.jpg")
+    run.file(INGEST / "quarantine.csv", "reports")
 
 
 def log_evaluation(run: tracking.Run, reports: Path) -> None:

@@ -1,8 +1,6 @@
 """The evaluation page: one HTML file that needs nothing beside itself."""
 
-import base64
 import importlib.resources
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +9,6 @@ from typing import Any, Literal
 import jinja2
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from clearbg import sheets
 from clearbg.atomic import write_text
@@ -52,6 +49,8 @@ PROTOCOLS = {
     "in “alpha on empty pictures”, the mean alpha where there is nothing to see.",
     "min_max": "each prediction stretched to [0, 1] and an empty truth counted as F = 0, as "
     "published tables do.",
+    "clean": "as the first column, without the pictures that the model was trained on duplicates "
+    "of.",
     "otsu": "what one global threshold, chosen by Otsu's method, reaches on the same pages.",
 }
 SLICES = {
@@ -89,6 +88,7 @@ def write_evaluation_page(
     title: str,
     headlines: Sequence[str],
     metrics: Mapping[str, Mapping[str, float]],
+    leaks: str,
     curves: Mapping[str, Mapping[str, np.ndarray]],
     per_image: pd.DataFrame,
     cases: Sequence[Case],
@@ -99,6 +99,8 @@ def write_evaluation_page(
     Args:
         headlines: the metrics to show first; the pictures are ordered by the first of them.
         metrics: protocol -> metric -> average over pictures; the first protocol leads.
+        leaks: what is known of pictures that the model has seen; `per_image` has their kind
+            (exact, near) in its column `leak`.
         curves: protocol -> "threshold", "precision", "recall", "f", ascending, in [0, 1].
         per_image: a row a picture: coverage, empty, mae and other scores.
         cases: in the order to show.
@@ -112,7 +114,7 @@ def write_evaluation_page(
     environment.filters |= {
         "name": lambda metric: NAMES.get(metric, (metric,))[0],
         "heading": lambda metric: " ".join(NAMES.get(metric, (metric,))).rstrip(),
-        "jpeg": _jpeg,
+        "jpeg": sheets.data_uri,
     }
     lead = next(iter(metrics))
     page = environment.from_string(source.read_text(encoding="utf-8")).render(
@@ -122,6 +124,8 @@ def write_evaluation_page(
         protocols=PROTOCOLS,
         metrics=metrics,
         rows=dict.fromkeys(name for table in metrics.values() for name in table),
+        leaks=leaks,
+        leaked=_leaked(per_image),
         plots=[
             _plot(curves, "recall", "precision", "Precision and recall"),
             _plot(curves, "threshold", "f", "F over the threshold"),
@@ -142,6 +146,12 @@ def write_evaluation_page(
         settings=settings,
     )
     write_text(path, page)
+
+
+def _leaked(per_image: pd.DataFrame) -> dict[str, list[str]]:
+    """Kind -> ids in alphabetical order."""
+    marked = per_image[per_image["leak"] != ""].sort_values("id")
+    return {kind: list(part["id"]) for kind, part in marked.groupby("leak")}
 
 
 def _plot(curves: Mapping[str, Mapping[str, np.ndarray]], x: str, y: str, title: str) -> dict:
@@ -202,10 +212,3 @@ def _views(case: Case) -> dict[str, np.ndarray]:
         "cut-out": sheets.on_checkerboard(case.image, case.alpha),
         "errors": sheets.error_map(case.image, case.truth, case.alpha),
     }
-
-
-def _jpeg(picture: np.ndarray) -> str:
-    """A data URI."""
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", quality=85, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

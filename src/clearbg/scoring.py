@@ -8,6 +8,7 @@ import pandas as pd
 
 from clearbg import evaluation, images, metrics
 from clearbg.atomic import replacing_file
+from clearbg.data import leaks
 from clearbg.data.sources import FilePair, by_stem
 from clearbg.errors import DataError, SettingsError
 from clearbg.evaluation import Evaluation
@@ -34,6 +35,7 @@ def score_model(
     else:
         remover = Remover(model)
         card, network = remover.contract, remover.network
+    marks = leaks.mark(leaks.hashes(pair.image for pair in pairs), _seen(model, card))
 
     def alphas() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for pair in pairs:
@@ -42,7 +44,7 @@ def score_model(
 
     names = [pair.id for pair in pairs]
     return evaluation.score(
-        names, alphas(), families, card.threshold, ["raw", "min_max"], card.headline
+        names, alphas(), families, card.threshold, ["raw", "min_max"], card.headline, marks
     )
 
 
@@ -70,12 +72,22 @@ def score_files(
 
 
 def table(result: Evaluation, output: Path | None) -> str:
-    """All averages as text, a column a protocol; every picture's figures go to `output`."""
+    """All averages as text, a column a protocol, and what is known of pictures that the model
+    has seen; every picture's figures go to `output`."""
     if output is not None:
         with replacing_file(output) as aside:
             result.per_image.to_csv(aside, index=False, float_format="%.6f")
     averages = pd.DataFrame(result.metrics)
-    return averages.to_string(na_rep="", float_format="{:.4f}".format)
+    text = averages.to_string(na_rep="", float_format="{:.4f}".format)
+    return text if result.marks is None else f"{text}\n{result.marks.sentence()}"
+
+
+def _seen(model: Path, card: contract.Contract) -> leaks.Seen:
+    """What the model has seen, by the list beside it; an exported file may have left its own."""
+    folder = model if model.is_dir() else model.parent
+    if not model.is_dir() and not (folder / leaks.FILE).is_file():
+        return leaks.unlisted()
+    return leaks.of_model(folder, card.pictures_sha256, card.trained_on)
 
 
 def _check(families: Sequence[str]) -> None:

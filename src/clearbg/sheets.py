@@ -1,5 +1,7 @@
 """Pictures for a person to look at: cut-outs, error maps, and sheets of many pictures."""
 
+import base64
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -96,6 +98,13 @@ def sheet(
 
     with replacing_file(path) as aside:
         canvas.save(aside, quality=88, subsampling=0, optimize=True)
+
+
+def data_uri(picture: np.ndarray) -> str:
+    """A picture, uint8 `(H,W,3)` or `(H,W)`, as a JPEG that stands in a page itself."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG", quality=85, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def _unit(alpha: np.ndarray) -> np.ndarray:

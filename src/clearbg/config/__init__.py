@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from clearbg import licences
 from clearbg.config.data import (
     SOURCES,
     CarvanaData,
@@ -58,6 +59,7 @@ __all__ = [
     "SplitData",
     "SyntheticData",
     "Train",
+    "learned_from",
     "load",
     "loads",
     "parse",
@@ -167,6 +169,20 @@ def _refuse_contradictions(settings: Settings) -> None:
             f"model.name = {settings.model.name} and train.method = {settings.train.method} do "
             "not go together: gan_generator is trained by method adversarial, and only it."
         )
+    data = settings.data
+    licences.refuse_wrong_claim(data.source, data.licence)
+    if data.commercial_only:
+        licences.refuse_closed(learned_from(settings))
+
+
+def learned_from(settings: Settings, pictures: int | None = None) -> tuple[licences.Origin, ...]:
+    """What the settings themselves name: the encoder's ImageNet weights and `pictures` of data."""
+    data = settings.data
+    terms = licences.terms(data.source, data.licence)
+    own = licences.origin(data.source, terms, pictures)
+    if settings.model.pretrained and settings.train.init_from is None:
+        return licences.origin("imagenet", licences.IMAGENET, None), own
+    return (own,)
 
 
 def _data_section(raw: dict[str, Any]) -> type[Data]:

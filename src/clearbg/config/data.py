@@ -1,15 +1,37 @@
 """The section `data`: where the pictures come from; one class a source."""
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainValidator, model_validator
+from pydantic_core import PydanticCustomError
 
 from clearbg.config.section import Fraction, Positive, Section
 
 Sha256 = Annotated[str | None, Field(pattern=r"^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(gt=0, lt=1, description="share of groups")]
 Name = Annotated[str, Field(min_length=1)]
-ADDRESS = "http(s)://, gdrive:, kaggle: or kaggle-competition: address, path or extracted folder"
+ADDRESS = (
+    "http(s)://, s3://, gs://, gdrive:, gdrive-folder:, kaggle: or kaggle-competition: address, "
+    "path or extracted folder; or a list of such, mirrors that are tried in order"
+)
+PASSWORD = re.compile(r"://[^/@]*:[^/@]*@")
+
+
+def _mirrors(value: Any) -> str | list[str]:
+    """One address, or a list of mirrors."""
+    listed = value if isinstance(value, list) else [value]
+    if not listed or not all(isinstance(one, str) and one for one in listed):
+        raise PydanticCustomError("address", "should be an address, or a list of mirrors")
+    if any(PASSWORD.search(one) for one in listed):
+        raise ValueError(
+            "an address holds a password, which would be recorded with every run: take it out, "
+            "and put it into ~/.netrc"
+        )
+    return value
+
+
+Address = Annotated[str | list[str], PlainValidator(_mirrors)]
 
 
 class Data(Section):
@@ -21,6 +43,9 @@ class Data(Section):
         Field(min_length=1, description="the folder or file that DVC watches for changes"),
     ]
     licence: Annotated[str, Field(min_length=1, description="terms the pictures come under")]
+    commercial_only: Annotated[
+        bool, Field(description="refuse pictures and weights not open to commercial use")
+    ]
     max_quarantined: Annotated[Fraction, Field(description="share of bad items that is fatal")]
     max_pixels: Annotated[Positive, Field(description="a picture with more is quarantined")]
 
@@ -39,12 +64,12 @@ class SplitData(Data):
 
 
 class OneArchive(Section):
-    archive: Annotated[Name, Field(description=ADDRESS)]
+    archive: Annotated[Address, Field(description=ADDRESS)]
     sha256: Annotated[Sha256, Field(description="of the archive, or null")]
 
 
 class SeveralArchives(Section):
-    archives: Annotated[list[Name], Field(min_length=1, description=f"each an {ADDRESS}")]
+    archives: Annotated[list[Address], Field(min_length=1, description=f"each an {ADDRESS}")]
     sha256: Annotated[
         list[Sha256] | None, Field(description="one an archive, null where unknown; or null")
     ]
@@ -94,8 +119,8 @@ class DutsData(Data):
     """The official archives; the official test set stays the test split."""
 
     source: Literal["duts"]
-    train_archive: Annotated[str, Field(min_length=1, description="URL or path of DUTS-TR.zip")]
-    test_archive: Annotated[str, Field(min_length=1, description="URL or path of DUTS-TE.zip")]
+    train_archive: Annotated[Address, Field(description=f"DUTS-TR.zip: {ADDRESS}")]
+    test_archive: Annotated[Address, Field(description=f"DUTS-TE.zip: {ADDRESS}")]
     train_sha256: Sha256
     test_sha256: Sha256
     validation: Share

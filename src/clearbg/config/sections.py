@@ -40,6 +40,7 @@ class Augment(Section):
     rotate: Annotated[float, Field(ge=0, le=180, description="largest rotation, degrees")]
     flip: Annotated[Fraction, Field(description="chance of a horizontal flip")]
     flip_vertical: Annotated[Fraction, Field(description="chance of a vertical flip")]
+    bleed_through: Annotated[Fraction, Field(description="chance of ink from the page's reverse")]
     color: Annotated[Fraction, Field(description="strength of the colour jitter; 0 = off")]
     channel_shuffle: Annotated[Fraction, Field(description="chance of swapped channels")]
     tint: Annotated[Fraction, Field(description="chance of an RGB shift, HSV shift or shuffle")]
@@ -203,6 +204,9 @@ class Evaluate(Section):
         Field(min_length=1),
     ] = None
     cases: Annotated[Positive, Field(description="worst, middle and best pictures in the report")]
+    max_leaked: Annotated[
+        Fraction, Field(description="share of test pictures that training may have seen")
+    ]
 
 
 class Export(Section):

@@ -23,7 +23,8 @@ def augment(source: Path, settings: config.Augment, folder: Path) -> pd.DataFram
     With `fit: squeeze` height and width both become `settings.size`, as the networks were
     published. With `fit: tile` pictures keep their own size and are cut into `tiles`, stored
     without loss; ids end in the tile's row and column, "-r02-c03". Ids of mirrored copies end in
-    "-mirrored". Groups, perceptual hashes and soft fractions stay those of the whole picture.
+    "-mirrored". Groups, perceptual hashes and soft fractions stay those of the whole picture, whose
+    file's SHA-256 stands in the column `ingested_sha256`.
     The test split stays behind: it is evaluated at the pictures' own size.
 
     Raises:
@@ -97,4 +98,5 @@ def _write(
         "height": alpha.shape[0],
         "coverage": float(alpha.mean() / 255),
         "sha256": hashlib.sha256((folder / image).read_bytes()).hexdigest(),
+        "ingested_sha256": row["sha256"],
     }

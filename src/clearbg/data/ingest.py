@@ -1,56 +1,56 @@
 """Read every pair once, set bad ones aside with a reason, write the good ones as one format."""
 
-import hashlib
 import os
-import shutil
 from pathlib import Path
 
-import imagehash
 import joblib
 import numpy as np
 import pandas as pd
-from PIL import Image
 
-from clearbg import config, images, sheets
+from clearbg import config, sheets
 from clearbg.atomic import replacing_file
-from clearbg.data import manifest
+from clearbg.data import intake, manifest
+from clearbg.data.examine import set_is_inverted
+from clearbg.data.kept import Kept
 from clearbg.data.sources import Pair
-from clearbg.errors import DataError, PictureError
+from clearbg.errors import DataError
 from clearbg.progress import progress
 
 
-def ingest(pairs: list[Pair], data: config.Data, folder: Path, quarantine: Path) -> pd.DataFrame:
+def ingest(
+    pairs: list[Pair], data: config.Data, folder: Path, quarantine: Path, kept: Kept
+) -> pd.DataFrame:
     """Fill `folder` with `images/`, `masks/` and `manifest.csv`; return the manifest.
 
-    What is set aside is listed in the file `quarantine`, also when it is too much.
+    What is set aside is listed in the file `quarantine`, also when it is too much. Pairs that
+    an earlier run has read are taken from `kept`.
 
     Pictures that are upright sRGB already are copied byte for byte; others are written as
     PNG. Masks are 8-bit grey PNG, alpha 0..255.
 
     Raises:
         DataError: more bad pictures than `data.max_quarantined` allows, or none left for a
-            split.
+            split, or masks that are black where the subject is.
     """
     for part in ("images", "masks"):
         (folder / part).mkdir(parents=True)
     workers = joblib.Parallel(n_jobs=os.cpu_count(), return_as="generator", batch_size=8)
-    jobs = (joblib.delayed(_ingest_pair)(pair, data, folder) for pair in pairs)
+    jobs = (joblib.delayed(intake.take_in)(pair, data, folder, kept) for pair in pairs)
     rows = list(progress(workers(jobs), what="ingest", unit="pictures", total=len(pairs)))
-    good = [row for row in rows if row["status"] == "ok"]
+    manifest.group_near_duplicates(_good(rows))
+    for row in manifest.set_aside_copies_of_test(_good(rows)):
+        for file in ("image", "mask"):
+            (folder / row.pop(file)).unlink()
+            row[file] = ""
     _write_quarantine(rows, quarantine)
     _refuse_bad_data(rows, data, quarantine)
-    manifest.group_near_duplicates(good)
-    shares = (getattr(data, name, 0.0) for name in ("validation", "test"))
-    manifest.assign_splits(good, data.seed, *shares)
-    for split in manifest.SPLITS:
-        if not any(row["split"] == split for row in good):
-            raise DataError(
-                f"{data.path}: {len(good)} good pictures leave none for the {split} split; "
-                "add pictures or change data.validation and data.test."
-            )
-    for row in rows:
-        del row["detail"]
-    return manifest.write(rows, folder / "manifest.csv")
+    shares = {name: getattr(data, name, 0.0) for name in ("validation", "test")}
+    manifest.assign_splits(_good(rows), data.seed, **shares)
+    known = sum(not row[intake.FRESH] for row in rows)
+    if known:
+        print(f"ingest: {known:,} of {len(rows):,} pictures are as an earlier run read them")
+    columns = [{name: row[name] for name in manifest.COLUMNS} for row in rows]
+    return manifest.write(columns, folder / "manifest.csv")
 
 
 def write_contact_sheet(frame: pd.DataFrame, folder: Path, path: Path) -> None:
@@ -68,6 +68,7 @@ def summary(frame: pd.DataFrame) -> dict:
     return {
         "pictures": {split: int((good.split == split).sum()) for split in manifest.SPLITS},
         "quarantined": {"total": len(bad), **bad.reason.value_counts().sort_index().to_dict()},
+        "findings": good.findings.str.split().explode().value_counts().sort_index().to_dict(),
         "near_duplicate_groups": int((good.groupby("group").size() > 1).sum()),
         "empty": int((good.coverage == 0).sum()),
         "coverage": round(float(good.coverage.mean()), 4),
@@ -75,40 +76,8 @@ def summary(frame: pd.DataFrame) -> dict:
     }
 
 
-def _ingest_pair(pair: Pair, data: config.Data, folder: Path) -> dict:
-    row = dict.fromkeys(manifest.COLUMNS, "")
-    row |= {"id": pair.id, "group": pair.group or pair.id, "split": pair.split}
-    row |= {"source": data.source, "licence": data.licence, "width": None, "height": None}
-    row |= {"coverage": None, "soft_fraction": None}
-    try:
-        picture, alpha, original = pair.read(data.max_pixels)
-    except PictureError as error:
-        return {**row, "split": "", "status": "quarantined", "reason": error.reason,
-                "detail": str(error)}  # fmt: skip
-    rgb = picture.srgb()
-    plain = not picture.notes and picture.alpha is None and picture.icc_profile is None
-    if original is not None and plain and picture.format in ("JPEG", "PNG"):
-        image = Path("images", pair.id + original.suffix.lower())
-        shutil.copyfile(original, folder / image)
-    else:
-        # Generated pictures are written as photographs are; everything else keeps its pixels.
-        image = Path("images", pair.id + (".png" if original else ".jpg"))
-        images.write_picture(folder / image, rgb, quality=95)
-    mask = Path("masks", pair.id + ".png")
-    images.write_mask(folder / mask, alpha)
-    return {
-        **row,
-        "image": image.as_posix(),
-        "mask": mask.as_posix(),
-        "width": picture.width,
-        "height": picture.height,
-        "coverage": float(alpha.mean() / 255),
-        "soft_fraction": float(np.mean((alpha > 0) & (alpha < 255))),
-        "sha256": hashlib.sha256((folder / image).read_bytes()).hexdigest(),
-        "phash": str(imagehash.phash(Image.fromarray(rgb))),
-        "status": "ok",
-        "detail": "",
-    }
+def _good(rows: list[dict]) -> list[dict]:
+    return [row for row in rows if row["status"] == "ok"]
 
 
 def _write_quarantine(rows: list[dict], path: Path) -> None:
@@ -119,7 +88,7 @@ def _write_quarantine(rows: list[dict], path: Path) -> None:
 
 
 def _refuse_bad_data(rows: list[dict], data: config.Data, quarantine: Path) -> None:
-    bad = [row for row in rows if row["status"] != "ok"]
+    bad = [row for row in rows if row["status"] != "ok" and row["reason"] != manifest.COPY_OF_TEST]
     if len(bad) == len(rows):
         raise DataError(f"{data.path}: not one usable pair; the first: {bad[0]['detail']}")
     if len(bad) > data.max_quarantined * len(rows):
@@ -127,4 +96,10 @@ def _refuse_bad_data(rows: list[dict], data: config.Data, quarantine: Path) -> N
             f"{data.path}: {len(bad)} of {len(rows)} pictures are unusable, more than "
             f"data.max_quarantined = {data.max_quarantined:g} allows; they are listed in "
             f"{quarantine}: mend them or raise the setting."
+        )
+    if set_is_inverted(row["findings"].split() for row in _good(rows)):
+        raise DataError(
+            f"{data.path}: most masks are white along the frame and darker in the middle, as if "
+            f"they marked the background; `clearbg doctor {data.path}` shows them, and its --fix "
+            "FOLDER writes them the other way round."
         )

@@ -1,6 +1,7 @@
 """The manifest: one row a picture, what it is, where it belongs and why it was set aside."""
 
 import hashlib
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,16 @@ COLUMNS = {
     "coverage": float,  # mean alpha
     "soft_fraction": float,  # share of pixels that are neither background nor foreground
     "sha256": str,  # of the ingested picture file
+    "mask_sha256": str,  # of the ingested mask file
     "phash": str,  # 64-bit perceptual hash
     "source": str,
     "licence": str,
     "status": str,  # ok or quarantined
     "reason": str,
+    "findings": str,  # what the checks saw and mended, or left: kinds, spaces between
 }
 SPLITS = ("train", "validation", "test")
+COPY_OF_TEST = "copy-of-test"  # the reason of a picture that is set aside for no fault of its own
 NEAR_BITS = 4  # perceptual hashes that differ in at most this many of 64 bits: near-duplicates
 
 
@@ -77,14 +81,14 @@ def read_pair(folder: Path, row: Mapping[str, Any]) -> tuple[np.ndarray, np.ndar
 def digest(frame: pd.DataFrame) -> str:
     """sha256 over the content of the good rows: two data sets with one digest are the same."""
     good = frame[frame.status == "ok"].sort_values("id")
-    lines = good[["id", "split", "sha256", "coverage"]].to_csv(index=False, float_format="%.6f")
+    lines = good[["id", "split", "sha256", "mask_sha256"]].to_csv(index=False)
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def group_near_duplicates(rows: list[dict]) -> None:
     """Give rows whose perceptual hashes nearly agree one group; others keep their own.
 
-    The group's name is the smallest of its members' groups.
+    The group's name is the smallest of its members' groups, which stay as `own_group`.
     """
     hashes = np.array([int(row["phash"], 16) for row in rows], dtype=np.uint64)
     leader = {row["group"]: row["group"] for row in rows}
@@ -100,35 +104,61 @@ def group_near_duplicates(rows: list[dict]) -> None:
             first, second = sorted((find(rows[i]["group"]), find(rows[j]["group"])))
             leader[second] = first
     for row in rows:
-        row["group"] = find(row["group"])
+        row |= {"own_group": row["group"], "group": find(row["group"])}
+
+
+def set_aside_copies_of_test(rows: list[dict]) -> list[dict]:
+    """Quarantine what is free to be trained on and near-duplicates an official test picture.
+
+    Returns the rows that were changed.
+    """
+    tested = {row["group"]: row["id"] for row in rows if row["split"] == "test"}
+    copies = [row for row in rows if not row["split"] and row["group"] in tested]
+    for row in copies:
+        detail = f"it nearly equals the official test picture {tested[row['group']]}."
+        row |= {"status": "quarantined", "reason": COPY_OF_TEST, "detail": detail}
+    return copies
 
 
 def assign_splits(rows: list[dict], seed: int, validation: float, test: float) -> None:
     """Fill in `split` where the source has no official one, one split a group.
 
-    Each picture draws its lot from a hash of (seed, id), so that pictures which are added
-    later move no others; a group goes where its most protected member goes (test before
-    validation before train), so that a growing group never moves from test to training.
-    A split that would stay empty takes the group that drew nearest to it.
+    A picture draws the lot of its `own_group`, from a hash of the seed and the name alone; groups
+    that near-duplicates joined go where the most protected of them goes (test before validation
+    before train). So pictures that are added later move no others, and whatever grows together,
+    no test picture is ever trained on.
+
+    Raises:
+        DataError: a split stays empty. Filling it otherwise would move a test picture into
+            training as soon as a later picture draws its place.
     """
     open_rows = [row for row in rows if not row["split"]]
     lots: dict[str, float] = {}
     for row in open_rows:
-        word = hashlib.sha256(f"{seed}:{row['id']}".encode()).digest()[:8]
+        word = hashlib.sha256(f"{seed}:{row['own_group']}".encode()).digest()[:8]
         lot = int.from_bytes(word, "big") / 2**64
         lots[row["group"]] = min(lot, lots.get(row["group"], 1.0))
-    order = sorted(lots, key=lots.__getitem__)
-    chosen = {group: _split_of(lots[group], validation, test) for group in order}
-    wanted = [name for name, share in (("test", test), ("validation", validation)) if share]
-    if len(order) > len(wanted):
-        for place, name in enumerate(wanted):
-            if name not in chosen.values():
-                chosen[order[place]] = name
     for row in open_rows:
-        row["split"] = chosen[row["group"]]
+        row["split"] = _split_of(lots[row["group"]], validation, test)
+    for split in SPLITS:
+        if not any(row["split"] == split for row in rows):
+            raise DataError(_empty(split, sorted(lots.values()), test))
 
 
 def _split_of(lot: float, validation: float, test: float) -> str:
     if lot < test:
         return "test"
     return "validation" if lot < test + validation else "train"
+
+
+def _empty(split: str, lots: list[float], test: float) -> str:
+    """What to do about a split without a picture, where lots were drawn."""
+    if not lots:
+        return f"The source's own splits leave no good picture for {split}: mend or add some."
+    what = f"The {len(lots)} groups of pictures that are to be split leave none for {split}"
+    free = [lot for lot in lots if lot >= test] if split == "validation" else lots
+    if split == "train" or not free:
+        return f"{what}: add pictures, or lower data.validation and data.test."
+    share = free[0] - (test if split == "validation" else 0)
+    enough = math.floor(100 * share + 1) / 100
+    return f"{what}: add pictures, or raise data.{split} to {enough:.2f}, which draws one."

@@ -1,4 +1,5 @@
-"""What is drawn anew for every training pair: place, flips, colours, blur, noise, holes.
+"""What is drawn anew for every training pair: place, flips, ink of the page's other side,
+colours, blur, noise, holes.
 
 A pair is `tv_tensors.Image` uint8 `(3,H,W)` and `tv_tensors.Mask` uint8 `(1,H,W)`, soft alpha
 in 0..255. Geometry moves both alike; everything else changes the picture alone. All chance
@@ -26,10 +27,14 @@ Change = Callable[[np.ndarray], np.ndarray]
 def training_transform(settings: config.Augment, channels: int) -> v2.Transform:
     """Pairs of `size`×`size` -> pairs of `crop`×`crop`, the picture with 1 or 3 channels.
 
-    In this order: warp or plain crop, flips, colours, blur (of the lens), noise (of the
-    sensor), holes, grey. A step whose setting is 0 is left out and draws nothing.
+    In this order: warp or plain crop, flips, bleed-through, colours, blur (of the lens), noise
+    (of the sensor), holes, grey. A step whose setting is 0 is left out and draws nothing.
     """
-    steps = [*_geometry(settings), *_colours(settings)]
+    steps = _geometry(settings)
+    if settings.bleed_through:
+        bleeds = [_on_picture(_bleed_through)]
+        steps.append(_one_of(settings.bleed_through, bleeds))
+    steps.extend(_colours(settings))
     if settings.blur:
         blurs = [v2.GaussianBlur(9, sigma=(0.3, 1.5)), _on_picture(_box), _on_picture(_motion)]
         steps.append(_one_of(settings.blur, blurs))
@@ -165,6 +170,23 @@ def _between(least: float, largest: float) -> float:
 
 def _integer(least: int, largest: int) -> int:
     return int(torch.randint(least, largest + 1, ()))
+
+
+def _bleed_through(rgb: np.ndarray) -> np.ndarray:
+    """The writing of the page's other side shows: mirrored, displaced, blurred, fainter.
+
+    The reverse is the picture itself, for its hand and its ink are those of the page. It covers
+    the light that the paper leaves: `x (1 - k d)`, d the reverse's darkness relative to the
+    paper (its 90th percentile), k uniform in [0.1, 0.7].
+
+    Linear absorption as in Sharma, "Show-through cancellation in scans of duplex printed
+    documents", IEEE Transactions on Image Processing 10, 2001.
+    """
+    reverse = np.roll(rgb[:, ::-1], [_integer(0, n - 1) for n in rgb.shape[:2]], axis=(0, 1))
+    reverse = cv2.GaussianBlur(reverse, (0, 0), _between(0.5, 2.5)).astype(np.float32)
+    paper = np.percentile(reverse, 90, axis=(0, 1)).clip(1)
+    darkness = (1 - reverse / paper).clip(0, 1)
+    return np.rint(rgb * (1 - _between(0.1, 0.7) * darkness)).astype(np.uint8)
 
 
 def _rgb_shift(rgb: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from clearbg import places
 from clearbg.atomic import replacing_folder
@@ -82,7 +81,7 @@ def import_weights(
         folder=folder,
         model=found.network.model,
         tensors=len(found.weights),
-        parameters=_parameters(found.weights),
+        parameters=weights.parameters(found.weights),
         epoch=held.epoch,
         sha256=_write(found, folder, size, licence or LICENCE),
         remarks=(*((f"it is {place!r} of the file",) if place else ()), *found.notes, *remarks),
@@ -165,10 +164,6 @@ def _holds(folder: Path, card: str) -> bool:
     if names != {CARD, weights.FILE}:
         return False
     return (folder / CARD).read_text(encoding="utf-8", errors="replace") == card
-
-
-def _parameters(tensors: dict[str, Tensor]) -> int:
-    return sum(t.numel() for name, t in tensors.items() if not name.endswith(weights.STATISTICS))
 
 
 def _name(path: Path) -> str:

@@ -64,6 +64,11 @@ def copied(network: nn.Module) -> dict[str, Tensor]:
     return {name: v.detach().cpu().clone() for name, v in network.state_dict().items()}
 
 
+def parameters(weights: dict[str, Tensor]) -> int:
+    """Numbers that a training changes: all but the statistics of batch norms."""
+    return sum(t.numel() for name, t in weights.items() if not name.endswith(STATISTICS))
+
+
 def _read(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)

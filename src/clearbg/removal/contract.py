@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from clearbg.errors import ModelError
+from clearbg.licences import Origin
 
 FORMAT = 2
 METADATA_KEY = "clearbg"
@@ -38,6 +39,10 @@ class Contract:
         weights_sha256: of the safetensors file.
         data_digest: of the manifest that the weights were trained on; empty when unknown.
         data_licence: terms of those pictures.
+        pictures_sha256: of training_pictures.csv, which lists all that the weights have seen;
+            empty when unknown.
+        trained_on: where these come from, those of the weights started from first; empty when
+            unknown.
     """
 
     model: str
@@ -56,6 +61,8 @@ class Contract:
     weights_sha256: str
     data_digest: str
     data_licence: str
+    pictures_sha256: str = ""
+    trained_on: tuple[Origin, ...] = ()
     antialias: bool = True
     format: int = FORMAT
 
@@ -76,6 +83,7 @@ def parse(text: str, origin: str) -> Contract:
     try:
         facts = json.loads(text)
         facts["mean"], facts["std"] = tuple(facts["mean"]), tuple(facts["std"])
+        facts["trained_on"] = tuple(Origin(**fact) for fact in facts.get("trained_on", ()))
         contract = Contract(**facts)
     except (ValueError, TypeError, KeyError) as error:
         raise ModelError(

@@ -9,19 +9,26 @@ import torch
 
 from clearbg import config, sheets
 from clearbg.atomic import replacing_file, replacing_folder, write_json
+from clearbg.data import leaks
 from clearbg.data.dataset import Pairs
 from clearbg.models import weights
 from clearbg.removal.contract import Contract, file_sha256
+from clearbg.training import card
 from clearbg.training.loop import Method
+from clearbg.training.provenance import Provenance
 from clearbg.training.recovery import Progress
 
 SAMPLES = 8  # validation pictures on the sheet
 
 
 def write_model(
-    method: Method, progress: Progress, settings: config.Settings, digest: str, folder: Path
+    method: Method,
+    progress: Progress,
+    settings: config.Settings,
+    provenance: Provenance,
+    folder: Path,
 ) -> None:
-    """The best weights with their preprocessing contract; `digest` is the manifest's.
+    """The best weights, their preprocessing contract, the pictures they have seen, their card.
 
     What an adversarial training keeps beside goes to `parts/`: the generator and the
     discriminator of lowest loss, and both as they were at the end.
@@ -32,12 +39,19 @@ def write_model(
             best, final = progress.best_parts[part][1], method.part_weights(part)
             weights.save(best, aside / f"parts/best_{part}.safetensors")
             weights.save(final, aside / f"parts/final_{part}.safetensors")
-        contract = contract_of(settings, file_sha256(aside / weights.FILE), digest)
+        pictures_sha256 = leaks.write(provenance.pictures, aside)
+        weights_sha256 = file_sha256(aside / weights.FILE)
+        contract = contract_of(settings, weights_sha256, provenance, pictures_sha256)
         (aside / "model.json").write_text(contract.to_json(), encoding="utf-8")
+        parameters = weights.parameters(progress.best_weights)
+        shown = card.text(contract, len(provenance.pictures), parameters, _best(progress))
+        (aside / card.FILE).write_text(shown, encoding="utf-8")
 
 
-def contract_of(settings: config.Settings, weights_sha256: str, digest: str) -> Contract:
-    """How pictures enter a model of this recipe."""
+def contract_of(
+    settings: config.Settings, weights_sha256: str, provenance: Provenance, pictures_sha256: str
+) -> Contract:
+    """How pictures enter a model of this recipe, and what it has learned from."""
     model, augment = settings.model, settings.augment
     return Contract(
         model=model.name,
@@ -54,8 +68,10 @@ def contract_of(settings: config.Settings, weights_sha256: str, digest: str) -> 
         output=model.output,
         headline=settings.train.select_by,
         weights_sha256=weights_sha256,
-        data_digest=digest,
+        data_digest=provenance.digest,
         data_licence=settings.data.licence,
+        pictures_sha256=pictures_sha256,
+        trained_on=provenance.origins,
     )
 
 
@@ -73,7 +89,7 @@ def write_reports(
     """
     with replacing_file(folder / "history.csv") as aside:
         pd.DataFrame(progress.history).to_csv(aside, index=False, float_format="%.6g")
-    best = next(row for row in progress.history if row["epoch"] == progress.best_epoch)
+    best = _best(progress)
     names = dict.fromkeys(["loss", settings.train.select_by, "mae"])
     figures = {name: round(best[f"validation/{name}"], 6) for name in names}
     write_json(folder / "metrics.json", {"best_epoch": progress.best_epoch, **figures})
@@ -81,6 +97,10 @@ def write_reports(
         for path in sorted(earlier.glob("*.jpg")):
             shutil.copyfile(path, aside / path.name)
         write_samples(method, validation, settings, aside / "final.jpg")
+
+
+def _best(progress: Progress) -> dict:
+    return next(row for row in progress.history if row["epoch"] == progress.best_epoch)
 
 
 def write_samples(method: Method, pairs: Pairs, settings: config.Settings, path: Path) -> None:

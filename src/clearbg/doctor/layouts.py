@@ -1,0 +1,259 @@
+"""Folders as people have them -> pairs of picture and mask.
+
+A layout is told by the names of folders (`images` and `masks`, `im` and `gt`, `X-Image` and
+`X-Mask`, `train` and `train_masks`), by the names of files (`a.jpg` and `a_mask.png`), by a
+table, or by transparency. A split is told by a word in the path: DIS-TR, val, test, ...
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from clearbg import config, images
+from clearbg.data import manifest
+from clearbg.data.sources import FilePair, Pair, by_stem, cutouts, documents, people, table
+from clearbg.data.sources.folders import relative_stem
+from clearbg.data.sources.pair import safe_id, short_hash
+from clearbg.errors import DataError, PictureError
+
+PICTURES = "images?|imgs?|ims?|pictures?|photos?|originals?|inputs?|jpegimages"
+MASKS = "masks?|gts?|annotations?|labels?|alphas?|mattes?|truths?|segmentationclass"
+ROLE = re.compile(rf"(?P<rest>.*?)[-_ ]?(?:(?P<picture>{PICTURES})|(?P<mask>{MASKS}))", re.I)
+MASK_FILE = re.compile(r"[-_. ](?:mask|gt|matte|alpha|label|seg)$", re.IGNORECASE)
+SPLIT_WORDS = {
+    "train": "train", "training": "train", "tr": "train",
+    "val": "validation", "valid": "validation", "validation": "validation", "vd": "validation",
+    "test": "test", "testing": "test", "te": "test",
+}  # fmt: skip
+CONTEST_TRUTH = re.compile(r"_estgt$", re.IGNORECASE)  # only DIBCO's archives have such names
+LOOKED_AT = 5  # pictures of a folder that are read to learn whether it holds cut-outs
+CUTOUTS = "transparent cut-outs"
+KNOWN = (
+    "images/ with masks/, img/ or im/ with gt/, X-Image/ with X-Mask/, train/ with train_masks/, "
+    "a.jpg beside a_mask.png, a CSV file, transparent cut-outs, or two folders given one after "
+    "the other, pictures first"
+)
+
+
+@dataclass
+class Found:
+    """What lies under the paths.
+
+    Attributes:
+        layouts: in words, in the order found.
+        aside: pictures that belong to no layout.
+    """
+
+    pairs: list[Pair] = field(default_factory=list)
+    layouts: list[str] = field(default_factory=list)
+    aside: list[Path] = field(default_factory=list)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether there are pictures but no layout."""
+        return bool(self.aside) and not self.pairs
+
+    def add(self, layout: str, pairs: Sequence[Pair]) -> None:
+        self.layouts += [layout] if layout not in self.layouts else []
+        self.pairs.extend(pairs)
+
+
+def find(paths: Sequence[Path]) -> Found:
+    """The pairs under one or more paths; ids are unique.
+
+    Two folders without a layout of their own are pictures and masks. Otherwise each of several
+    paths is a split, called by the split's word in its name, or by its name.
+
+    Raises:
+        DataError: a path does not exist, or holds no pairs in any known layout.
+    """
+    each = [_found(path) for path in paths]
+    if len(paths) == 2 and each[0].is_plain and (each[1].is_plain or each[1].layouts == [CUTOUTS]):
+        both = Found()
+        both.add("a folder of pictures and one of masks", by_stem(*paths, mask_key=_picture_of))
+        each = [both]
+    whole = Found()
+    for path, found in zip(paths, each):
+        if not found.pairs:
+            raise DataError(f"{path} holds no pairs of picture and mask: known are {KNOWN}.")
+        if len(each) > 1:
+            name = safe_id(path.resolve().name)
+            found.pairs = [
+                replace(pair, id=f"{name}-{pair.id}", split=split_of(path) or pair.split or name)
+                for pair in found.pairs
+            ]
+        whole.pairs += found.pairs
+        whole.layouts += [layout for layout in found.layouts if layout not in whole.layouts]
+        whole.aside += found.aside
+    return replace(whole, pairs=_unique(whole.pairs))
+
+
+def split_of(path: Path) -> str:
+    """The split that a path's words name, the innermost first; empty when none does."""
+    for part in reversed(path.parts):
+        for word in re.split(r"[^a-z]+", part.lower()):
+            if word in SPLIT_WORDS:
+                return SPLIT_WORDS[word]
+    return ""
+
+
+def _found(path: Path) -> Found:
+    found = Found()
+    if path.is_file():
+        if path.suffix.lower() not in (".csv", ".tsv"):
+            raise DataError(f"{path} is neither a folder nor a CSV file: extract an archive first.")
+        found.add("a table", table.listed(path))
+    elif not path.is_dir():
+        raise DataError(f"{path} does not exist: give a folder of pictures and masks.")
+    elif {"phash", "status"} <= _header(path / "manifest.csv"):
+        found.add("an ingested folder", _of_manifest(path))
+    elif users := _users_table(path):
+        found.add("EasyPortrait", _easyportrait(path, users))
+    elif any(CONTEST_TRUTH.search(file.stem) for file in images.find_pictures(path)):
+        data = config.DibcoData.model_construct(archives=[str(path)], sha256=None)
+        found.add("a contest's pages", documents.dibco(data, path))
+    else:
+        _walk(path, path, found)
+        if found.layouts == [CUTOUTS] and found.aside:
+            found = _with_and_without(path) or found
+    return found
+
+
+def _walk(folder: Path, root: Path, found: Found) -> None:
+    """Add the pairs under `folder` to `found`."""
+    children = [p for p in sorted(folder.iterdir()) if p.is_dir() and not p.name.startswith(".")]
+    here = folder.resolve()
+    children = [
+        child
+        for child in children
+        if not here.is_relative_to(child.resolve()) and images.find_pictures(child)
+    ]
+    for pictures, masks in _partners(children):
+        # What the pictures' and the masks' places share tells them from those of other places.
+        place = pictures.relative_to(root).parent / ROLE.sub(r"\g<rest>", pictures.name)
+        prefix = "".join(f"{part}-" for part in dict.fromkeys(place.parts))
+        pairs = by_stem(pictures, masks, prefix=safe_id(prefix) if prefix else "",
+                        mask_key=_picture_of)  # fmt: skip
+        found.add(f"{pictures.name}/ with {masks.name}/", [_with_split(p, root) for p in pairs])
+        children = [child for child in children if child not in (pictures, masks)]
+    own = [path for path in images.find_pictures(folder) if path.parent == folder]
+    if {MASK_FILE.sub("", p.stem) for p in own if MASK_FILE.search(p.stem)} & {p.stem for p in own}:
+        pairs = [_with_split(pair, root) for pair in _side_by_side(own, root)]
+        found.add("pictures beside their masks", pairs)
+    elif _are_cutouts(own):
+        pairs = [FilePair(safe_id(relative_stem(p, root)), p, p, transparency=True) for p in own]
+        found.add(CUTOUTS, [_with_split(pair, root) for pair in pairs])
+    else:
+        found.aside += own
+    for child in children:
+        _walk(child, root, found)
+
+
+def _partners(folders: Sequence[Path]) -> list[tuple[Path, Path]]:
+    """Sibling folders that hold the pictures and the masks of one set."""
+    named = {folder.name.lower(): folder for folder in folders}
+    roles = {folder: ROLE.fullmatch(folder.name) for folder in folders}
+    result = []
+    for folder, role in roles.items():
+        if not (role and role["mask"]):
+            continue
+        rest = role["rest"].lower()
+        twins = [f for f, r in roles.items() if r and r["picture"] and r["rest"].lower() == rest]
+        twins += [named[rest]] if rest in named else []
+        if twins:
+            result.append((twins[0], folder))
+    return result
+
+
+def _side_by_side(files: Sequence[Path], root: Path) -> list[FilePair]:
+    masks = {MASK_FILE.sub("", p.stem): p for p in files if MASK_FILE.search(p.stem)}
+    pictures = {p.stem: p for p in files if not MASK_FILE.search(p.stem)}
+    place = files[0].parent.relative_to(root)
+    return [
+        FilePair(safe_id((place / stem).as_posix()), pictures.get(stem), masks.get(stem))
+        for stem in sorted({*masks, *pictures})
+    ]
+
+
+def _are_cutouts(files: Sequence[Path]) -> bool:
+    """Whether any of the first readable pictures is transparent somewhere."""
+    looked = 0
+    for path in files:
+        try:
+            if images.read_picture(path).alpha is not None:
+                return True
+        except PictureError:
+            continue
+        looked += 1
+        if looked == LOOKED_AT:
+            break
+    return False
+
+
+def _picture_of(mask: Path, folder: Path) -> str:
+    """The relative stem of a mask's picture: `a_mask.gif` belongs to `a.jpg`."""
+    return MASK_FILE.sub("", relative_stem(mask, folder))
+
+
+def _with_split(pair: FilePair, root: Path) -> FilePair:
+    return replace(pair, split=split_of((pair.image or pair.mask).relative_to(root).parent))
+
+
+def _of_manifest(folder: Path) -> list[FilePair]:
+    frame = manifest.read(folder)
+    good = frame[frame.status == "ok"]
+    return [
+        FilePair(row.id, folder / row.image, folder / row.mask, row.split, row.group)
+        for row in good.itertuples()
+    ]
+
+
+def _header(table: Path) -> set[str]:
+    """The names of a table's columns; none of a file that is not there."""
+    if not table.is_file():
+        return set()
+    with table.open(encoding="utf-8-sig", errors="replace") as file:
+        return {*re.split(r"[,;\t]", file.readline().strip())}
+
+
+def _users_table(path: Path) -> set[str]:
+    """The columns of EasyPortrait's meta file; none where there is no such file."""
+    headers = (_header(file) for file in sorted(path.rglob("meta*.[ct]sv")))
+    return next((header for header in headers if "user_id" in header), set())
+
+
+def _easyportrait(path: Path, columns: set[str]) -> list[Pair]:
+    version = next((v for v, name in people.NAME_COLUMN.items() if name in columns), 2)
+    data = config.EasyPortraitData.model_construct(
+        archives=[str(path)], sha256=None, version=version
+    )
+    return people.easyportrait(data, path)
+
+
+def _with_and_without(path: Path) -> Found | None:
+    """Two folders, one of the same pictures without their background; None if they are not."""
+    data = config.KagglePairsData.model_construct(
+        archive=str(path), sha256=None, images=None, cutouts=None
+    )
+    try:
+        pairs = cutouts.kaggle_pairs(data, path)
+    except DataError:
+        return None
+    if not any(pair.image and pair.mask for pair in pairs):
+        return None
+    found = Found()
+    found.add("pictures with and without their background", pairs)
+    return found
+
+
+def _unique(pairs: list[Pair]) -> list[Pair]:
+    """Pairs with the same id are told apart by a hash of their place."""
+    seen: set[str] = set()
+    result = []
+    for pair in pairs:
+        if pair.id in seen:
+            pair = replace(pair, id=f"{pair.id}-{short_hash(str(pair))}")
+        seen.add(pair.id)
+        result.append(pair)
+    return result

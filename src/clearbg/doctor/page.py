@@ -1,0 +1,107 @@
+"""The contact sheet of what was found: one HTML file that needs nothing beside itself."""
+
+import importlib.resources
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import numpy as np
+
+from clearbg import images, sheets
+from clearbg.atomic import write_text
+from clearbg.data.examine import examine
+from clearbg.data.sources import FilePair
+from clearbg.doctor import kinds, report
+from clearbg.doctor.checkup import Checked, statistics
+from clearbg.doctor.layouts import Found
+from clearbg.doctor.workers import on_all_cores
+from clearbg.errors import PictureError
+
+SHOWN = 8  # pairs a kind
+SIDE = 320  # pixels of a thumbnail's longer side
+TINT = 0.55  # of the subject's colour in the overlay
+
+
+@dataclass(frozen=True)
+class Case:
+    """A pair in the sheet: what was found of the kind, and its views by name."""
+
+    row: Checked
+    details: list[str]
+    views: dict[str, np.ndarray]
+
+
+def write_page(path: Path, found: Found, rows: Sequence[Checked], command: str) -> None:
+    """Write the page; `command` is what it says to run for a corrected copy.
+
+    Raises:
+        ClearBGError: the file cannot be written.
+    """
+    groups = report.by_kind(rows)
+    shown = {row.pair.id: row for several in groups.values() for row in several[:SHOWN]}
+    views = dict(zip(shown, on_all_cores(_views, [*shown.values()], "page")))
+    cases = {
+        kind: [_case(row, kind, views[row.pair.id]) for row in several[:SHOWN]]
+        for kind, several in groups.items()
+    }
+    facts = statistics(rows)
+    source = importlib.resources.files("clearbg").joinpath("doctor.html.jinja")
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {
+        "jpeg": sheets.data_uri,
+        "severity": kinds.severity,
+        "advice": kinds.advice,
+    }
+    page = environment.from_string(source.read_text(encoding="utf-8")).render(
+        heading=report.heading(found, facts),
+        severities={
+            severity: [kind for kind in groups if kinds.severity(kind) == severity]
+            for severity in kinds.SEVERITIES
+        },
+        meaning=report.MEANING,
+        groups=groups,
+        cases=cases,
+        facts=facts,
+        aside=found.aside,
+        command=command if report.status(rows) else "",
+    )
+    write_text(path, page)
+
+
+def _case(row: Checked, kind: str, views: dict[str, np.ndarray]) -> Case:
+    details = [finding.detail for finding in row.findings if finding.kind == kind]
+    return Case(row, details, views)
+
+
+def _views(row: Checked) -> dict[str, np.ndarray]:
+    """Thumbnails of what can be read: both files as they are, and the mended mask in colour."""
+    pair = row.pair
+    if not isinstance(pair, FilePair):
+        return {}
+    is_cutout = pair.image == pair.mask
+    views = {"picture": _read(pair.image), "mask": None if is_cutout else _read(pair.mask)}
+    found = examine(pair, images.MAX_PIXELS)
+    if found.picture is not None and found.alpha.shape == found.picture.rgb.shape[:2]:
+        rgb, alpha = _small(found.picture.srgb()), _small(found.alpha)
+        cover = TINT * alpha[..., None] / 255
+        views["subject"] = np.uint8(cover * sheets.ADDED + (1 - cover) * rgb)
+    return {name: view for name, view in views.items() if view is not None}
+
+
+def _read(path: Path | None) -> np.ndarray | None:
+    """A file as any viewer shows it; None when it cannot be read."""
+    if path is None:
+        return None
+    try:
+        picture = images.read_picture(path)
+    except PictureError:
+        return None
+    rgb = _small(picture.srgb())
+    return rgb if picture.alpha is None else sheets.on_checkerboard(rgb, _small(picture.alpha))
+
+
+def _small(array: np.ndarray) -> np.ndarray:
+    scale = min(1.0, SIDE / max(array.shape[:2]))
+    size = tuple(max(1, round(side * scale)) for side in array.shape[:2])
+    return images.resize(array, size)

@@ -1,0 +1,145 @@
+"""What the doctor says: an exit status, a table for a person, a document for a program."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from clearbg.doctor import kinds
+from clearbg.doctor.checkup import Checked, statistics
+from clearbg.doctor.layouts import Found
+
+MEANING = {
+    "broken": "cannot be used; ingest sets them aside",
+    "fixable": "usable once mended",
+    "suspicious": "kept; a person should look",
+}
+BARS = " ▁▂▃▄▅▆▇█"
+LISTED = 5  # names of pictures left aside, and of classes, that the table shows
+
+
+def status(rows: Sequence[Checked]) -> int:
+    """0: nothing, or suspicions only; 1: everything can be mended; 2: something is broken."""
+    return max((row.worst() for row in rows), default=0)
+
+
+def by_kind(rows: Sequence[Checked]) -> dict[str, list[Checked]]:
+    """Kind -> the pairs in which it was found; the worst kinds first."""
+    found: dict[str, list[Checked]] = {}
+    for row in rows:
+        for kind in row.kinds:
+            found.setdefault(kind, []).append(row)
+    order = list(kinds.KINDS)
+    place = {kind: n for n, kind in enumerate(order)}
+    return {
+        kind: found[kind]
+        for severity in kinds.SEVERITIES
+        for kind in sorted(found, key=lambda k: place.get(k, -1))
+        if kinds.severity(kind) == severity
+    }
+
+
+def document(found: Found, rows: Sequence[Checked]) -> dict[str, Any]:
+    """Everything, for `--json`."""
+    return {
+        "status": status(rows),
+        "layouts": found.layouts,
+        "kinds": {
+            kind: {
+                "severity": kinds.severity(kind),
+                "pairs": len(several),
+                "advice": kinds.advice(kind),
+            }
+            for kind, several in by_kind(rows).items()
+        },
+        "findings": [
+            {
+                "id": row.pair.id,
+                "split": row.pair.split,
+                "image": _text(getattr(row.pair, "image", None)),
+                "mask": _text(getattr(row.pair, "mask", None)),
+                "kind": finding.kind,
+                "severity": kinds.severity(finding.kind),
+                "detail": finding.detail,
+            }
+            for row in rows
+            for finding in row.findings
+        ],
+        "statistics": statistics(rows),
+        "left_aside": [str(path) for path in found.aside],
+    }
+
+
+def table(found: Found, rows: Sequence[Checked]) -> str:
+    """Kinds with a number, an example and what to do, below them what the set is like."""
+    facts = statistics(rows)
+    lines = [f"{heading(found, facts)}.", ""]
+    groups = by_kind(rows)
+    cells = [
+        (
+            kind,
+            f"{len(several)}",
+            _text(several[0].file_with(kind)) or several[0].pair.id,
+            kinds.advice(kind),
+        )
+        for kind, several in groups.items()
+    ]
+    widths = [max((len(row[n]) for row in cells), default=0) for n in range(3)]
+    for severity in kinds.SEVERITIES:
+        chosen = [row for row in cells if kinds.severity(row[0]) == severity]
+        if chosen:
+            lines.append(f"{severity} ({MEANING[severity]})")
+        lines += [
+            f"  {kind:{widths[0]}}  {number:>{widths[1]}}  {example:{widths[2]}}  {advice}"
+            for kind, number, example, advice in chosen
+        ]
+    if not cells:
+        lines.append("nothing found")
+    return "\n".join([*lines, "", *_facts(facts), *_aside(found)])
+
+
+def heading(found: Found, facts: dict[str, Any]) -> str:
+    splits = {name: number for name, number in facts["splits"].items() if name != "all"}
+    parts = f" ({', '.join(f'{number} {name}' for name, number in splits.items())})"
+    return (
+        f"{facts['pairs']} pairs, {facts['usable']} usable{parts if splits else ''}: "
+        f"{', '.join(found.layouts)}"
+    )
+
+
+def _facts(facts: dict[str, Any]) -> list[str]:
+    if not facts["usable"]:
+        return []
+    cover, soft, histogram = facts["coverage"], facts["soft_fraction"], facts["coverage_histogram"]
+    most = max(histogram)
+    bars = "".join(BARS[-(-8 * count // most)] for count in histogram)
+    lines = [
+        f"size      {_range(facts['width'])} wide, {_range(facts['height'])} high",
+        f"coverage  {_range(cover)}, mean {cover['mean']:g}, 0 |{bars}| 1",
+        f"soft      {_range(soft)} of the pixels are neither subject nor background",
+    ]
+    if "classes" in facts:
+        several = [
+            f"{number} in {each['masks']} masks ({100 * each['share']:.0f} % of the pixels)"
+            for number, each in facts["classes"].items()
+        ]
+        lines.append(f"classes   {_shortened(several)}")
+    return lines
+
+
+def _aside(found: Found) -> list[str]:
+    if not found.aside:
+        return []
+    names = _shortened([str(path) for path in found.aside])
+    return [f"aside     {len(found.aside)} pictures belong to no pair of folders: {names}"]
+
+
+def _range(spread: dict[str, float]) -> str:
+    return f"{spread['min']:g} to {spread['max']:g} (median {spread['median']:g})"
+
+
+def _shortened(names: list[str]) -> str:
+    more = len(names) - LISTED
+    return ", ".join(names[:LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _text(path) -> str | None:
+    return None if path is None else str(path)

@@ -1,0 +1,23 @@
+"""The same work on many pairs, on all cores, with a progress bar."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import joblib
+
+from clearbg.progress import progress
+
+FEW = 64  # items that one process is done with sooner than others have started
+
+Item, Result = TypeVar("Item"), TypeVar("Result")
+
+
+def on_all_cores(
+    work: Callable[[Item], Result], items: Sequence[Item], what: str, unit: str = "pictures"
+) -> list[Result]:
+    """What `work` makes of each item, in their order; `what` names the progress bar."""
+    count = 1 if len(items) <= FEW else os.cpu_count()
+    workers = joblib.Parallel(n_jobs=count, return_as="generator", batch_size=8)
+    results = workers(joblib.delayed(work)(item) for item in items)
+    return list(progress(results, what=what, unit=unit, total=len(items)))

@@ -1,0 +1,156 @@
+"""The licence ledger: under which terms each source's pictures come, and what a model inherits.
+
+No more than a reading of published terms: it says "yes" to commercial use only where they do.
+Terms of pictures are taken to bind weights trained on them.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from clearbg.errors import SettingsError
+
+Commercial = Literal["yes", "no", "unknown"]
+WORDS = {"yes": "open", "no": "not open", "unknown": "not known to be open"}
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a licence allows.
+
+    Attributes:
+        licence: the short text that stands in `data.licence`.
+        commercial: whether it opens commercial use; "unknown" counts as no.
+        condition: what must be done, or may not be.
+    """
+
+    licence: str
+    commercial: Commercial
+    condition: str
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Pictures that a model has learned from.
+
+    Attributes:
+        source: a value of `data.source`, "imagenet", or "weights" and the start of their SHA-256.
+        licence, commercial, condition: see `Terms`.
+        pictures: how many; None where they are not known one by one.
+    """
+
+    source: str
+    licence: str
+    commercial: Commercial
+    condition: str
+    pictures: int | None
+
+
+OFFICIAL = {
+    "synthetic": Terms("CC0-1.0", "yes", "nothing: the pictures are made by ClearBG"),
+    "duts": Terms("DUTS, academic use", "no", "academic use; cite the paper"),
+    "dis5k": Terms(
+        "DIS5K terms, non-commercial research", "no",
+        "non-commercial research; agree to its terms of use, do not pass the pictures on",
+    ),
+    "easyportrait": Terms(
+        "EasyPortrait, CC BY-SA 4.0 variant", "unknown",
+        "read the variant's own text; name the authors, pass on under the same terms",
+    ),
+    "people": Terms("not stated with the set", "unknown", "ask the pictures' owners"),
+    "carvana": Terms(
+        "Carvana competition rules", "no", "accept the rules on Kaggle; do not pass the pictures on"
+    ),
+    "dibco": Terms("DIBCO, research use", "no", "research use; cite the contests"),
+}  # fmt: skip
+"""Sources whose terms are published: `data.licence` repeats them, in these words."""
+
+IMAGENET = Terms(
+    "ImageNet terms, non-commercial research", "no", "non-commercial research and education"
+)
+
+FOREIGN = Terms("unknown", "unknown", "find out what they were trained on")
+"""Weights that come without a word about themselves."""
+
+_NAMED = "name the authors and the licence"
+_ALIKE = "name the authors; pass on under the same licence"
+_IDENTIFIERS: dict[tuple[Commercial, str], str] = {
+    ("yes", "nothing"): "CC0-1.0 PDDL-1.0 Unlicense",
+    ("yes", "nothing: the pictures are your own"): "own",
+    ("yes", _NAMED): "CC-BY-2.0 CC-BY-2.5 CC-BY-3.0 CC-BY-4.0 ODC-By-1.0 CDLA-Permissive-1.0 "
+    "CDLA-Permissive-2.0 MIT Apache-2.0 BSD-2-Clause BSD-3-Clause",
+    ("yes", _ALIKE): "CC-BY-SA-2.0 CC-BY-SA-2.5 CC-BY-SA-3.0 CC-BY-SA-4.0 ODbL-1.0 "
+    "CDLA-Sharing-1.0",
+    ("unknown", f"{_NAMED}; weights may count as an adaptation, which it forbids"): "CC-BY-ND-3.0 "
+    "CC-BY-ND-4.0",
+    ("no", f"{_NAMED}; no commercial use"): "CC-BY-NC-2.0 CC-BY-NC-3.0 CC-BY-NC-4.0 "
+    "CC-BY-NC-ND-3.0 CC-BY-NC-ND-4.0",
+    ("no", f"{_ALIKE}; no commercial use"): "CC-BY-NC-SA-2.0 CC-BY-NC-SA-3.0 CC-BY-NC-SA-4.0",
+}
+KNOWN = {
+    name.casefold(): Terms(name, commercial, condition)
+    for (commercial, condition), names in _IDENTIFIERS.items()
+    for name in names.split()
+}
+"""SPDX identifiers of licences that pictures come under, and "own", in lower case."""
+
+
+def terms(source: str, licence: str) -> Terms:
+    """The terms of a source: the published ones, else what `licence` says.
+
+    SPDX identifiers are known in any case and with spaces for hyphens, as Kaggle writes them;
+    any other text is unknown terms.
+    """
+    if source in OFFICIAL:
+        return OFFICIAL[source]
+    name = "-".join(licence.casefold().split())
+    return KNOWN.get(name) or Terms(licence, "unknown", "read the terms that it names")
+
+
+def origin(source: str, terms: Terms, pictures: int | None) -> Origin:
+    return Origin(source, terms.licence, terms.commercial, terms.condition, pictures)
+
+
+def is_open(origins: Iterable[Origin]) -> bool:
+    """Whether everything a model has learned from is open to commercial use; nothing is not."""
+    allowed = [origin.commercial == "yes" for origin in origins]
+    return bool(allowed) and all(allowed)
+
+
+def refuse_wrong_claim(source: str, licence: str) -> None:
+    """Hold `data.licence` against the ledger.
+
+    Raises:
+        SettingsError: the source has published terms, and the claim is another.
+    """
+    official = OFFICIAL.get(source)
+    if official is not None and licence != official.licence:
+        raise SettingsError(
+            f"data.licence = {licence!r}, but data.source {source} comes under "
+            f"{official.licence!r}: write that, or take your own pictures with another source."
+        )
+
+
+def refuse_closed(origins: Iterable[Origin]) -> None:
+    """Hold what a model learns from against `data.commercial_only: true`.
+
+    Raises:
+        SettingsError: something of it is not open to commercial use, or not known to be.
+    """
+    for closed in origins:
+        if closed.commercial != "yes":
+            raise SettingsError(
+                f"data.commercial_only = true, but {closed.source} ({closed.licence}) is "
+                f"{WORDS[closed.commercial]} to commercial use: {_cure(closed)}, or set it to "
+                "false."
+            )
+
+
+def _cure(origin: Origin) -> str:
+    if origin.commercial == "no" or origin.source in OFFICIAL:
+        return "take other pictures or weights"
+    if origin.source.startswith("weights "):
+        return "start from others, or import them with `clearbg import-weights --licence`"
+    return (
+        "if it is, name its licence by the SPDX identifier, such as CC-BY-4.0; if not, take others"
+    )

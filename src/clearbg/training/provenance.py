@@ -1,0 +1,70 @@
+"""What a training's model has learned from: its own pictures and those behind its first weights."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from clearbg import config, licences, places
+from clearbg.data import leaks, manifest
+from clearbg.errors import ModelError
+from clearbg.licences import Origin
+from clearbg.models import weights
+from clearbg.removal import contract
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What stands in model.json and beside it about the past of a model.
+
+    Attributes:
+        digest: of the manifest that it is trained on.
+        pictures: all it has seen, see `leaks.Seen`.
+        origins: where these come from, those of the weights started from first.
+    """
+
+    digest: str
+    pictures: pd.DataFrame
+    origins: tuple[Origin, ...]
+
+
+def provenance(settings: config.Settings, folder: Path) -> Provenance:
+    """The past of the model that a recipe trains on the augmented folder.
+
+    Raises:
+        DataError: the folder's manifest is missing or does not tell.
+        ModelError: the weights to start from, or what lies beside them, do not go together.
+        SettingsError: `data.commercial_only` is set, and something is not open to commercial use.
+    """
+    own = leaks.training_pictures(folder)
+    origins = config.learned_from(settings, len(own))
+    pictures = own
+    if settings.train.init_from is not None:
+        earlier, seen = _past(places.root() / settings.train.init_from)
+        origins, pictures = (*earlier, *origins), leaks.together(seen, own)
+    if settings.data.commercial_only:
+        licences.refuse_closed(origins)
+    return Provenance(manifest.digest(manifest.read(folder)), pictures, _once(origins))
+
+
+def _past(place: Path) -> tuple[tuple[Origin, ...], pd.DataFrame]:
+    """Where weights come from, and what they have seen as far as it is listed beside them."""
+    file = place / weights.FILE if place.is_dir() else place
+    if not file.is_file():
+        raise ModelError(f"{file} does not exist: correct train.init_from.")
+    sha256 = contract.file_sha256(file)
+    path = file.with_name("model.json")
+    card = contract.parse(path.read_text("utf-8"), str(path)) if path.is_file() else None
+    if card is None or (card.weights_sha256 != sha256 and place.is_file()):
+        foreign = licences.origin(f"weights {sha256[:12]}", licences.FOREIGN, None)
+        return (foreign,), leaks.unlisted().pictures
+    card = contract.read(file.parent)
+    seen = leaks.of_model(file.parent, card.pictures_sha256, card.trained_on)
+    if card.trained_on:
+        return card.trained_on, seen.pictures
+    terms = licences.terms("weights", card.data_licence)
+    return (licences.origin(f"weights {sha256[:12]}", terms, None),), seen.pictures
+
+
+def _once(origins: tuple[Origin, ...]) -> tuple[Origin, ...]:
+    return tuple(dict.fromkeys(origins))
