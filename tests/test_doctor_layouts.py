@@ -50,6 +50,13 @@ def test_layout_is_known(name, tmp_path):
     assert paired(folder) == {"a.jpg": (Path(files[1]).name, split)}
 
 
+def test_picture_whose_own_name_ends_like_a_mask_keeps_its_mask(tmp_path):
+    files = {f"images/{name}.jpg": tiny_sets.jpg(1) for name in ("a", "b-alpha")}
+    files |= {f"masks/{name}.png": tiny_sets.png(1) for name in ("a-alpha", "b-alpha")}
+    folder = written(tmp_path, files)
+    assert paired(folder) == {"a.jpg": ("a-alpha.png", ""), "b-alpha.jpg": ("b-alpha.png", "")}
+
+
 def test_easyportrait_keeps_its_users_and_its_classes_are_no_fault(tmp_path):
     files = {"meta.csv": b"\timage_name\tuser_id\n0\ta\tu1\n1\tb\tu2\n2\tc\tu3\n"}
     for name, split in (("a", "train"), ("b", "val"), ("c", "test")):

@@ -153,4 +153,8 @@ def test_doctor_tells_of_each_in_a_sentence(folder, tmp_path):
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     report = json.loads(done.stdout)
-    assert report["pairs"] == COUNT
+    assert report["statistics"]["pairs"] == COUNT
+    named = {finding["id"]: finding["detail"] for finding in report["findings"]}
+    broken = [f for f in report["findings"] if f["severity"] == "broken"]
+    assert len(broken) > COUNT / 4 and all(f["detail"].endswith(".") for f in broken)
+    assert not any("-whole-" in f["id"] for f in broken) and len(named) <= COUNT

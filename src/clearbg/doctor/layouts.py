@@ -6,7 +6,7 @@ table, or by transparency. A split is told by a word in the path: DIS-TR, val, t
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -71,7 +71,9 @@ def find(paths: Sequence[Path]) -> Found:
     each = [_found(path) for path in paths]
     if len(paths) == 2 and each[0].is_plain and (each[1].is_plain or each[1].layouts == [CUTOUTS]):
         both = Found()
-        both.add("a folder of pictures and one of masks", by_stem(*paths, mask_key=_picture_of))
+        both.add(
+            "a folder of pictures and one of masks", by_stem(*paths, mask_key=_picture_of(paths[0]))
+        )
         each = [both]
     whole = Found()
     for path, found in zip(paths, each):
@@ -134,7 +136,7 @@ def _walk(folder: Path, root: Path, found: Found) -> None:
         place = pictures.relative_to(root).parent / ROLE.sub(r"\g<rest>", pictures.name)
         prefix = "".join(f"{part}-" for part in dict.fromkeys(place.parts))
         pairs = by_stem(pictures, masks, prefix=safe_id(prefix) if prefix else "",
-                        mask_key=_picture_of)  # fmt: skip
+                        mask_key=_picture_of(pictures))  # fmt: skip
         found.add(f"{pictures.name}/ with {masks.name}/", [_with_split(p, root) for p in pairs])
         children = [child for child in children if child not in (pictures, masks)]
     own = [path for path in images.find_pictures(folder) if path.parent == folder]
@@ -191,9 +193,15 @@ def _are_cutouts(files: Sequence[Path]) -> bool:
     return False
 
 
-def _picture_of(mask: Path, folder: Path) -> str:
-    """The relative stem of a mask's picture: `a_mask.gif` belongs to `a.jpg`."""
-    return MASK_FILE.sub("", relative_stem(mask, folder))
+def _picture_of(pictures: Path) -> Callable[[Path, Path], str]:
+    """The relative stem of a mask's picture: `a_mask.gif` belongs to `a.jpg`, if it has no own."""
+    stems = {relative_stem(path, pictures) for path in images.find_pictures(pictures)}
+
+    def key(mask: Path, folder: Path) -> str:
+        stem = relative_stem(mask, folder)
+        return stem if stem in stems else MASK_FILE.sub("", stem)
+
+    return key
 
 
 def _with_split(pair: FilePair, root: Path) -> FilePair:
