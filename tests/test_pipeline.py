@@ -189,7 +189,7 @@ def test_unreachable_tracking_server_loses_no_work(ready):
     project.stage("evaluate")  # the store is back: the whole training is recorded from files
     with sqlite3.connect(project.folder / "mlflow.db") as store:
         keys = {key for (key,) in store.execute("select distinct key from metrics")}
-    assert {"train/loss", "validation/max_f", "test/max_f"} <= keys
+    assert {"train/loss", "validation/max_f", "test/max_f", "data/pictures/train"} <= keys
 
 
 def test_stage_without_its_input_says_what_to_run(project):
@@ -222,6 +222,7 @@ def test_folder_source_runs_through_and_notices_new_pictures(project, pairs_fold
     shutil.move(own, project.folder / "own")
     raw = demo(**TINY)
     raw["data"] = yaml.safe_load((project.folder / "recipes/own.yaml").read_text())["data"]
+    raw["data"] |= {"validation": 0.2, "test": 0.2}
     project.write_params(raw)
     project.dvc("repro", "ingest")
     manifest = pd.read_csv(project.folder / "data/ingested/manifest.csv")
@@ -229,8 +230,9 @@ def test_folder_source_runs_through_and_notices_new_pictures(project, pairs_fold
     for part, suffix in (("images", "jpg"), ("masks", "png")):
         shutil.copy(project.folder / f"own/{part}/p00.{suffix}",
                     project.folder / f"own/{part}/new.{suffix}")  # fmt: skip
-    project.dvc("repro", "ingest")
+    done = project.dvc("repro", "ingest")
     assert len(pd.read_csv(project.folder / "data/ingested/manifest.csv")) == 13
+    assert "12 of 13 pictures are as an earlier run read them" in done.stdout
 
 
 def test_two_processes_train_one_model_in_one_run(ready):
