@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperCommand
 
+from clearbg import cli_remove
 from clearbg.errors import ClearBGError
 
 app = typer.Typer(
@@ -126,34 +127,7 @@ def doctor(
     raise typer.Exit(status)
 
 
-@app.command()
-@in_one_sentence
-def remove(
-    inputs: Annotated[list[Path], typer.Argument(help="Pictures or folders of pictures.")],
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output",
-            "-o",
-            help="A .png file for one picture (or .jpg, with a background), else a folder.",
-        ),
-    ] = Path("cutouts"),
-    model: Annotated[
-        Path, typer.Option(help="An exported model, or a folder with model.json and weights.")
-    ] = Path("exports/model.onnx"),
-    background: Annotated[
-        str | None,
-        typer.Option(help="Colour behind the result: a name or #rrggbb; none: transparent."),
-    ] = None,
-) -> None:
-    """Cut out the subjects, or the ink of documents: PNG of exactly the input's size."""
-    from clearbg.removal.files import remove_files
-
-    failures = remove_files(inputs, output, _onnx(model), background)
-    for failure in failures:
-        typer.echo(f"clearbg: {failure}", err=True)
-    if failures:
-        raise typer.Exit(1)
+app.command()(functools.partial(in_one_sentence, status=cli_remove.NONE)(cli_remove.remove))
 
 
 @app.command()
@@ -175,7 +149,9 @@ def compare(
     """A sheet of pictures: input, prediction, truth, cut-out."""
     from clearbg.comparison import compare
 
-    number = compare(pictures, masks, [_onnx(path) for path in model], output, count, seed)
+    number = compare(
+        pictures, masks, [cli_remove.onnx_file(path) for path in model], output, count, seed
+    )
     typer.echo(f"{output}: {number} pictures")
 
 
@@ -251,14 +227,6 @@ def import_weights(
     from clearbg import importing
 
     typer.echo(importing.summary(importing.import_weights(file, output, size, licence, key)))
-
-
-def _onnx(model: Path) -> Path:
-    if not model.is_dir():
-        return model
-    from clearbg.export.exported import exported
-
-    return exported(model)
 
 
 def main() -> None:

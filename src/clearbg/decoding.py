@@ -8,6 +8,7 @@ import functools
 import io
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -31,6 +32,30 @@ _OPPOSITE = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 _LOW_BYTES = {f"{m};16{o}": f"{m};16{low}" for m in ("RGB", "RGBA") for o, low in _OPPOSITE.items()}
 
 
+class _Quiet:
+    """No warnings while any thread reads: Python's `catch_warnings` is one thread's alone."""
+
+    def __init__(self):
+        self._lock, self._readers = threading.Lock(), 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._readers:
+                self._caught = warnings.catch_warnings()
+                self._caught.__enter__()
+                warnings.simplefilter("ignore")
+            self._readers += 1
+
+    def __exit__(self, *_) -> None:
+        with self._lock:
+            self._readers -= 1
+            if not self._readers:
+                self._caught.__exit__()
+
+
+_quiet = _Quiet()
+
+
 @contextlib.contextmanager
 def decoded(
     source: Source, max_pixels: int, name: str | None
@@ -39,14 +64,22 @@ def decoded(
     if isinstance(source, str | os.PathLike):
         name = name or os.fspath(source)
     name = name or "the picture"
-    with warnings.catch_warnings(), _stream(source, name) as stream:
-        warnings.simplefilter("ignore")
+    with _quiet, _stream(source, name) as stream:
         try:
             yield _decode(stream, max_pixels, name)
         except PictureError:
             raise
         except Exception as error:  # Pillow's plugins raise nearly every built-in exception
             raise _failure(error, stream, name) from error
+
+
+def count_pixels(path: str | os.PathLike) -> int:
+    """Pixels of a picture by its header; 0 when it has none that can be read."""
+    try:
+        with _quiet, Image.open(path, formats=_formats()) as image:
+            return image.width * image.height
+    except Exception:  # as in `decoded`
+        return 0
 
 
 @contextlib.contextmanager

@@ -107,24 +107,29 @@ def read_picture(
             "too-large" or "unreadable".
     """
     with decoded(source, max_pixels, name) as (image, deep, notes):
-        orientation, block = read_exif(image, notes)
-        colours, opacity = split_opacity(image, deep, notes)
-        colours, icc_profile = to_rgb(colours, image.info.get("icc_profile"), notes)
-        if "icc-to-srgb" in notes:
-            deep = None  # its values are in the space that was left
-        elif deep is not None:
-            deep = np.repeat(deep, 3, axis=-1) if deep.shape[2] == 1 else deep[..., :3]
-        opaque = opacity is None or opacity.getextrema() == (255, 255)
-        return Picture(
-            rgb=upright(np.asarray(colours), orientation),
-            alpha=None if opaque else upright(np.asarray(opacity), orientation),
-            icc_profile=icc_profile,
-            dpi=read_dpi(image),
-            exif=block,
-            deep=None if deep is None else upright(deep, orientation),
-            format=image.format or "",
-            notes=tuple(notes),
-        )
+        return of_image(image, deep, notes)
+
+
+def of_image(image: Image.Image, deep: np.ndarray | None, notes: list[str]) -> Picture:
+    """A loaded image of Pillow's, with its 16-bit values `(H, W, C)` if it has such."""
+    orientation, block = read_exif(image, notes)
+    colours, opacity = split_opacity(image, deep, notes)
+    colours, icc_profile = to_rgb(colours, image.info.get("icc_profile"), notes)
+    if "icc-to-srgb" in notes:
+        deep = None  # its values are in the space that was left
+    elif deep is not None:
+        deep = np.repeat(deep, 3, axis=-1) if deep.shape[2] == 1 else deep[..., :3]
+    opaque = opacity is None or opacity.getextrema() == (255, 255)
+    return Picture(
+        rgb=upright(np.asarray(colours), orientation),
+        alpha=None if opaque else upright(np.asarray(opacity), orientation),
+        icc_profile=icc_profile,
+        dpi=read_dpi(image),
+        exif=block,
+        deep=None if deep is None else upright(deep, orientation),
+        format=image.format or "",
+        notes=tuple(notes),
+    )
 
 
 def read_mask(

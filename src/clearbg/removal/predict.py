@@ -8,6 +8,7 @@ import numpy as np
 from clearbg import images
 from clearbg.errors import ModelError
 from clearbg.removal.contract import Contract
+from clearbg.removal.refine import restore
 from clearbg.tiling import extend, starts
 
 Network = Callable[[np.ndarray], np.ndarray]
@@ -30,24 +31,31 @@ def prepare(rgb: np.ndarray, contract: Contract) -> np.ndarray:
     return _normalise(page[top : top + height, left : left + width], contract)
 
 
-def restore(alpha: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """float32 alpha `(h,w)` -> `(H,W)`, in [0, 1]. No stretch: an empty scene stays empty."""
-    return np.clip(images.resize(np.ascontiguousarray(alpha), size, "bilinear"), 0, 1)
-
-
 def predict(pictures: list[np.ndarray], network: Network, contract: Contract) -> list[np.ndarray]:
-    """Alpha float32 `(H,W)` in [0, 1] for each uint8 `(H,W,3)` sRGB picture.
+    """Alpha float32 `(H,W)` in [0, 1] for each uint8 `(H,W,3)` sRGB picture; see `infer`.
 
-    Squeezed pictures go through as one batch. A picture in tiles needs, beside its alpha, the
-    memory of `PIXELS_AT_ONCE`, however large it is.
+    The network's own alpha, which evaluation and scoring measure: edges are not refined.
+    """
+    alphas = infer(pictures, network, contract)
+    return [restore(a, rgb.shape[:2]) for a, rgb in zip(alphas, pictures, strict=True)]
+
+
+def infer(pictures: list[np.ndarray], network: Network, contract: Contract) -> list[np.ndarray]:
+    """What the network says of each uint8 `(H,W,3)` sRGB picture, before `restore`.
+
+    Squeezed pictures go through as one batch and give alphas of the network's size. A picture
+    in tiles gives one of its own size, and needs, beside that, the memory of `PIXELS_AT_ONCE`,
+    however large it is.
+
+    Returns:
+        float32 `(h,w)`, or `(H,W)` of tiles, in [0, 1].
 
     Raises:
         ModelError: the network returns another shape than the contract promises.
     """
     if contract.fit == "tile":
         return [_predict_tiles(rgb, network, contract) for rgb in pictures]
-    alphas = _run(network, np.stack([prepare(rgb, contract) for rgb in pictures]))
-    return [restore(a[0], rgb.shape[:2]) for a, rgb in zip(alphas, pictures, strict=True)]
+    return list(_run(network, np.stack([prepare(rgb, contract) for rgb in pictures]))[:, 0])
 
 
 def _predict_tiles(rgb: np.ndarray, network: Network, contract: Contract) -> np.ndarray:

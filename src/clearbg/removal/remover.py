@@ -1,116 +1,181 @@
 """The background remover people use: a picture in, RGBA of the same size out. No torch."""
 
-import os
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
-from PIL import Image, ImageColor
+from PIL import Image
 
 from clearbg import images
-from clearbg.errors import ModelError, SettingsError
-from clearbg.removal import contract
-from clearbg.removal.predict import predict
+from clearbg.removal.backgrounds import Ground, ground, lay_over
+from clearbg.removal.devices import Device, open_model
+from clearbg.removal.foreground import foreground
+from clearbg.removal.pictures import Source, picture_of
+from clearbg.removal.predict import infer
+from clearbg.removal.refine import refine, restore
+
+PHOTOGRAPHS = ("squeeze", "cutout")  # fit and output of the contracts whose edges are refined
 
 
 class Remover:
-    """Removes backgrounds with an exported model, through ONNX Runtime.
+    """Removes backgrounds with an exported model; any number of threads may use one.
 
     Args:
         model: an ONNX file written by the export stage; it carries its own preprocessing.
-        threads: CPU threads; 0 leaves the choice to ONNX Runtime.
+        threads: of the processor, for the network; 0 leaves the choice to the runtime.
+        device: what runs the network, and nothing else in its place.
+        refine: follow the picture's edges, and take the old background's colour out of them.
+            Has no effect on ink, or where the contract cuts pictures into tiles.
+
+    Attributes:
+        contract: how pictures enter the model.
+        device: what runs it.
 
     Raises:
         ModelError: the file is missing, is not ONNX, or carries no contract.
+        SettingsError: the device is not there.
     """
 
-    def __init__(self, model: str | Path = "exports/model.onnx", threads: int = 0):
-        if not Path(model).is_file():
-            raise ModelError(f"{model} does not exist: make it with `dvc repro`, or name another.")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3  # ONNX Runtime's warnings are not for users
-        try:
-            self._session = onnxruntime.InferenceSession(
-                os.fspath(model), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # ONNX Runtime raises a different class for every damage
-            raise ModelError(f"{model} is not a whole ONNX file: export it again.") from error
-        facts = self._session.get_modelmeta().custom_metadata_map
-        self.contract = contract.parse(facts.get(contract.METADATA_KEY, ""), str(model))
+    def __init__(
+        self,
+        model: str | Path = "exports/model.onnx",
+        threads: int = 0,
+        device: Device = "cpu",
+        refine: bool = True,
+    ):
+        self.network, self.contract = open_model(model, device, threads)
+        self.device = device
+        self.refine = refine
 
-    def __call__(self, picture: images.Source, background: str | None = None) -> Image.Image:
+    def __call__(self, picture: Source, background: str | Ground | None = None) -> Image.Image:
         """Remove one picture's background.
 
         Args:
-            picture: a path, a file's bytes, or a binary stream.
+            picture: a path, a file's bytes, a binary stream, an image of Pillow's, or an array
+                uint8 or uint16 `(H,W)`, `(H,W,3)` or `(H,W,4)`.
             background: as `cut_out` takes it.
 
         Returns:
-            A picture of exactly the input's (upright) size: RGBA, or RGB with a background.
+            A picture of exactly the input's (upright) size, 8 bits a channel: RGBA, or RGB
+            with a background.
 
         Raises:
             PictureError: the picture cannot be read.
-            SettingsError: the background is no colour.
+            SettingsError: the background is none.
         """
-        found = self.cut_out(images.read_picture(picture), background)
-        layers = found.rgb if found.alpha is None else np.dstack([found.rgb, found.alpha])
-        image = Image.fromarray(layers)
-        for name in ("icc_profile", "dpi"):
-            if getattr(found, name) is not None:
-                image.info[name] = getattr(found, name)
-        return image
+        return _image(self.cut_out(picture_of(picture), background))
 
-    def cut_out(self, picture: images.Picture, background: str | None = None) -> images.Picture:
+    def batch(
+        self,
+        pictures: Sequence[Source],
+        background: str | Ground | None = None,
+        at_once: int = 8,
+    ) -> list[Image.Image]:
+        """Remove the backgrounds of several pictures, `at_once` of them in a run of the network.
+
+        Takes, returns and raises what a call with each of them does.
+        """
+        behind = ground(background) if isinstance(background, str) else background
+        found = []
+        for first in range(0, len(pictures), at_once):
+            read = [picture_of(picture) for picture in pictures[first : first + at_once]]
+            for picture, inferred in zip(read, self.infer(read), strict=True):
+                alpha = self.opacity(picture, inferred)
+                found.append(_image(self.coloured(picture, alpha, behind)))
+        return found
+
+    def cut_out(
+        self, picture: images.Picture, background: str | Ground | None = None
+    ) -> images.Picture:
         """The subject of a picture, or its ink in black where the contract's output is "ink".
 
         Args:
-            background: a colour's name or #rrggbb, to lie behind the subject or the ink.
+            background: to lie behind the subject or the ink: a colour's name or #rrggbb,
+                "blur" for the picture's own out of focus, a picture's path, or what
+                `backgrounds.ground` made of one of these.
 
         Returns:
-            A picture of the same size: without a background it has an alpha and the subject
-            keeps the colours and the profile of the input; with one it is opaque, in sRGB.
+            A picture of the same size. Without a background it has an alpha; with one it is
+            opaque. Where the alpha is 255 it has the input's colours, in the input's profile.
 
         Raises:
-            SettingsError: the background is no colour.
+            SettingsError: the background is none.
+            PictureError: the background is a picture that cannot be read.
         """
-        behind = None if background is None else colour(background)
-        alpha, ink = self.matte(picture), self.contract.output == "ink"
-        rgb, profile = picture.rgb, picture.icc_profile
-        if ink or behind is not None:
-            rgb, profile = np.zeros_like(rgb) if ink else picture.srgb(), None
-        if behind is not None:
-            ground = Image.new("RGB", (picture.width, picture.height), behind)
-            ground.paste(Image.fromarray(rgb), mask=Image.fromarray(alpha))
-            rgb, alpha = np.asarray(ground), None
-        return images.Picture(rgb, alpha, icc_profile=profile, dpi=picture.dpi)
+        behind = ground(background) if isinstance(background, str) else background
+        return self.coloured(picture, self.matte(picture), behind)
 
     def matte(self, picture: images.Picture) -> np.ndarray:
         """Alpha uint8 `(H,W)` of a picture; transparency that it had already stays."""
-        alpha = self.alpha([picture.srgb()])[0]
+        return self.opacity(picture, self.infer([picture])[0])
+
+    def infer(self, pictures: Sequence[images.Picture]) -> list[np.ndarray]:
+        """What the network says of each, as one batch where the contract allows it.
+
+        The first of three steps; the others, `opacity` and `coloured`, are one picture's.
+        """
+        return infer([picture.srgb() for picture in pictures], self.network, self.contract)
+
+    def opacity(
+        self, picture: images.Picture, inferred: np.ndarray, threshold: float | None = None
+    ) -> np.ndarray:
+        """Alpha uint8 `(H,W)` from what `infer` gave; transparency that was there stays.
+
+        Args:
+            threshold: alpha in [0, 1] from which a pixel is wholly opaque, and else wholly
+                transparent; None: soft edges.
+        """
+        alpha = self._full_size(inferred, picture.rgb)
         if picture.alpha is not None:
-            alpha = alpha * (picture.alpha / np.float32(255))
-        return np.rint(alpha * 255).astype(np.uint8)
+            alpha *= picture.alpha / np.float32(255)
+        if threshold is not None:
+            return np.uint8(255) * (alpha >= threshold)
+        alpha *= 255
+        return np.rint(alpha, out=alpha).astype(np.uint8)
+
+    def coloured(
+        self, picture: images.Picture, alpha: np.ndarray, behind: Ground | None = None
+    ) -> images.Picture:
+        """The cut-out of a picture by an alpha, uint8 `(H,W)`, in front of a ground if any."""
+        front = dataclasses.replace(picture, alpha=alpha)
+        if self.contract.output == "ink":
+            black = np.zeros_like(picture.rgb)
+            front = dataclasses.replace(front, rgb=black, icc_profile=None, deep=None)
+        elif self._follows_edges:
+            mixed = alpha if picture.alpha is None else _without(picture.alpha, alpha)
+            deep = None if picture.deep is None else foreground(picture.deep, mixed)
+            front = dataclasses.replace(front, rgb=foreground(picture.rgb, mixed), deep=deep)
+        return front if behind is None else lay_over(front, behind, picture.rgb)
 
     def alpha(self, pictures: list[np.ndarray]) -> list[np.ndarray]:
         """Alpha float32 `(H,W)` in [0, 1] for each uint8 `(H,W,3)` sRGB picture."""
-        return predict(pictures, self.network, self.contract)
+        alphas = infer(pictures, self.network, self.contract)
+        return [self._full_size(*pair) for pair in zip(alphas, pictures, strict=True)]
 
-    def network(self, batch: np.ndarray) -> np.ndarray:
-        """float32 `(N,C,h,w)`, prepared as the contract says -> alpha float32 `(N,1,h,w)`."""
-        return self._session.run(["alpha"], {"images": batch})[0]
+    def _full_size(self, inferred: np.ndarray, rgb: np.ndarray) -> np.ndarray:
+        """Alpha float32 `(H,W)` in [0, 1] of a picture, from what `infer` gave."""
+        if self._follows_edges:
+            return refine(inferred, rgb)
+        return restore(inferred, rgb.shape[:2])
+
+    @property
+    def _follows_edges(self) -> bool:
+        return self.refine and (self.contract.fit, self.contract.output) == PHOTOGRAPHS
 
 
-def colour(text: str) -> tuple[int, int, int]:
-    """The sRGB values, 0 to 255, of a colour's name or of #rrggbb.
+def _without(had: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Alpha, uint8 `(H,W)`, less the transparency that the picture `had`, where it shows at all.
 
-    Raises:
-        SettingsError: it is neither, or it is transparent.
+    That one mixed nothing into the picture's colours.
     """
-    try:
-        red, green, blue = ImageColor.getrgb(text)
-    except ValueError as error:
-        raise SettingsError(
-            f"{text!r} is no opaque colour: give a name such as white, or #rrggbb."
-        ) from error
-    return red, green, blue
+    return np.rint(alpha * np.float32(255) / np.maximum(had, alpha).clip(1)).astype(np.uint8)
+
+
+def _image(found: images.Picture) -> Image.Image:
+    layers = found.rgb if found.alpha is None else np.dstack([found.rgb, found.alpha])
+    image = Image.fromarray(layers)
+    for name in ("icc_profile", "dpi"):
+        if getattr(found, name) is not None:
+            image.info[name] = getattr(found, name)
+    return image

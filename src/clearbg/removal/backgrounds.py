@@ -1,0 +1,141 @@
+"""What lies behind a cut-out: a colour, a picture, or its own background out of focus."""
+
+import functools
+import io
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageCms, ImageColor, ImageOps
+
+from clearbg import images
+from clearbg.errors import SettingsError
+
+BLUR = "blur"
+BLUR_SIDE = 512  # pixels of the longer side at which a background is blurred
+BLUR_SIGMA = 0.03  # standard deviation of the blur, as a share of the longer side
+ROWS = 256  # of a picture laid over its ground at once, so that memory stays small
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """uint8 `(h,w,3)` sRGB, or `(1,1,3)` for one colour; None: the picture's own, blurred."""
+
+    values: np.ndarray | None
+
+
+def ground(text: str) -> Ground:
+    """The ground that a person names: a colour, "blur", or a picture's path.
+
+    Raises:
+        SettingsError: it is none of these, or a transparent colour.
+        PictureError: the picture cannot be read.
+    """
+    if text == BLUR:
+        return Ground(None)
+    try:
+        return Ground(np.array([[colour(text)]], np.uint8))
+    except SettingsError:
+        if not Path(text).is_file():
+            raise
+    return Ground(images.read_picture(text).srgb())
+
+
+def colour(text: str) -> tuple[int, int, int]:
+    """The sRGB values, 0 to 255, of a colour's name or of #rrggbb.
+
+    Raises:
+        SettingsError: it is neither, or it is transparent.
+    """
+    try:
+        red, green, blue = ImageColor.getrgb(text)
+    except ValueError as error:
+        raise SettingsError(
+            f"{text!r} is no opaque colour: give a picture that exists, blur, a name such as "
+            "white, or #rrggbb."
+        ) from error
+    return red, green, blue
+
+
+def lay_over(front: images.Picture, behind: Ground, own: np.ndarray) -> images.Picture:
+    """A cut-out in front of a ground, opaque; where its alpha is 255 it keeps its values.
+
+    It keeps its profile too, into which the ground is converted. With a profile that has no
+    way back from sRGB the result is in sRGB, and has 8 bits.
+
+    Args:
+        front: with an alpha.
+        own: uint8 `(H,W,3)`, the picture that it was cut out of, in the same colour space.
+    """
+    alpha = front.alpha
+    if behind.values is None:
+        values = _out_of_focus(own, alpha)
+    else:
+        values = _filling(behind.values, alpha.shape)
+        if front.icc_profile is not None:
+            transform = _from_srgb(front.icc_profile)
+            if transform is None:
+                front = replace(front, rgb=front.srgb(), icc_profile=None, deep=None)
+            else:
+                converted = ImageCms.applyTransform(Image.fromarray(values), transform)
+                values = np.asarray(converted)
+    return replace(
+        front,
+        rgb=_mixed(front.rgb, alpha, values),
+        alpha=None,
+        deep=None if front.deep is None else _mixed(front.deep, alpha, values),
+    )
+
+
+def _mixed(front: np.ndarray, alpha: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """`front` over `values`, rounded to the nearest; uint8 or uint16 as `front` is."""
+    scale = np.uint32(np.iinfo(front.dtype).max // 255)
+    result = np.empty_like(front)
+    for top in range(0, len(front), ROWS):
+        rows = slice(top, top + ROWS)
+        weight = alpha[rows, :, None].astype(np.uint32)
+        behind = values if len(values) == 1 else values[rows]
+        total = front[rows] * weight + behind * ((255 - weight) * scale)
+        result[rows] = (total + 127) // 255
+    return result
+
+
+def _filling(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The middle of a picture, scaled until it fills `size`; one colour stays `(1,1,3)`."""
+    if values.shape[:2] == (1, 1):
+        return values
+    kernel = Image.Resampling.BICUBIC
+    return np.asarray(ImageOps.fit(Image.fromarray(values), size[::-1], kernel))
+
+
+def _out_of_focus(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """The background blurred; the subject has no part in it, so that none of it shines around.
+
+    A convolution normalised by what is background (Knutsson and Westin, "Normalized and
+    Differential Convolution", CVPR 1993).
+    """
+    import cv2  # imported here: most removals do without
+
+    scale = min(1, BLUR_SIDE / max(alpha.shape))
+    small = tuple(max(1, round(side * scale)) for side in alpha.shape)
+    weight = 1 - images.resize(alpha, small)[..., None] / np.float32(255)
+    colours = images.resize(rgb, small).astype(np.float32)
+    sigma = BLUR_SIGMA * max(small)
+
+    def blurred(values: np.ndarray) -> np.ndarray:
+        return cv2.GaussianBlur(values, (0, 0), sigma).reshape(values.shape)
+
+    mean = (colours * weight).sum((0, 1)) / max(weight.sum(), 1e-6)
+    little = np.float32(1e-4)  # of the mean, where the subject is wider than the blur
+    values = blurred(colours * weight) + little * mean
+    values /= blurred(weight) + little
+    return images.resize(np.rint(values.clip(0, 255)).astype(np.uint8), alpha.shape)
+
+
+@functools.lru_cache(maxsize=16)
+def _from_srgb(icc_profile: bytes) -> ImageCms.ImageCmsTransform | None:
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc_profile))
+        return ImageCms.buildTransform(ImageCms.createProfile("sRGB"), profile, "RGB", "RGB")
+    except (ImageCms.PyCMSError, OSError):
+        return None

@@ -1,0 +1,159 @@
+"""Files, folders, patterns and `-` -> which picture goes where."""
+
+import glob
+import itertools
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from clearbg import images
+from clearbg.errors import DataError
+
+STREAM = "-"  # standard input, or standard output
+DEFAULT_OUTPUT = "cutouts"
+SUFFIX = {"png": ".png", "webp": ".webp", "tiff": ".tiff", "jpeg": ".jpg"}
+"""Of each format that can be asked for."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to do; None stands for standard input, or for standard output."""
+
+    source: Path | None
+    target: Path | None
+    format: str
+    """Pillow's word, e.g. "JPEG"."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    source: Path | None
+    inside: Path
+    """Its path in the folder or the pattern that it came from."""
+
+
+def plan(inputs: Sequence[str | Path], output: str | Path | None, format: str | None) -> list[Job]:
+    """What to read, and what to write for it.
+
+    A single picture goes to the file `output` names by its suffix; everything else goes into
+    the folder `output`, where sub-folders stay. Pictures that would meet in one name (a.jpg
+    and a.png) keep their suffixes in it (a.jpg.png, a.png.png), then get numbers.
+
+    Args:
+        inputs: pictures, folders with all below, patterns such as photos/**/*.jpg, or "-" for
+            standard input.
+        output: a file, a folder, or "-" for standard output; None: "-" for standard input,
+            else the folder "cutouts".
+        format: "png", "webp", "tiff" or "jpeg"; None: as the suffix of `output` says, or PNG.
+
+    Raises:
+        DataError: an input is missing or holds no pictures, `output` cannot take them, or a
+            picture would be written over an input.
+    """
+    names = [os.fspath(item) for item in inputs]
+    if names.count(STREAM) > 1:
+        raise DataError("Standard input holds one picture: give - once.")
+    if output is None:
+        output = STREAM if names == [STREAM] else DEFAULT_OUTPUT
+    output = os.fspath(output)
+    once: dict[str, _Found] = {}  # a file that stands in several inputs is done once
+    for one in itertools.chain.from_iterable(_find(name, output) for name in names):
+        once.setdefault(_identity(one), one)
+    found = list(once.values())
+    single = len(names) == 1 and (names[0] == STREAM or Path(names[0]).is_file())
+    if output == STREAM:
+        if len(found) > 1:
+            raise DataError(f"Standard output takes one picture, not {len(found)}: name a folder.")
+        return [Job(found[0].source, None, images.WRITERS[SUFFIX[format or "png"]])]
+    if not Path(output).is_dir() and Path(output).suffix.lower() in images.SUFFIXES:
+        if not single:
+            raise DataError(f"{output} is no folder, which more than one picture needs.")
+        jobs = [Job(found[0].source, Path(output), _format(Path(output), format))]
+    else:
+        if Path(output).is_file():
+            raise DataError(f"{output} is a file: name a folder, or a file with a suffix.")
+        jobs = _into_folder(found, Path(output), SUFFIX[format or "png"])
+    _refuse_to_lose(jobs)
+    return jobs
+
+
+def _find(name: str, output: str) -> list[_Found]:
+    """The pictures of one input, sorted."""
+    path = Path(name)
+    if name == STREAM:
+        return [_Found(None, Path("stdin"))]
+    if path.is_dir():
+        return _inside(path, path, output)
+    if path.exists():
+        return [_Found(path, Path(path.name))]
+    if not glob.has_magic(name):
+        raise DataError(f"{name} does not exist: check the path.")
+    parts = path.parts
+    fixed = next(index for index, part in enumerate(parts) if glob.has_magic(part))
+    base, found = Path(*parts[:fixed]), []
+    for match in sorted(map(Path, glob.glob(name, recursive=True))):
+        if match.is_dir() and parts[-1] != "**":
+            found += _inside(match, base, output)
+        elif match.is_file() and match.suffix.lower() in images.SUFFIXES:
+            found.append(_Found(match, match.relative_to(base)))
+    if not found:
+        raise DataError(f"{name} matches no pictures ({', '.join(images.SUFFIXES)}).")
+    return found
+
+
+def _inside(folder: Path, base: Path, output: str) -> list[_Found]:
+    """All pictures below, but for what an earlier run has written into a folder there."""
+    results, real = Path(output).resolve(), folder.resolve()
+    found = images.find_pictures(folder)
+    if results != real and results.is_relative_to(real):
+        found = [path for path in found if not path.resolve().is_relative_to(results)]
+    if not found:
+        raise DataError(f"{folder} holds no pictures ({', '.join(images.SUFFIXES)}).")
+    return [_Found(path, path.relative_to(base)) for path in found]
+
+
+def _identity(one: _Found) -> str:
+    return STREAM if one.source is None else os.path.realpath(one.source)
+
+
+def _format(output: Path, asked: str | None) -> str:
+    """The format of a single file, which its suffix and `asked` must agree on."""
+    named = images.WRITERS.get(output.suffix.lower())
+    if named is None:
+        raise DataError(
+            f"{output} cannot be written as {output.suffix}: "
+            f"choose one of {', '.join(images.WRITERS)}."
+        )
+    if asked is not None and images.WRITERS[SUFFIX[asked]] != named:
+        raise DataError(f"{output} is no name for {asked}: end it in {SUFFIX[asked]}.")
+    return named
+
+
+def _into_folder(found: list[_Found], folder: Path, suffix: str) -> list[Job]:
+    """Targets that differ, also where upper and lower case are one; the same in any order."""
+    plain = {one: _folded(one.inside.with_suffix("")) for one in found}
+    shared = Counter(plain.values())
+    taken, targets = set(), {}
+    # Who keeps the plain name goes first, so that no longer name can take it.
+    for one in sorted(found, key=lambda one: (shared[plain[one]] > 1, str(one.source))):
+        stem = one.inside.stem if shared[plain[one]] == 1 else one.inside.name
+        name, number = stem, 1
+        while _folded(one.inside.with_name(name + suffix)) in taken:
+            number += 1
+            name = f"{stem}-{number}"
+        targets[one] = one.inside.with_name(name + suffix)
+        taken.add(_folded(targets[one]))
+    return [Job(one.source, folder / targets[one], images.WRITERS[suffix]) for one in found]
+
+
+def _folded(path: Path) -> str:
+    return os.fspath(path).casefold()
+
+
+def _refuse_to_lose(jobs: Iterable[Job]) -> None:
+    originals = {job.source.resolve() for job in jobs if job.source is not None}
+    for job in jobs:
+        if job.target.resolve() in originals:
+            raise DataError(f"{job.target} is an input and would be lost: name another output.")

@@ -1,0 +1,76 @@
+"""What became of every picture, for people and for programs."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["written", "skipped", "failed", "left"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One picture's end.
+
+    Attributes:
+        source, target: paths, or "-".
+        status: "skipped": its result was there; "left": an earlier failure ended the run.
+        width, height: of what was written, pixels.
+        coverage: mean alpha of the picture in [0, 1]; 0: nothing was found in it.
+        notes: what could not be kept.
+        message: why it failed.
+    """
+
+    source: str
+    target: str
+    status: Status
+    width: int | None = None
+    height: int | None = None
+    coverage: float | None = None
+    notes: tuple[str, ...] = ()
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """All outcomes, in the order of the inputs, and what made them."""
+
+    model: str
+    device: str
+    refine: bool
+    outcomes: tuple[Outcome, ...]
+
+    def count(self, status: Status) -> int:
+        return sum(outcome.status == status for outcome in self.outcomes)
+
+    @property
+    def failures(self) -> list[str]:
+        """One sentence for each picture that failed."""
+        return [outcome.message for outcome in self.outcomes if outcome.status == "failed"]
+
+    @property
+    def exit_status(self) -> int:
+        """0: every picture has its result; 1: some have; 2: none has."""
+        missing = self.count("failed") + self.count("left")
+        if not missing:
+            return 0
+        return 1 if missing < len(self.outcomes) else 2
+
+    def summary(self) -> str:
+        """One line, with what ran the network."""
+        words = {"written": "written", "skipped": "there already", "failed": "failed",
+                 "left": "left undone"}  # fmt: skip
+        counts = {word: self.count(status) for status, word in words.items()}
+        told = ", ".join(f"{n} {word}" for word, n in counts.items() if n or word == "written")
+        return f"{len(self.outcomes)} pictures on {self.device}: {told}"
+
+    def to_json(self) -> str:
+        facts = {
+            "model": self.model,
+            "device": self.device,
+            "refine": self.refine,
+            "exit_status": self.exit_status,
+            **{status: self.count(status) for status in ("written", "skipped", "failed", "left")},
+            "pictures": [dataclasses.asdict(outcome) for outcome in self.outcomes],
+        }
+        return json.dumps(facts, indent=2, ensure_ascii=False)
