@@ -1,7 +1,9 @@
 """Write the trained model as ONNX and check that it does what the trained one does.
 
 reads   params.yaml (export), models/, data/ingested/
-writes  exports/{model.onnx,card.md,training_pictures.csv}, reports/export/parity.json
+writes  exports/{model.onnx,card.md,training_pictures.csv}, reports/export/parity.json, and as
+        params.yaml asks: exports/{model-fp16.onnx,model-int8.onnx}, exports/rembg/SESSION.onnx,
+        exports/hf/{model.safetensors,config.json}
 Latency is logged to MLflow and printed; in a file it would make every run's output differ.
 """
 
@@ -11,7 +13,7 @@ from pathlib import Path
 from clearbg import config, records
 from clearbg.atomic import replacing_folder, write_json
 from clearbg.data import leaks
-from clearbg.export import onnx, parity
+from clearbg.export import exports, latency, onnx
 from clearbg.models import build, weights
 from clearbg.removal import contract
 from clearbg.stage import stage
@@ -23,21 +25,22 @@ EXPORTS, REPORTS = Path("exports"), Path("reports/export")
 def main() -> None:
     settings = config.load()
     card = contract.read(MODELS)
-    network = weights.load(build(card.model, **card.settings), MODELS / "weights.safetensors")
+    network = weights.load(build(card.model, **card.settings), MODELS / weights.FILE)
     with replacing_folder(EXPORTS) as folder:
         onnx.export(network, card, folder / "model.onnx", settings.export.opset)
-        agreement = parity.check(network, folder / "model.onnx", DATA, settings.export)
+        figures = exports.complete(network, card, MODELS, DATA, folder, settings.export)
+        milliseconds = latency.of_exports(network, folder, DATA, settings.export)
         # Imported weights come without either.
         for path in (MODELS / "card.md", MODELS / leaks.FILE):
             if path.is_file():
                 shutil.copyfile(path, folder / path.name)
-    write_json(REPORTS / "parity.json", agreement.metrics)
-    print(f"export: {agreement.latency_line}")
+    write_json(REPORTS / "parity.json", figures)
+    print(f"export: {latency.line(milliseconds)}")
     records.log_export(
         records.run_of(card, settings),
         EXPORTS / "model.onnx",
         REPORTS / "parity.json",
-        agreement.latency,
+        milliseconds,
     )
 
 

@@ -31,7 +31,7 @@ TINY = {
     "train": {"epochs": 2, "batch_size": 4, "checkpoint_every": 2, "threads": 1,
               "precision": "32-true"},
     "evaluate": {"cases": 2},
-    "export": {"pictures": 2},
+    "export": {"pictures": 2, "calibration": 2},
 }  # fmt: skip
 """Changes to the demo recipe that bring it down to seconds."""
 

@@ -17,6 +17,7 @@ FLOORS = [
     {"removal"},
     {"training", "export", "evaluation", "importing", "comparison", "scoring", "doctor"},
     {"tracking", "records", "stage"},
+    {"cli_remove"},
     {"cli"},
     {"__main__"},
 ]
@@ -76,12 +77,20 @@ def test_file_fits_one_sitting(path):
     assert len(path.read_text().splitlines()) <= 320
 
 
+REFINING = """
+import numpy
+from clearbg.removal import foreground, refine
+rgb = numpy.zeros((9, 9, 3), numpy.uint8)
+foreground.foreground(rgb, refine.refine(numpy.eye(4), rgb))"""
+
+
 @pytest.mark.parametrize(
     "code, absent",
     [
         ("import clearbg.cli", "torch numpy pandas mlflow onnxruntime"),
         ("from clearbg import Remover", "torch mlflow pandas scipy cv2"),
         ("import clearbg.removal.files", "torch mlflow pandas scipy cv2"),
+        (REFINING, "torch mlflow pandas scipy cv2"),
     ],
 )
 def test_light_paths_stay_light(code, absent):

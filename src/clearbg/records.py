@@ -55,7 +55,8 @@ def log_evaluation(run: tracking.Run, reports: Path) -> None:
 def log_export(run: tracking.Run, model: Path, parity: Path, latency: dict[str, float]) -> None:
     """The exported model, its agreement with the trained one, milliseconds a picture."""
     agreement = json.loads(parity.read_text(encoding="utf-8"))
-    run.metrics({f"export/{name}": value for name, value in agreement.items()})
+    figures = pd.json_normalize(agreement, sep="/").iloc[0]
+    run.metrics({f"export/{name}": value for name, value in figures.items()})
     run.metrics({f"export/{name}_ms": value for name, value in latency.items()})
     run.model(model)
 

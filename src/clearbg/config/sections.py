@@ -210,6 +210,39 @@ class Evaluate(Section):
 
 
 class Export(Section):
-    opset: Annotated[int, Field(ge=17, le=23)]
+    opset: Annotated[int, Field(ge=18, le=23)]
     tolerance: Annotated[float, Field(gt=0, description="largest allowed alpha difference")]
     pictures: Annotated[Positive, Field(description="validation pictures checked")]
+    formats: Annotated[
+        list[Literal["fp16", "int8"]], Field(description="written beside model.onnx in fp32")
+    ]
+    fp16_tolerance: Annotated[
+        float | None,
+        BelongsTo("formats", "fp16"),
+        Field(gt=0, le=1, description="largest allowed alpha difference of fp16"),
+    ] = None
+    int8_tolerance: Annotated[
+        float | None,
+        BelongsTo("formats", "int8"),
+        Field(gt=0, le=1, description="largest allowed alpha difference of int8"),
+    ] = None
+    calibration: Annotated[
+        Positive | None,
+        BelongsTo("formats", "int8"),
+        Field(description="validation pictures, the last ones, that int8's ranges come from"),
+    ] = None
+    float_layers: Annotated[
+        Fraction | None,
+        BelongsTo("formats", "int8"),
+        Field(description="share of convolutions that int8 may keep in float"),
+    ] = None
+    max_f_loss: Annotated[Fraction, Field(description="how far maxF may fall in any export")]
+    mae_loss: Annotated[Fraction, Field(description="how far MAE may rise in any export")]
+    boundary_iou_loss: Annotated[
+        Fraction, Field(description="how far boundary IoU may fall in any export")
+    ]
+    rembg: Annotated[
+        list[Literal["u2net_custom", "dis_custom"]],
+        Field(description="sessions of rembg that a file is written for"),
+    ]
+    hugging_face: Annotated[bool, Field(description="write exports/hf for Hugging Face loaders")]

@@ -34,8 +34,7 @@ def export(network: nn.Module, contract: Contract, path: Path, opset: int) -> No
     # constants.
     example = torch.zeros(2, contract.channels, contract.height, contract.width + 32)
     free = dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _quiet():
-        warnings.simplefilter("ignore")
+    with quiet():
         program = torch.onnx.export(
             Alpha(network).eval(),
             (example,),
@@ -74,11 +73,13 @@ def _name_axes(model: onnx.ModelProto) -> None:
 
 
 @contextlib.contextmanager
-def _quiet():
-    """The exporter reports its optimizer's progress as warnings."""
+def quiet():
+    """Exporter, converter and quantizer report their progress as warnings."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        yield
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
     finally:
         logging.disable(before)

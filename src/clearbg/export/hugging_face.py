@@ -1,0 +1,22 @@
+"""The trained weights as Hugging Face's loaders expect them: model.safetensors and config.json.
+
+`clearbg.export.pretrained.TrainedNetwork.from_pretrained` reads such a folder through the
+library's own mixin; the safetensors file alone fits `clearbg.models.build` as it is.
+"""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+from clearbg.atomic import write_json
+from clearbg.models import weights
+from clearbg.removal.contract import Contract
+
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+
+
+def write(trained: Path, folder: Path, contract: Contract) -> None:
+    """Write the weights of a models folder and the contract that belongs to them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(trained / weights.FILE, folder / WEIGHTS)
+    write_json(folder / CONFIG, dataclasses.asdict(contract))
