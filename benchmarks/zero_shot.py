@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("masks", type=Path)
     parser.add_argument("--model", type=Path, default=Path("exports/model.onnx"))
     options = parser.parse_args()
-    remover = Remover(options.model)
+    remover = Remover(options.model, refine=False)
     pairs = [p for p in by_stem(options.images, options.masks) if p.image and p.mask]
     truths = [images.read_mask(pair.mask)[0] for pair in pairs]
     prior = np.mean([images.resize(t.astype(np.float32) / 255, (64, 64)) for t in truths], axis=0)
