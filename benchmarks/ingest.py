@@ -43,7 +43,8 @@ def main() -> None:
         scenes = joblib.Parallel(-1)(
             joblib.delayed(synthetic.generate)(1, i) for i in range(SCENES)
         )
-        memory = [measured(project, scenes, range(count)) for count in (small, large)]
+        growth = (range(small), range(small, large))
+        memory = [measured(project, scenes, numbers) for numbers in growth]
         print(f"memory of {large:,} to that of {small:,}: ratio {memory[1] / memory[0]:.2f}")
         measured(project, scenes, range(large, large + large // 10))
 
