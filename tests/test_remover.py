@@ -62,7 +62,7 @@ def test_image_of_pillows_is_turned_upright_and_left_as_it_was(remover):
     "bad",
     [np.zeros((4, 4, 3)), np.zeros((4, 4, 2), np.uint8), np.zeros((0, 4), np.uint8),
      np.zeros((1, 4, 4, 3), np.uint8), Image.new("F", (4, 4)), Image.new("I", (4, 4), -1)],
-    ids=str,
+    ids=["floats", "two channels", "no rows", "four axes", "float image", "integer image"],
 )  # fmt: skip
 def test_what_is_no_picture_is_one_sentence(remover, bad):
     with pytest.raises(PictureError):
