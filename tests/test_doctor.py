@@ -30,7 +30,8 @@ from faulty_sets import (
 from PIL import Image
 
 from clearbg import images
-from clearbg.doctor import checkup, kinds, layouts, mending, report, workers
+from clearbg.data import workers
+from clearbg.doctor import checkup, kinds, layouts, mending, report
 
 CLEAN = Fault("none")
 MEND = [f for f in FAULTS if f.alpha and f.kind in mending.CHANGES]

@@ -1,17 +1,16 @@
 """Bring the training and validation splits to the working size; mirror the training split."""
 
+import functools
 import hashlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pandas as pd
 
 from clearbg import config, images
 from clearbg.data import manifest
-from clearbg.progress import progress
+from clearbg.data.workers import on_all_cores
 from clearbg.tiling import extend, starts
 
 MIRRORED = "-mirrored"
@@ -34,12 +33,8 @@ def augment(source: Path, settings: config.Augment, folder: Path) -> pd.DataFram
         (folder / part).mkdir(parents=True)
     frame = manifest.read(source)
     frame = frame[frame.split.isin(["train", "validation"])]
-    workers = joblib.Parallel(n_jobs=os.cpu_count(), return_as="generator", batch_size=8)
-    jobs = (
-        joblib.delayed(_write_pieces)(row, source, settings, folder)
-        for row in frame.to_dict("records")
-    )
-    copies = progress(workers(jobs), what="augment", unit="pictures", total=len(frame))
+    pieces = functools.partial(_write_pieces, source=source, settings=settings, folder=folder)
+    copies = on_all_cores(pieces, frame.to_dict("records"), "augment")
     return manifest.write([row for rows in copies for row in rows], folder / "manifest.csv")
 
 

@@ -1,9 +1,8 @@
 """Read every pair once, set bad ones aside with a reason, write the good ones as one format."""
 
-import os
+import functools
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pandas as pd
 
@@ -13,8 +12,8 @@ from clearbg.data import intake, manifest
 from clearbg.data.examine import set_is_inverted
 from clearbg.data.kept import Kept
 from clearbg.data.sources import Pair
+from clearbg.data.workers import on_all_cores
 from clearbg.errors import DataError
-from clearbg.progress import progress
 
 
 def ingest(
@@ -34,9 +33,8 @@ def ingest(
     """
     for part in ("images", "masks"):
         (folder / part).mkdir(parents=True)
-    workers = joblib.Parallel(n_jobs=os.cpu_count(), return_as="generator", batch_size=8)
-    jobs = (joblib.delayed(intake.take_in)(pair, data, folder, kept) for pair in pairs)
-    rows = list(progress(workers(jobs), what="ingest", unit="pictures", total=len(pairs)))
+    take_in = functools.partial(intake.take_in, data=data, folder=folder, kept=kept)
+    rows = on_all_cores(take_in, pairs, "ingest")
     manifest.group_near_duplicates(_good(rows))
     for row in manifest.set_aside_copies_of_test(_good(rows)):
         for file in ("image", "mask"):

@@ -40,19 +40,19 @@ def take_in(pair: Pair, data: config.Data, folder: Path, kept: Kept) -> dict[str
     key = kept.key(pair, data.max_pixels)
     known = kept.recall(key, folder) if key else None
     if known is not None:
-        if pair_file := known.pop("copied"):
-            shutil.copyfile(getattr(pair, pair_file), folder / known["image"])
+        if not (folder / known["image"]).exists():
+            shutil.copyfile(pair.image, folder / known["image"])
         return row | known
     examination = examine(pair, data.max_pixels)
-    row |= {FRESH: True, "findings": " ".join(sorted({f.kind for f in examination.findings}))}
+    row |= {FRESH: True, "findings": " ".join(sorted(examination.kinds))}
     if fault := broken(examination):
         bad = {"split": "", "status": "quarantined", "reason": fault.kind, DETAIL: fault.detail}
         return row | bad
-    facts = {"findings": row["findings"]} | _write(pair.id, examination, folder)
-    copied = _is_plain(examination)
+    facts = {"findings": row["findings"], **_write(pair.id, examination, folder)}
     if key:
-        files = [facts["mask"]] if copied else [facts["mask"], facts["image"]]
-        kept.keep(key, facts | {"copied": "image" if copied else ""}, folder, files)
+        # A copy of the pair's own picture can be made again.
+        files = ["mask"] if _is_plain(examination) else ["mask", "image"]
+        kept.keep(key, facts, folder, [facts[file] for file in files])
     return row | facts
 
 

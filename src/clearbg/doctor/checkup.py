@@ -16,8 +16,8 @@ from clearbg.data import mask_values
 from clearbg.data.examine import Finding, examine, leaning, set_is_inverted
 from clearbg.data.manifest import NEAR_BITS, SPLITS
 from clearbg.data.sources import FilePair, Pair
+from clearbg.data.workers import on_all_cores
 from clearbg.doctor import kinds
-from clearbg.doctor.workers import on_all_cores
 
 
 @dataclass(frozen=True)

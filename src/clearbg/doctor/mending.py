@@ -12,8 +12,8 @@ from clearbg import images
 from clearbg.atomic import replacing_folder
 from clearbg.data import examine
 from clearbg.data.sources.pair import safe_id
+from clearbg.data.workers import on_all_cores
 from clearbg.doctor.checkup import Checked
-from clearbg.doctor.workers import on_all_cores
 from clearbg.errors import DataError
 
 LOG = "changes.csv"

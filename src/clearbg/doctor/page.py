@@ -12,10 +12,10 @@ from clearbg import images, sheets
 from clearbg.atomic import write_text
 from clearbg.data.examine import examine
 from clearbg.data.sources import FilePair
+from clearbg.data.workers import on_all_cores
 from clearbg.doctor import kinds, report
 from clearbg.doctor.checkup import Checked, statistics
 from clearbg.doctor.layouts import Found
-from clearbg.doctor.workers import on_all_cores
 from clearbg.errors import PictureError
 
 SHOWN = 8  # pairs a kind

@@ -13,11 +13,9 @@ FEW = 64  # items that one process is done with sooner than others have started
 Item, Result = TypeVar("Item"), TypeVar("Result")
 
 
-def on_all_cores(
-    work: Callable[[Item], Result], items: Sequence[Item], what: str, unit: str = "pictures"
-) -> list[Result]:
+def on_all_cores(work: Callable[[Item], Result], items: Sequence[Item], what: str) -> list[Result]:
     """What `work` makes of each item, in their order; `what` names the progress bar."""
     count = 1 if len(items) <= FEW else os.cpu_count()
     workers = joblib.Parallel(n_jobs=count, return_as="generator", batch_size=8)
     results = workers(joblib.delayed(work)(item) for item in items)
-    return list(progress(results, what=what, unit=unit, total=len(items)))
+    return list(progress(results, what=what, unit="pictures", total=len(items)))
