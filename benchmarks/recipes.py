@@ -3,6 +3,7 @@
     python benchmarks/recipes.py                                  every recipe's demo
     python benchmarks/recipes.py portrait portrait:train.loss=rmse    chosen ones, with changes
     python benchmarks/recipes.py --sheets FOLDER gan                  and keep their sheets
+    python benchmarks/recipes.py --rows FILE                          go on after a break
 
 Each is `clearbg use RECIPE --demo` and `dvc repro` in a fresh clone of this checkout's commit.
 Prints a Markdown table: the headline metric that training selects by and others, measured on
@@ -35,15 +36,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("recipes", nargs="*", metavar="NAME[:KEY=VALUE,...]")
     parser.add_argument("--sheets", type=Path, help="folder for the evaluation sheets")
+    parser.add_argument("--rows", type=Path, help="JSON lines: finished rows, taken and added to")
     chosen = parser.parse_args()
     demos = {path.stem for path in (ROOT / "recipes/demo").glob("*.yaml")}
     names = chosen.recipes or sorted(demos - SAME) + COMPARED
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "clone"
         subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
-        rows = []
-        for name in names:
+        done = finished(chosen.rows)
+        rows = [done[name] for name in names if name in done]
+        for name in (name for name in names if name not in done):
             rows.append(measure(clone, name))
+            if chosen.rows:
+                with chosen.rows.open("a") as file:
+                    file.write(json.dumps(rows[-1]) + "\n")
             if chosen.sheets:
                 chosen.sheets.mkdir(parents=True, exist_ok=True)
                 for report in ("evaluate/sheet.jpg", "evaluate/report.html"):
@@ -51,12 +57,19 @@ def main() -> None:
                     shutil.copy(source, chosen.sheets / f"{name.replace('/', '_')}{source.suffix}")
             print(f"{name}: {rows[-1]}", file=sys.stderr, flush=True)
     print(
-        pd.DataFrame(rows)
+        pd.DataFrame(sorted(rows, key=lambda row: names.index(row["recipe"])))
         .dropna(axis=1, how="all")
         .astype(object)
         .fillna("")
         .to_markdown(index=False)
     )
+
+
+def finished(file: Path | None) -> dict[str, dict[str, object]]:
+    if file is None or not file.exists():
+        return {}
+    rows = map(json.loads, file.read_text().splitlines())
+    return {row["recipe"]: row for row in rows}
 
 
 def measure(clone: Path, variation: str) -> dict[str, object]:
