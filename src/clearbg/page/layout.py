@@ -1,0 +1,171 @@
+"""What people see: one picture with a slider between before and after, or several at once."""
+
+import html
+from typing import NamedTuple
+
+import gradio as gr
+
+from clearbg.page.answers import Answers
+from clearbg.page.asked import Asked
+from clearbg.page.endpoints import REMOVAL, add_endpoints
+from clearbg.page.limits import Limits
+from clearbg.page.offered import Offered
+from clearbg.page.polite import PoliteBlocks
+from clearbg.page.removing import Removing
+from clearbg.page.temporary import Temporary
+from clearbg.page.wording import BLURRED, COLOUR, HINT, NONE, PICTURE
+
+TALL = 420
+"""Pixels of a picture's place on the page."""
+HEAD = "<h1>ClearBG</h1><p>Drop a picture, and its background is gone.</p>"
+
+
+def build(offered: Offered, limits: Limits, temporary: Temporary) -> gr.Blocks:
+    """The page with its API, not served yet."""
+    asked = Asked(temporary, limits)
+    removing = Removing(asked, offered, temporary)
+    answers = Answers(asked, removing)
+    with PoliteBlocks(
+        temporary,
+        title="ClearBG",
+        analytics_enabled=False,
+        delete_cache=(limits.kept_seconds, limits.kept_seconds),
+    ) as page:
+        gr.HTML(HEAD, elem_id="head", padding=False)
+        with gr.Row(equal_height=False):
+            with gr.Column(scale=3, min_width=320), gr.Tabs():
+                with gr.Tab("One picture"):
+                    single = _single()
+                with gr.Tab("Several"):
+                    several = _several()
+            with gr.Column(scale=1, min_width=280):
+                settings = _settings(offered)
+        gr.HTML(html.escape(limits.told()), elem_id="limits", padding=False)
+        at_once = {"concurrency_limit": limits.at_once, "concurrency_id": REMOVAL}
+        _connect_single(single, settings, answers, at_once)
+        _connect_several(several, settings, answers, at_once)
+        add_endpoints(asked, removing, offered, at_once)
+    page.queue(max_size=limits.waiting)
+    page.state_session_capacity = limits.sessions
+    return page
+
+
+class Single(NamedTuple):
+    picture: gr.Image
+    slider: gr.ImageSlider
+    download: gr.DownloadButton
+    told: gr.HTML
+
+
+class Several(NamedTuple):
+    pictures: gr.File
+    start: gr.Button
+    download: gr.DownloadButton
+    told: gr.HTML
+
+
+class Settings(NamedTuple):
+    """In the order in which `Answers` takes them."""
+
+    kind: gr.Radio
+    colour: gr.ColorPicker
+    behind: gr.Image
+    hard: gr.Checkbox
+    threshold: gr.Slider
+    refine: gr.Checkbox
+    model: gr.Dropdown
+
+
+def _single() -> Single:
+    with gr.Row(equal_height=True):
+        picture = gr.Image(
+            label="Picture",
+            sources=["upload", "webcam", "clipboard"],
+            height=TALL,
+            webcam_options=gr.WebcamOptions(mirror=False),
+            buttons=[],
+            min_width=280,
+            elem_id="picture",
+        )
+        slider = gr.ImageSlider(
+            label="Before and after",
+            interactive=False,
+            height=TALL,
+            max_height=TALL,
+            buttons=["fullscreen"],
+            min_width=280,
+            elem_id="slider",
+        )
+    told = gr.HTML(HINT, elem_id="told", padding=False)
+    download = gr.DownloadButton(
+        "Download the PNG", variant="primary", interactive=False, elem_id="download"
+    )
+    return Single(picture, slider, download, told)
+
+
+def _several() -> Several:
+    pictures = gr.File(
+        label="Pictures", file_count="multiple", file_types=["image"], elem_id="pictures"
+    )
+    with gr.Row():
+        start = gr.Button("Remove the backgrounds", variant="primary", elem_id="start")
+        download = gr.DownloadButton("Download the zip", interactive=False, elem_id="zip")
+    told = gr.HTML("", elem_id="rows", padding=False)
+    return Several(pictures, start, download, told)
+
+
+def _settings(offered: Offered) -> Settings:
+    with gr.Group():
+        kind = gr.Radio([NONE, COLOUR, PICTURE, BLURRED], value=NONE, label="Ground")
+        colour = gr.ColorPicker("#ffffff", label="Its colour", visible=False)
+        behind = gr.Image(
+            label="The picture behind",
+            sources=["upload"],
+            height=180,
+            buttons=[],
+            visible=False,
+            elem_id="behind",
+        )
+        refine = gr.Checkbox(True, label="Refine edges", info="Follow hair and fine edges.")
+        hard = gr.Checkbox(False, label="Hard edges", info="No half-transparent pixels.")
+        threshold = gr.Slider(0, 1, 0.5, step=0.01, label="Opaque from alpha", visible=False)
+        first = offered.choices[0][1]
+        model = gr.Dropdown(
+            offered.choices, value=first, label="Model", filterable=False, elem_id="model"
+        )
+    quiet = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
+    kind.change(
+        lambda now: (gr.update(visible=now == COLOUR), gr.update(visible=now == PICTURE)),
+        kind, [colour, behind], **quiet,
+    )  # fmt: skip
+    hard.change(lambda now: gr.update(visible=now), hard, threshold, **quiet)
+    return Settings(kind, colour, behind, hard, threshold, refine, model)
+
+
+def _connect_single(single: Single, settings: Settings, answers: Answers, at_once: dict) -> None:
+    """A new picture, or a changed setting, makes the result anew."""
+    changes = [single.picture.change, settings.threshold.release]
+    changes += [one.change for one in settings if one is not settings.threshold]
+    gr.on(
+        changes,
+        answers.one,
+        [single.picture, *settings],
+        [single.slider, single.download, single.told],
+        preprocess=False,
+        trigger_mode="always_last",
+        show_progress_on=single.slider,
+        api_visibility="private",
+        **at_once,
+    )
+
+
+def _connect_several(several: Several, settings: Settings, answers: Answers, at_once: dict) -> None:
+    several.start.click(
+        answers.several,
+        [several.pictures, *settings],
+        [several.download, several.told],
+        preprocess=False,
+        show_progress_on=several.told,
+        api_visibility="private",
+        **at_once,
+    )
