@@ -1,0 +1,146 @@
+"""Two samples of pictures -> which of their numbers have moved, and whether that is chance."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from clearbg.drift.statistics import OF_ALPHA, OF_PICTURE
+from clearbg.errors import DataError
+
+LEAST_SPREAD = {
+    "width": 16.0,
+    "height": 16.0,
+    "brightness": 0.02,
+    "contrast": 0.02,
+    "saturation": 0.02,
+    "sharpness": 0.005,
+    "coverage": 0.02,
+    "empty": 0.1,
+    "soft_fraction": 0.01,
+}
+"""Below which a difference matters to nobody: the measure where training pictures are all alike."""
+
+
+class TooFewError(DataError):
+    """There are not enough pictures to judge by."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a feature counts as drifted.
+
+    Attributes:
+        chance: of any alarm at all while nothing has changed.
+        moved: standard deviations of the training pictures from which a change matters.
+        least: pictures without which nothing is judged, on either side.
+    """
+
+    chance: float = 0.05
+    moved: float = 0.3
+    least: int = 50
+
+
+@dataclass(frozen=True, eq=False)
+class Feature:
+    """One number of the pictures on both sides.
+
+    Attributes:
+        training, recent: values, float64 `(n,)`.
+        moved: Wasserstein-1 distance of the two samples (the mean way from the one's sorted
+            values to the other's), in standard deviations of the training pictures.
+        p: of the two-sample Kolmogorov-Smirnov test, or of Fisher's exact one where values are
+            0 and 1, times the number of features (Bonferroni).
+        verdict: "slight": more than chance, and too little to matter.
+    """
+
+    name: str
+    training: np.ndarray
+    recent: np.ndarray
+    moved: float
+    p: float
+    verdict: Literal["drift", "slight", "same"]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Every feature, and of each that could not be compared why."""
+
+    features: tuple[Feature, ...]
+    left_out: Mapping[str, str]
+    limits: Limits
+
+    @property
+    def drifted(self) -> tuple[Feature, ...]:
+        """What moved most comes first."""
+        found = [feature for feature in self.features if feature.verdict == "drift"]
+        return tuple(sorted(found, key=lambda feature: -feature.moved))
+
+
+def refuse_too_few(
+    frame: pd.DataFrame, what: Literal["recent", "training"], limits: Limits
+) -> None:
+    """Refuse to judge by a handful of pictures.
+
+    Raises:
+        TooFewError: `frame` has fewer rows than `limits.least`.
+    """
+    if len(frame) < limits.least:
+        raise TooFewError(
+            f"{len(frame)} {what} pictures are too few to judge by, {limits.least} are needed: "
+            "collect more, or lower --least."
+        )
+
+
+def compare(
+    training: pd.DataFrame,
+    recent: pd.DataFrame,
+    limits: Limits,
+    left_out: Mapping[str, str] | None = None,
+) -> Comparison:
+    """Compare every feature that both frames, a row a picture, have enough values of.
+
+    A feature drifts when its change is both more than chance, over all features together, and
+    large enough to matter.
+
+    Args:
+        left_out: feature -> why it is not to be compared.
+
+    Raises:
+        TooFewError: there are too few rows to judge by.
+    """
+    refuse_too_few(recent, "recent", limits)
+    refuse_too_few(training, "training", limits)
+    left_out, samples = dict(left_out or {}), {}
+    for name in OF_PICTURE + OF_ALPHA:
+        if name in left_out:
+            continue
+        pair = tuple(frame[name].dropna().to_numpy(float) for frame in (training, recent))
+        if min(map(len, pair)) < limits.least:
+            left_out[name] = f"known of {min(map(len, pair))} pictures only"
+        else:
+            samples[name] = pair
+    features = [_compared(name, *pair, len(samples), limits) for name, pair in samples.items()]
+    return Comparison(tuple(features), left_out, limits)
+
+
+def _compared(
+    name: str, training: np.ndarray, recent: np.ndarray, tests: int, limits: Limits
+) -> Feature:
+    moved = stats.wasserstein_distance(training, recent) / max(training.std(), LEAST_SPREAD[name])
+    p = min(1.0, tests * _chance(name, training, recent))
+    verdict = "same"
+    if p <= limits.chance:
+        verdict = "drift" if moved >= limits.moved else "slight"
+    return Feature(name, training, recent, float(moved), float(p), verdict)
+
+
+def _chance(name: str, training: np.ndarray, recent: np.ndarray) -> float:
+    """How likely two samples of one distribution differ as much as these."""
+    if name == "empty":
+        table = [[side.sum(), len(side) - side.sum()] for side in (training, recent)]
+        return stats.fisher_exact(table).pvalue
+    return stats.ks_2samp(training, recent, method="asymp").pvalue

@@ -1,0 +1,120 @@
+"""The removal log: a line of numbers for every picture that a network has seen.
+
+A line names neither the picture, nor a path, nor a time: the newest stand last.
+"""
+
+import json
+import math
+import os
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clearbg import images
+from clearbg.drift import statistics
+from clearbg.errors import DataError, SettingsError
+
+DIGITS = 4  # after the point
+
+
+class RemovalLog:
+    """Appends a line a picture; threads and processes may share one file.
+
+    A line goes out in a single write to the file's end, so that none is torn by another. What
+    fails here costs a line and never a picture: see `sentence`.
+
+    Args:
+        path: made with its folders when it is not there.
+        model: sha256 of the weights of the network.
+
+    Raises:
+        SettingsError: nothing can be appended to the file.
+    """
+
+    def __init__(self, path: Path, model: str):
+        self.path, self._model = path, model
+        self._failures: list[str] = []
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._append(b"")
+        except OSError as error:
+            raise SettingsError(
+                f"{path} cannot be appended to ({error.strerror or error}): name another file "
+                "with --log, or leave it out."
+            ) from error
+
+    def __call__(self, picture: images.Picture, inferred: np.ndarray) -> None:
+        """Add the line of a picture and of its alpha, float32 `(h,w)` in [0, 1]."""
+        facts = statistics.of_picture(picture) | statistics.of_alpha(inferred)
+        facts = {name: round(value, DIGITS) for name, value in facts.items()}
+        line = json.dumps({"format": statistics.FORMAT, "model": self._model, **facts})
+        try:
+            self._append(f"{line}\n".encode())
+        except OSError as error:
+            self._failures.append(error.strerror or str(error))
+
+    def sentence(self) -> str:
+        """What is missing in the log, for people; empty when nothing is."""
+        if not self._failures:
+            return ""
+        return (
+            f"{self.path} misses the lines of {len(self._failures)} pictures "
+            f"({self._failures[-1]}): check the file and the free disk space; the cut-outs are "
+            "not affected."
+        )
+
+    def _append(self, line: bytes) -> None:
+        # Opened every time: a file that was moved away is begun anew.
+        file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            if os.write(file, line) < len(line):
+                raise OSError("the disk is full")
+        finally:
+            os.close(file)
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The newest lines of a log: each the numbers of a picture, and "model".
+
+    `unreadable` counts those that are no lines of a log, such as one that a full disk cut short.
+    """
+
+    rows: list[dict[str, Any]]
+    unreadable: int
+
+
+def read(path: Path, last: int) -> Lines:
+    """The `last` lines of a log.
+
+    Raises:
+        DataError: the file cannot be read, or none of the lines is of a removal log.
+    """
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            newest = deque((line for line in file if line.strip()), maxlen=last)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}): check the path.") from error
+    rows = [row for line in newest if (row := _row(line)) is not None]
+    if newest and not rows:
+        raise DataError(
+            f"{path} is no log of this version's `clearbg remove --log`: give one, or a folder of "
+            "pictures."
+        )
+    return Lines(rows, len(newest) - len(rows))
+
+
+def _row(line: str) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+        if row["format"] != statistics.FORMAT or not isinstance(row["model"], str):
+            return None
+        values = {name: float(row[name]) for name in statistics.OF_PICTURE + statistics.OF_ALPHA}
+    except (ValueError, TypeError, KeyError):
+        return None
+    if not all(map(math.isfinite, values.values())):
+        return None
+    return {"model": row["model"], **values}

@@ -1,0 +1,182 @@
+"""What the comparison says: a table for a person, a document for a program."""
+
+import textwrap
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from clearbg.drift.comparison import Comparison, Feature
+
+WIDTH = 80  # columns of the terminal
+NAMES = {
+    "width": ("width", "pixels", 0),
+    "height": ("height", "pixels", 0),
+    "brightness": ("brightness", "mean luma", 2),
+    "contrast": ("contrast", "spread of the luma", 2),
+    "saturation": ("saturation", "mean", 2),
+    "sharpness": ("sharpness", "spread of edges", 3),
+    "coverage": ("coverage", "mean alpha", 2),
+    "empty": ("empty", "share of pictures", 2),
+    "soft_fraction": ("soft edges", "share half-way", 2),
+}
+"""What people call a feature, what it is measured in, and the digits to show."""
+WORDS = {"drift": "drift", "slight": "slight", "same": "–"}
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where both sides come from, as the user named them.
+
+    Attributes:
+        unreadable: recent pictures or lines that could not be read.
+    """
+
+    recent: str
+    training: str
+    model: str | None
+    unreadable: int
+
+
+def counts(comparison: Comparison) -> tuple[int, int]:
+    """Recent and training pictures; all of them have a width."""
+    width = next(feature for feature in comparison.features if feature.name == "width")
+    return len(width.recent), len(width.training)
+
+
+def heading(comparison: Comparison, sources: Sources) -> str:
+    """How many pictures of what are compared."""
+    recent, training = counts(comparison)
+    return (
+        f"{recent} recent pictures ({sources.recent}) against {training} training pictures "
+        f"({sources.training})"
+    )
+
+
+def conclusion(comparison: Comparison) -> str:
+    """One sentence, with the next action where there is one."""
+    names = [NAMES[feature.name][0] for feature in comparison.drifted]
+    if not names:
+        return "No drift: recent pictures look like those of the training."
+    listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    verb = "is" if len(names) == 1 else "are"
+    return (
+        f"Drift: {listed} {verb} no longer what the model was trained on. Add recent pictures "
+        "with masks to the training data and run `dvc repro`."
+    )
+
+
+def notes(comparison: Comparison, sources: Sources) -> list[str]:
+    """Sentences about what the figures do not cover."""
+    told = []
+    if sources.unreadable:
+        told.append(f"{sources.unreadable} of the recent pictures or lines could not be read.")
+    reasons: dict[str, list[str]] = {}
+    for name, reason in comparison.left_out.items():
+        reasons.setdefault(reason, []).append(NAMES[name][0])
+    return told + [f"Left out: {', '.join(names)}: {why}." for why, names in reasons.items()]
+
+
+def explanation(comparison: Comparison) -> str:
+    """How to read the figures."""
+    limits = comparison.limits
+    return (
+        "Medians, and the middle 80 % of the pictures. Moved: the mean distance between recent "
+        "and training values, in standard deviations of the training pictures. p: the chance of "
+        "such a difference without drift, corrected for the number of features. Drift: moved "
+        f"{limits.moved:g} or more with p of at most {limits.chance:g}; slight: p alone."
+    )
+
+
+def centre(name: str, values: np.ndarray) -> str:
+    """The value in the middle, or the mean of what is 0 or 1."""
+    middle = values.mean() if name == "empty" else np.median(values)
+    return f"{middle:.{NAMES[name][2]}f}"
+
+
+def spread(name: str, values: np.ndarray) -> str:
+    """The middle of the values and the range of most, in short."""
+    if name == "empty":
+        return centre(name, values)
+    low, high = np.quantile(values, (0.1, 0.9))
+    digits = NAMES[name][2]
+    return f"{centre(name, values)} ({low:.{digits}f}–{high:.{digits}f})"
+
+
+def chance(p: float) -> str:
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def table(comparison: Comparison, sources: Sources) -> str:
+    """For a terminal of `WIDTH` columns."""
+    rows = [("", "training", "recent", "moved", "p", "")]
+    rows += [
+        (
+            NAMES[feature.name][0],
+            spread(feature.name, feature.training),
+            spread(feature.name, feature.recent),
+            f"{feature.moved:.2f}",
+            chance(feature.p),
+            WORDS[feature.verdict],
+        )
+        for feature in comparison.features
+    ]
+    widths = [max(len(row[n]) for row in rows) for n in range(6)]
+    aligned = "<<<>><"
+    lines = [
+        "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, aligned, widths))
+        for row in rows
+    ]
+    paragraphs = [conclusion(comparison), *notes(comparison, sources)]
+    return "\n".join(
+        [
+            *_wrapped(f"{heading(comparison, sources)}."),
+            "",
+            *(line.rstrip() for line in lines),
+            "",
+            *_wrapped(explanation(comparison)),
+            *(line for text in paragraphs for line in ["", *_wrapped(text)]),
+        ]
+    )
+
+
+def document(comparison: Comparison, sources: Sources, status: int) -> dict[str, Any]:
+    """Everything, for `--json`."""
+    recent, training = counts(comparison)
+    limits = comparison.limits
+    return {
+        "status": status,
+        "drift": [feature.name for feature in comparison.drifted],
+        "conclusion": conclusion(comparison),
+        "recent": {
+            "source": sources.recent,
+            "pictures": recent,
+            "unreadable": sources.unreadable,
+        },
+        "training": {"source": sources.training, "pictures": training},
+        "model": sources.model,
+        "limits": {"chance": limits.chance, "moved": limits.moved, "least": limits.least},
+        "features": {feature.name: _facts(feature) for feature in comparison.features},
+        "left_out": dict(comparison.left_out),
+    }
+
+
+def _facts(feature: Feature) -> dict[str, Any]:
+    return {
+        "verdict": feature.verdict,
+        "moved": round(feature.moved, 4),
+        "p": float(f"{feature.p:.4g}"),
+        "training": _quantiles(feature.training),
+        "recent": _quantiles(feature.recent),
+    }
+
+
+def _quantiles(values: np.ndarray) -> dict[str, float | int]:
+    low, middle, high = np.quantile(values, (0.1, 0.5, 0.9))
+    facts = {"mean": values.mean(), "p10": low, "median": middle, "p90": high}
+    rounded = {name: round(float(value), 4) for name, value in facts.items()}
+    return {"pictures": len(values), **rounded}
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)

@@ -1,0 +1,160 @@
+"""Both sides of the comparison as frames, a row a picture: training, and recent."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from clearbg import decoding, images, places
+from clearbg.atomic import replacing_file
+from clearbg.data import manifest
+from clearbg.drift import log, statistics
+from clearbg.errors import DataError, PictureError
+from clearbg.progress import progress
+from clearbg.removal.contract import file_sha256
+from clearbg.removal.remover import Remover
+
+AT_ONCE = 8  # pictures in memory
+NEEDS_MODEL = "needs --model, so that both sides come from one network"
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """The network whose alpha is compared.
+
+    Attributes:
+        remover: runs it. path: its ONNX file.
+    """
+
+    remover: Remover
+    path: Path
+
+    @property
+    def weights(self) -> str:
+        """What the removal log calls it."""
+        return self.remover.contract.weights_sha256
+
+
+@dataclass(frozen=True, eq=False)
+class Recent:
+    """The recent pictures.
+
+    Attributes:
+        frame: columns as `statistics` names them; what is unknown is NaN.
+        left_out: feature -> why the frame does not tell.
+        unreadable: how many pictures or lines could not be read.
+    """
+
+    frame: pd.DataFrame
+    left_out: dict[str, str]
+    unreadable: int
+
+
+def recent(path: Path, last: int, model: Model | None) -> Recent:
+    """The newest pictures of a folder (by the files' times), or lines of a removal log.
+
+    Raises:
+        DataError: `path` is neither.
+    """
+    left_out = {} if model else dict.fromkeys(statistics.OF_ALPHA, NEEDS_MODEL)
+    if path.is_dir():
+        found = images.find_pictures(path)
+        newest = sorted(found, key=lambda file: (file.stat().st_mtime_ns, file))[-last:]
+        rows = [row for row in _measured(newest, model, "recent") if isinstance(row, dict)]
+        return Recent(_frame(rows), left_out, len(newest) - len(rows))
+    if not path.exists():
+        raise DataError(f"{path} does not exist: give a folder of pictures, or a removal log.")
+    if path.suffix.lower() in images.SUFFIXES:
+        raise DataError(f"{path} is a picture: give a folder of them, or a removal log.")
+    lines = log.read(path, last)
+    frame = _frame(lines.rows, "model")
+    if model and len(frame):
+        others = frame["model"] != model.weights
+        frame.loc[others, list(statistics.OF_ALPHA)] = float("nan")
+        if others.all():
+            reason = f"no line of the log is of the model {model.path}"
+            left_out = dict.fromkeys(statistics.OF_ALPHA, reason)
+    return Recent(frame, left_out, lines.unreadable)
+
+
+def training(folder: Path, count: int, model: Model | None) -> pd.DataFrame:
+    """Up to `count` pictures of the training split in an ingested folder.
+
+    Always the same ones of the same set, and nearly the same ones when it grows. What was
+    measured is kept in `.clearbg/drift` by the pictures' content.
+
+    Raises:
+        DataError: there is no manifest, or a picture of it cannot be read.
+    """
+    rows = manifest.read(folder)
+    rows = rows[(rows.status == "ok") & (rows.split == "train")]
+    rows = rows.drop_duplicates("sha256").sort_values("sha256").head(count)
+    kept = places.state() / "drift" / f"{_key(model)}.csv"
+    known = _kept(kept)
+    missing = rows[~rows.sha256.isin(known.index)]
+    if len(missing):
+        paths = [folder / image for image in missing.image]
+        found = _measured(paths, model, "training")
+        for row in found:
+            if isinstance(row, PictureError):
+                raise DataError(f"{row} Run `dvc checkout` or `dvc repro -f ingest`.")
+        fresh = _frame(found).set_axis(missing.sha256, axis=0)
+        known = pd.concat([known, fresh]) if len(known) else fresh
+        known = known.loc[rows.sha256].rename_axis("sha256")
+        with replacing_file(kept) as aside:
+            known.to_csv(aside)
+    return known.reindex(rows.sha256).reset_index(drop=True)
+
+
+def _measured(
+    paths: Sequence[Path], model: Model | None, what: str
+) -> list[dict[str, float] | PictureError]:
+    """The numbers of each picture, or why it cannot be read."""
+    rows = _groups(paths, model)
+    return list(progress(rows, what=what, unit="pictures", total=len(paths)))
+
+
+def _groups(
+    paths: Sequence[Path], model: Model | None
+) -> Iterator[dict[str, float] | PictureError]:
+    with ThreadPoolExecutor(min(AT_ONCE, os.cpu_count() or 1)) as pool:
+        for first in range(0, len(paths), AT_ONCE):
+            group = list(pool.map(_measure, paths[first : first + AT_ONCE]))
+            read = [found for found in group if not isinstance(found, PictureError)]
+            if model and read:
+                inferred = model.remover.infer([picture for picture, _ in read])
+                for (_, row), alpha in zip(read, inferred, strict=True):
+                    row.update(statistics.of_alpha(alpha))
+            yield from (found if isinstance(found, PictureError) else found[1] for found in group)
+
+
+def _measure(path: Path) -> tuple[images.Picture, dict[str, float]] | PictureError:
+    try:
+        picture = images.read_picture(path)
+    except PictureError as error:
+        return error
+    return picture, statistics.of_picture(picture)
+
+
+def _frame(rows: Sequence[dict], *more: str) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=[*more, *statistics.OF_PICTURE, *statistics.OF_ALPHA])
+
+
+def _kept(path: Path) -> pd.DataFrame:
+    """What an earlier call has measured, by the pictures' sha256."""
+    try:
+        return pd.read_csv(path).set_index("sha256")
+    except (OSError, ValueError, KeyError):
+        return _frame([]).rename_axis("sha256")
+
+
+def _key(model: Model | None) -> str:
+    """A name for all that decides a picture's numbers beside the picture."""
+    digest = hashlib.sha256(b"" if model is None else file_sha256(model.path).encode())
+    for module in (statistics, images, decoding):
+        digest.update(Path(module.__file__).read_bytes())
+    return digest.hexdigest()[:24]
