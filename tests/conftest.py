@@ -56,7 +56,8 @@ def tiny() -> config.Settings:
 @pytest.fixture(autouse=True)
 def alone(monkeypatch, tmp_path):
     """No test sees the caller's tracking server, DVC variables or project folder."""
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "DVC_ROOT", "DVC_STAGE"):
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "DVC_ROOT", "DVC_STAGE",
+                 "CLEARBG_REGISTERED_MODEL"):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 

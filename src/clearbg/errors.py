@@ -40,3 +40,11 @@ class ModelError(ClearBGError):
 
 class ExportError(ClearBGError):
     """An exported file does not do what the trained model does."""
+
+
+class RegistryError(ClearBGError):
+    """The model registry does not answer, or holds something that cannot be used."""
+
+
+class CommandError(ClearBGError):
+    """Another program (git, dvc, gh) is missing or refused what it was asked for."""

@@ -13,9 +13,6 @@ import json
 import logging
 import math
 import os
-import re
-import socket
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -24,19 +21,22 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pandas as pd
-import requests
 from tqdm import tqdm
 
+from clearbg.data import leaks
 from clearbg.places import root
 from clearbg.removal.contract import file_sha256
+from clearbg.store import ask, database, reason, shown, uri
 
 # MLflow reads some of these while it is being imported.
 for _name, _value in {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # Of a server's storage: it may be that nobody but the server reaches it.
+    "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
+    "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",  # seconds
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -53,16 +53,9 @@ for _name in ("mlflow", "urllib3.connectionpool"):
 warnings.filterwarnings("ignore", message=".*input example was not provided")
 
 FINGERPRINT, WEIGHTS, ONNX = "clearbg.fingerprint", "clearbg.weights", "clearbg.onnx"
+PICTURES = "clearbg.training_pictures"  # SHA-256 of the list of them
 PACKAGE = Path(__file__).parent
 SERVED_WITH = ("numpy", "onnxruntime", "pillow")
-
-
-def uri() -> str:
-    """MLFLOW_TRACKING_URI, or mlflow.db in the project; relative SQLite paths start there too."""
-    given = os.getenv("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
-    if given.startswith("sqlite:///"):
-        return f"sqlite:///{root() / given.removeprefix('sqlite:///')}"
-    return given
 
 
 def _kept(method):
@@ -144,26 +137,34 @@ class Run:
     def model(self, onnx: Path | str) -> str | None:
         """Log an exported remover as the pyfunc `model`, unless the run has it.
 
-        Returns its URI, `models:/<id>`, or None when no store took it.
+        Its card and its list of training pictures go with it where they lie beside it. Returns
+        its URI, `models:/<id>`, or None when no store took it.
         """
-        sha256 = file_sha256(onnx)
+        beside = {name: Path(onnx).with_name(name) for name in ("card.md", leaks.FILE)}
+        files = {"onnx": Path(onnx)} | {n: path for n, path in beside.items() if path.is_file()}
+        tags = {ONNX: file_sha256(onnx)}
+        if leaks.FILE in files:
+            tags[PICTURES] = file_sha256(files[leaks.FILE])
         run = self._client.get_run(self.id)
         for output in run.outputs.model_outputs if run.outputs else ():
             model = self._client.get_logged_model(output.model_id)
-            if model.tags.get(ONNX) == sha256 and model.status == "READY":
+            if tags.items() <= model.tags.items() and model.status == "READY":
                 return model.model_uri
         pictures = mlflow.types.Schema([mlflow.types.ColSpec("binary", "image")])
+        on_error = mlflow.types.ParamSpec("on_error", "string", default="stop")
         mlflow.set_tracking_uri(self._client.tracking_uri)
         try:
             with mlflow.start_run(run_id=self.id):
                 return mlflow.pyfunc.log_model(
                     name="model",
                     python_model=str(PACKAGE / "export" / "pyfunc.py"),
-                    artifacts={"onnx": str(onnx)},
+                    artifacts={name: str(path) for name, path in files.items()},
                     code_paths=[str(PACKAGE)],
                     pip_requirements=[f"{name}=={version(name)}" for name in SERVED_WITH],
-                    signature=mlflow.models.ModelSignature(pictures, pictures),
-                    tags={ONNX: sha256},
+                    signature=mlflow.models.ModelSignature(
+                        pictures, pictures, mlflow.types.ParamSchema([on_error])
+                    ),
+                    tags=tags,
                 ).model_uri
         finally:  # the run's duration stays that of the training
             self._client.set_terminated(self.id, run.info.status, run.info.end_time)
@@ -247,7 +248,7 @@ def _find(client, experiment, marks, params) -> mlflow.entities.Run | None:
 def _store() -> tuple[mlflow.MlflowClient, str]:
     """A client of the store and the id of the experiment, which is made where it is missing."""
     address = uri()
-    _ask(address)
+    prepare(address)
     client = mlflow.MlflowClient(tracking_uri=address)
     name = os.getenv("MLFLOW_EXPERIMENT_NAME", "clearbg")
     if experiment := client.get_experiment_by_name(name):
@@ -261,42 +262,30 @@ def _store() -> tuple[mlflow.MlflowClient, str]:
         return client, client.get_experiment_by_name(name).experiment_id
 
 
-def _ask(address: str) -> None:
-    """Fail within three seconds where MLflow would try again for minutes."""
-    parts = urlsplit(address)
-    if parts.scheme in ("http", "https"):
-        with contextlib.suppress(requests.exceptions.SSLError):  # it answers; MLflow has the keys
-            requests.get(f"{address.rstrip('/')}/health", timeout=3)
-    elif parts.scheme == "sqlite":
-        database = Path(address.removeprefix("sqlite:///"))
-        if not database.exists():
-            _make(database)
-        with contextlib.closing(sqlite3.connect(database, timeout=3)) as connection:
-            connection.execute("PRAGMA schema_version")
-    elif parts.port:
-        socket.create_connection((parts.hostname, parts.port), timeout=3).close()
+def prepare(address: str) -> None:
+    """Fail within seconds where the store does not answer; make a database that is missing."""
+    file = database(address)
+    if file is not None and not file.exists():
+        _make(file)
+    ask(address)
 
 
-def _make(database: Path) -> None:
+def _make(file: Path) -> None:
     """Make a database aside: MLflow's migrations stand neither company nor being killed."""
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=database.parent, prefix=f"{database.name}.") as folder:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=file.parent, prefix=f"{file.name}.") as folder:
         mlflow.MlflowClient(f"sqlite:///{folder}/new.db")
         with contextlib.suppress(FileExistsError):  # another process was quicker
-            os.link(f"{folder}/new.db", database)
+            os.link(f"{folder}/new.db", file)
 
 
 def _warn(error: BaseException) -> None:
-    causes = [error]
-    while cause := causes[-1].__cause__ or causes[-1].__context__:
-        causes.append(cause)
-    drivers = [cause for cause in causes if isinstance(cause, OSError | sqlite3.Error)]
-    reason = str(drivers[-1] if drivers else error).strip().partition("\n")[0]
     message = (
-        f"warning: MLflow at {uri()} failed ({reason[:300]}): the work goes on, its history and "
-        "figures are in reports/, and the next stage that reaches the server records them."
+        f"warning: MLflow at {shown(uri())} failed ({reason(error)}): the work goes on, its "
+        "history and figures are in reports/, and the next stage that reaches the server records "
+        "them."
     )
-    tqdm.write(re.sub("//[^/@]*@", "//", message), file=sys.stderr)  # without a password
+    tqdm.write(message, file=sys.stderr)
 
 
 def _circumstances() -> dict[str, str]:

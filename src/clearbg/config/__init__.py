@@ -34,7 +34,7 @@ from clearbg.config.data import (
     SyntheticData,
 )
 from clearbg.config.section import Section
-from clearbg.config.sections import Augment, Evaluate, Export, Model, Train
+from clearbg.config.sections import Augment, Evaluate, Export, Model, Promote, Train
 from clearbg.errors import SettingsError
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "KagglePairsData",
     "Model",
     "PeopleData",
+    "Promote",
     "Section",
     "Settings",
     "SplitData",
@@ -74,12 +75,17 @@ class Settings:
     train: Train
     evaluate: Evaluate
     export: Export
+    promote: Promote
 
     def flat(self) -> dict[str, Any]:
-        """`{"train.lr": 0.001, ...}`, the keys as people write them."""
+        """`{"train.lr": 0.001, ...}`, the keys as people write them, of what makes a model.
+
+        How it is promoted is no part of that: another margin makes no other run.
+        """
         return {
             f"{field.name}.{key}": value
             for field in dataclasses.fields(self)
+            if field.name != "promote"
             for key, value in getattr(self, field.name).given().items()
         }
 

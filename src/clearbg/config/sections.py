@@ -246,3 +246,28 @@ class Export(Section):
         Field(description="sessions of rembg that a file is written for"),
     ]
     hugging_face: Annotated[bool, Field(description="write exports/hf for Hugging Face loaders")]
+
+
+class Promote(Section):
+    """What makes an exported model the champion of the registry."""
+
+    metric: Annotated[
+        Metric | None, Field(description="what the gain is measured in; null: train.select_by")
+    ]
+    margin: Annotated[
+        float, Field(ge=0, description="the lower bound of the gain must be above it")
+    ]
+    confidence: Annotated[float, Field(ge=0.5, lt=1, description="of the gain's interval")]
+    slice_floor: Annotated[
+        float, Field(ge=0, description="how far the metric may fall behind on any slice")
+    ]
+    empty_floor: Annotated[
+        Fraction, Field(description="how far alpha may rise where there is no subject")
+    ]
+    min_pictures: Annotated[
+        int, Field(ge=2, description="groups of pictures that the test split, or a slice, must have")
+    ]
+    bar: Annotated[float, Field(ge=0, description="what a first champion must reach in the metric")]
+    commercial_only: Annotated[
+        bool, Field(description="refuse a model that is not open to commercial use")
+    ]

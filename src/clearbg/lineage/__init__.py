@@ -1,0 +1,101 @@
+"""Where a model comes from, told from its content.
+
+What is asked for may be a file anywhere or a version of the registry. Its hashes lead to the
+commits whose dvc.lock names it, the MLflow runs that are tagged with its weights, and the
+versions and promotions of the registry. Nothing depends on names, places or times, so it holds
+as well for a stage that DVC brought back from its run cache.
+"""
+
+import dataclasses
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError
+
+from clearbg import dvc_lock, licences, registry
+from clearbg.errors import ClearBGError, ModelError
+from clearbg.lineage import commits, records
+from clearbg.lineage.found import Lineage
+from clearbg.registry import Registry, Version
+from clearbg.removal import contract
+
+WEIGHTS = "weights.safetensors"
+MODEL_FILES = ("model.onnx", WEIGHTS)
+
+
+def lineage(asked: str) -> Lineage:
+    """The lineage of a file, or of a version: `models:/clearbg@champion`, `clearbg@champion`, `3`.
+
+    Raises:
+        ModelError: there is no such file, and no such version.
+        RegistryError: a version is asked for, and the registry does not answer.
+    """
+    found = Lineage(asked)
+    path = Path(asked)
+    version = None
+    if path.is_dir():
+        path = next((path / name for name in MODEL_FILES if (path / name).is_file()), path)
+    if path.is_file():
+        _look_into(path, found)
+    elif path.exists():
+        raise ModelError(f"{asked} holds neither {' nor '.join(MODEL_FILES)}: name a file.")
+    else:
+        desk, version = _version(asked)
+        try:
+            _look_into(desk.file(version), found)
+        except ClearBGError as error:
+            found.missing.append(f"The file of {version} could not be had: {error}")
+    commits.look(found)
+    records.look(found, version)
+    return found
+
+
+def _version(asked: str) -> tuple[Registry, Version]:
+    """A version by `models:/NAME@ALIAS`, `NAME@ALIAS`, `NAME/NUMBER`, a number or an alias."""
+    name, _, which = asked.removeprefix("models:/").replace("@", "/").rpartition("/")
+    there = registry.existing()
+    desk = there and Registry(name or registry.name())
+    version = None
+    if desk is not None:
+        version = desk.version(int(which)) if which.isdigit() else desk.aliased(which)
+    if version is None:
+        known = ", ".join(sorted(desk.aliases())) if desk else ""
+        raise ModelError(
+            f"{asked} is neither a file nor a version of {name or registry.name()}: name a file, "
+            f"a version's number, or an alias ({known or 'there is none yet'})."
+        )
+    return desk, version
+
+
+def _look_into(path: Path, found: Lineage) -> None:
+    """Hashes of a file, and what it says of itself."""
+    found.file = {
+        "path": str(path),
+        "sha256": contract.file_sha256(path),
+        "md5": dvc_lock.file_md5(path),
+    }
+    card = _card(path)
+    if card is None:
+        found.missing.append(
+            f"{path} carries no contract, so its weights and its data have no name to look for."
+        )
+        return
+    found.contract = {
+        "model": card.model,
+        "weights_sha256": card.weights_sha256,
+        "data_digest": card.data_digest,
+        "trained_on": [dataclasses.asdict(origin) for origin in card.trained_on],
+        "open_to_commercial_use": licences.is_open(card.trained_on),
+    }
+
+
+def _card(path: Path) -> contract.Contract | None:
+    """The contract inside an ONNX file, or beside weights that it speaks of."""
+    try:
+        if path.suffix == ".onnx":
+            facts = onnx.load(path, load_external_data=False).metadata_props
+            texts = [fact.value for fact in facts if fact.key == contract.METADATA_KEY]
+            return contract.parse(texts[0], str(path)) if texts else None
+        return contract.read(path.parent) if path.name == WEIGHTS else None
+    except (ModelError, DecodeError):
+        return None

@@ -1,0 +1,155 @@
+"""The frozen test split, and what a model scores on it.
+
+Frozen: every picture and mask that is scored has the hash that the manifest holds, and the
+manifest's digest is part of the evidence.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from clearbg import images, metrics, report
+from clearbg.data import manifest
+from clearbg.errors import DataError
+from clearbg.progress import progress
+from clearbg.promotion.gain import Scored
+from clearbg.removal.contract import file_sha256
+from clearbg.removal.predict import predict
+from clearbg.removal.remover import Remover
+
+CURVES = {"max_f": "f_curve", "mean_f": "f_curve", "max_e": "e_curve", "mean_e": "e_curve"}
+"""Saliency's figures that come from curves over 256 thresholds, averaged over pictures first."""
+
+OUTLINES = {
+    "crisp outlines, below 1% soft": (0, 0.01),
+    "outlines 1% to 5% soft": (0.01, 0.05),
+    "soft outlines, 5% and more": (0.05, np.inf),
+}
+"""Bounds of the share of pixels that are neither background nor subject."""
+
+LIGHT = {
+    "dark pictures, luma below 30%": (0, 0.3),
+    "middle luma, 30% to 60%": (0.3, 0.6),
+    "bright pictures, 60% and more": (0.6, np.inf),
+}
+"""Bounds of the mean luma."""
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A test split.
+
+    Attributes:
+        folder: the ingested one.
+        rows: of its manifest, ordered by id.
+        digest: of the whole manifest, see `manifest.digest`.
+    """
+
+    folder: Path
+    rows: pd.DataFrame
+    digest: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a model showed on the frozen pictures.
+
+    Attributes:
+        figures: metric -> average, as `evaluate` prints it.
+        headline: float `(n,)`: the metric's own value of every picture.
+        luma: float `(n,)`, mean over the picture, in [0, 1].
+    """
+
+    remover: Remover
+    scored: Scored
+    figures: Mapping[str, float]
+    headline: np.ndarray
+    luma: np.ndarray
+
+
+def freeze(folder: Path) -> Frozen:
+    """The test split of an ingested folder.
+
+    Raises:
+        DataError: the manifest is missing, or it has no test pictures.
+    """
+    frame = manifest.read(folder)
+    rows = frame[frame.split == "test"].sort_values("id", ignore_index=True)
+    if rows.empty:
+        raise DataError(f"{folder} holds no test pictures: run `dvc repro ingest`.")
+    return Frozen(folder, rows, manifest.digest(frame))
+
+
+def measure(frozen: Frozen, model: Path, metric: str, at_once: int) -> Measured:
+    """Score an exported model on every picture, `at_once` of them in a run of the network.
+
+    Raises:
+        DataError: a picture is not the one that was ingested.
+        ModelError: the model cannot be used.
+    """
+    remover = Remover(model)
+    luma: list[float] = []
+
+    def pairs() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for first in range(0, len(frozen.rows), at_once):
+            rows = frozen.rows.iloc[first : first + at_once]
+            inputs, truths = zip(*(_read(frozen.folder, row) for _, row in rows.iterrows()))
+            luma.extend(images.luma(rgb).mean() / 255 for rgb in inputs)
+            yield from zip(predict(list(inputs), remover.network, remover.contract), truths)
+
+    # Starting processes takes longer than scoring a handful of pictures.
+    processes = 1 if len(frozen.rows) < 8 else None
+    scored = metrics.score_all(
+        pairs(), metrics.families_of(metric), remover.contract.threshold, processes=processes
+    )
+    what, total = f"scoring {model.parent.name}/{model.name}", len(frozen.rows)
+    scores = list(progress(scored, what=what[-30:], unit="pictures", total=total))
+    table = pd.DataFrame([score.row() for score in scores])
+    values = contributions(scores, metric)
+    return Measured(
+        remover=remover,
+        scored=Scored(values, table["mean_alpha"].where(table["empty"]).to_numpy(float)),
+        figures={name: round(value, 6) for name, value in metrics.summarise(scores).items()},
+        headline=table[metric].to_numpy(float) if metric in table else values.max(axis=1),
+        luma=np.array(luma),
+    )
+
+
+def contributions(scores: Sequence[metrics.Scores], metric: str) -> np.ndarray:
+    """What each picture adds to the metric's figure, float `(n,k)`: see `Scored.values`."""
+    if metric not in CURVES:
+        return np.array([[score.row()[metric]] for score in scores], dtype=float)
+    curves = np.stack([getattr(score.saliency["raw"], CURVES[metric]) for score in scores])
+    return curves if metric.startswith("max_") else curves.mean(axis=1, keepdims=True)
+
+
+def slices(frozen: Frozen, measured: Measured) -> dict[str, np.ndarray]:
+    """Name -> which pictures: by size of the subject, softness, light, and source if several."""
+    rows = frozen.rows
+    subject = np.isnan(measured.scored.empty_alpha)
+    found = {
+        f"{prefix}{name}": subject & (low <= value) & (value < high)
+        for prefix, value, bounds in (
+            ("subject ", rows["coverage"].to_numpy(), report.SLICES),
+            ("", rows["soft_fraction"].to_numpy(), OUTLINES),
+            ("", measured.luma, LIGHT),
+        )
+        for name, (low, high) in bounds.items()
+    }
+    sources = rows["source"].unique()
+    if len(sources) > 1:
+        found |= {f"source {name}": (rows["source"] == name).to_numpy() for name in sources}
+    return found
+
+
+def _read(folder: Path, row: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    for path, sha256 in ((row["image"], row["sha256"]), (row["mask"], row["mask_sha256"])):
+        if (folder / path).is_file() and file_sha256(folder / path) != sha256:
+            raise DataError(
+                f"{folder / path} is not the file that {folder}/manifest.csv describes, so the "
+                "test split is not frozen: run `dvc checkout` or `dvc repro -f ingest`."
+            )
+    return manifest.read_pair(folder, row)

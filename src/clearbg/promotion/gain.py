@@ -1,0 +1,165 @@
+"""Is the challenger better than the champion, and how sure is that? Paired, picture by picture.
+
+Both are scored on the same pictures. The interval of the gain is a bootstrap's: groups of
+pictures (one subject, one car, near-duplicates) are drawn with replacement, and with every draw
+both models' figures are formed anew from the same pictures, as `evaluate` forms them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from clearbg import config
+
+DRAWS, SEED = 2000, 0
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures that both models are scored on.
+
+    Attributes:
+        groups: int `(n,)`: pictures of one number are drawn together.
+        slices: name -> bool `(n,)`.
+        draws: float `(DRAWS,n)`: how often each draw holds each picture.
+    """
+
+    groups: np.ndarray
+    slices: Mapping[str, np.ndarray]
+    draws: np.ndarray
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One model's scores, in the pictures' order; NaN where a picture has no value.
+
+    Attributes:
+        values: float `(n,k)`: a figure is the largest of the k averages over pictures. A
+            metric such as Dice has k = 1, max F its curve over 256 thresholds.
+        empty_alpha: float `(n,)`: mean alpha where there is no subject.
+    """
+
+    values: np.ndarray
+    empty_alpha: np.ndarray
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What the challenger gains; positive is better, whichever way the metric points.
+
+    Attributes:
+        champion, challenger: the figures themselves.
+        low, high: ends of the interval.
+        pictures, groups: how many have a value.
+    """
+
+    champion: float
+    challenger: float
+    value: float
+    low: float
+    high: float
+    pictures: int
+    groups: int
+
+
+@dataclass(frozen=True)
+class Slice:
+    """What it gains on a part of the pictures.
+
+    Attributes:
+        floor: the least gain that is allowed, 0 or below.
+        judged: it has enough groups of pictures.
+    """
+
+    name: str
+    champion: float
+    challenger: float
+    value: float
+    floor: float
+    pictures: int
+    judged: bool
+
+    @property
+    def holds(self) -> bool:
+        return not self.judged or self.value >= self.floor
+
+
+def pictures(groups: Sequence[str], slices: Mapping[str, np.ndarray]) -> Pictures:
+    """The same groups give the same draws."""
+    numbers, names = pd.factorize(np.asarray(groups))
+    count = len(names)
+    rng = np.random.default_rng(SEED)
+    drawn = rng.multinomial(count, np.full(count, 1 / count), size=DRAWS)
+    return Pictures(numbers, slices, drawn[:, numbers].astype(float))
+
+
+def compare(
+    champion: Scored,
+    challenger: Scored,
+    shown: Pictures,
+    lower_is_better: bool,
+    settings: config.Promote,
+) -> tuple[Gain, list[Slice]]:
+    """The gain over all pictures, and that on every slice that has a value."""
+    sign = -1 if lower_is_better else 1
+    both = (champion.values, challenger.values)
+    whole = _known(*both)
+    old, new = (figures(values, shown.draws, whole) for values in both)
+    groups = len(np.unique(shown.groups[whole]))
+    low, high = interval(sign * (new - old), settings.confidence, groups)
+    parts = [
+        _part(both, rows & whole, shown, name, sign, -settings.slice_floor, settings.min_pictures)
+        for name, rows in shown.slices.items()
+    ]
+    alphas = (champion.empty_alpha[:, None], challenger.empty_alpha[:, None])
+    empty = _known(*alphas)
+    parts.append(
+        _part(alphas, empty, shown, "no subject: mean alpha", -1, -settings.empty_floor,
+              settings.min_pictures)
+    )  # fmt: skip
+    old, new = (float(figures(values, np.ones((1, len(whole))), whole)[0]) for values in both)
+    gain = Gain(old, new, sign * (new - old), low, high, int(whole.sum()), groups)
+    return gain, [part for part in parts if part.pictures]
+
+
+def figures(values: np.ndarray, draws: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """The figure that each draw gives, float `(b,)`.
+
+    Args:
+        values: float `(n,k)`.
+        draws: float `(b,n)`.
+        known: bool `(n,)`, the pictures with a value.
+    """
+    weights = draws if known.all() else draws[:, known]
+    with np.errstate(invalid="ignore"):  # a draw may hold none of them
+        return ((weights @ values[known]) / weights.sum(axis=1, keepdims=True)).max(axis=1)
+
+
+def interval(gains: np.ndarray, confidence: float, groups: int) -> tuple[float, float]:
+    """The percentile interval of bootstrapped gains, widened for few groups.
+
+    A bootstrap of n groups is too narrow by the factor √((n-1)/n), and takes the normal for
+    Student's distribution; the expanded percentiles undo both (Hesterberg 2015, "What Teachers
+    Should Know About the Bootstrap", section 5.3). Fewer than two groups say nothing.
+    """
+    if groups < 2:
+        return -np.inf, np.inf
+    reach = stats.t.ppf((1 + confidence) / 2, groups - 1) * np.sqrt(groups / (groups - 1))
+    tail = stats.norm.cdf(-reach)
+    low, high = np.nanquantile(gains, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def _known(*values: np.ndarray) -> np.ndarray:
+    return ~np.isnan(np.hstack(values)).any(axis=1)
+
+
+def _part(both, rows, shown, name, sign, floor, least) -> Slice:
+    if not rows.any():
+        return Slice(name, np.nan, np.nan, np.nan, floor, 0, False)
+    old, new = (float(figures(values, np.ones((1, len(rows))), rows)[0]) for values in both)
+    enough = len(np.unique(shown.groups[rows])) >= least
+    return Slice(name, old, new, sign * (new - old), floor, int(rows.sum()), enough)

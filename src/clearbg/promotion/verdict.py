@@ -1,0 +1,110 @@
+"""The verdict for people: reports/promotion.md, and pictures before and after beside it."""
+
+import importlib.resources
+from collections.abc import Mapping
+from pathlib import Path
+
+import jinja2
+import numpy as np
+
+from clearbg import config, images, metrics, sheets
+from clearbg.atomic import write_text
+from clearbg.data import manifest
+from clearbg.promotion import evidence
+from clearbg.promotion.frozen import Frozen, Measured
+from clearbg.promotion.gate import Judgement, named
+from clearbg.removal.predict import predict
+from clearbg.report import NAMES
+from clearbg.tracking import ONNX, WEIGHTS
+
+LABELS = {
+    evidence.DATA: "manifest's digest",
+    ONNX: "SHA-256 of the ONNX file",
+    WEIGHTS: "SHA-256 of its weights",
+    evidence.LICENCES: "learned from",
+    evidence.LOCK: "SHA-256 of the dvc.lock that names it",
+    evidence.COMMIT: "git commit",
+    evidence.DIRTY: "code or settings differ from it",
+}
+EACH = 3  # pictures with the largest gains, and as many with the largest losses
+CELL = 180  # pixels of a view's longer side
+
+
+def write(
+    path: Path,
+    judgement: Judgement,
+    challenger: Measured,
+    champion: Measured | None,
+    frozen: Frozen,
+    names: tuple[str, str],
+    tags: Mapping[str, str],
+    settings: config.Promote,
+) -> None:
+    """Write the verdict, and its sheet of pictures under the same name as .jpg.
+
+    The same arguments give the same bytes.
+
+    Args:
+        champion: None: there is none yet.
+        names: how the challenger and the champion are called.
+        tags: the challenger's evidence.
+
+    Raises:
+        ClearBGError: a file cannot be written.
+    """
+    _sheet(path.with_suffix(".jpg"), judgement.metric, challenger, champion, frozen)
+    source = importlib.resources.files("clearbg.promotion").joinpath("verdict.md.jinja")
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, autoescape=False)
+    environment.filters |= {
+        "cell": lambda text: " ".join(str(text).replace("|", "\\|").replace("<", "&lt;").split()),
+        "heading": lambda metric: " ".join(NAMES.get(metric, (metric,))).rstrip(),
+        "named": named,
+    }
+    shown = [judgement.metric, *(name for name in challenger.figures if name != judgement.metric)]
+    text = environment.from_string(source.read_text(encoding="utf-8")).render(
+        judgement=judgement,
+        lower=judgement.metric in metrics.LOWER_IS_BETTER,
+        challenger=names[0],
+        champion=names[1],
+        figures={
+            name: (champion.figures.get(name) if champion else None, challenger.figures.get(name))
+            for name in shown
+        },
+        frozen=frozen,
+        tags=tags,
+        labels=LABELS,
+        settings=settings,
+        sheet=path.with_suffix(".jpg").name,
+        each=EACH,
+    )
+    write_text(path, text)
+
+
+def _sheet(
+    path: Path, metric: str, challenger: Measured, champion: Measured | None, frozen: Frozen
+) -> None:
+    """The pictures that gained and lost most; without a champion the best and the worst."""
+    sign = -1 if metric in metrics.LOWER_IS_BETTER else 1
+    before = champion.headline if champion else np.zeros(len(frozen.rows))
+    change = sign * (challenger.headline - before)
+    order = [k for k in np.argsort(-change, kind="stable") if not np.isnan(change[k])]
+    chosen = list(dict.fromkeys([*order[:EACH], *order[max(EACH, len(order) - EACH) :]]))
+    models = {"champion": champion, "challenger": challenger} if champion else {"model": challenger}
+    rows, captions = [], []
+    for index in chosen or [0]:
+        rgb, truth = manifest.read_pair(frozen.folder, frozen.rows.iloc[index])
+        alphas = [
+            predict([rgb], one.remover.network, one.remover.contract)[0] for one in models.values()
+        ]
+        views = [rgb, *(sheets.on_checkerboard(rgb, alpha) for alpha in (truth, *alphas))]
+        rows.append([_small(view) for view in views])
+        scores = " to ".join(f"{one.headline[index]:.3f}" for one in models.values())
+        captions.append(f"{frozen.rows['id'][index]}: {metric} {scores}")
+    sheets.sheet(
+        rows, path, titles=["input", "truth", *models], captions=captions, per_line=2, cell=CELL
+    )
+
+
+def _small(view: np.ndarray) -> np.ndarray:
+    scale = min(1, CELL / max(view.shape[:2]))
+    return images.resize(view, tuple(round(side * scale) or 1 for side in view.shape[:2]))
