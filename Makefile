@@ -1,15 +1,23 @@
 # make repro   environment, then the whole pipeline of params.yaml
 # make test    environment with the test tools, then every test
 # make ui      MLflow's page: compare runs (http://127.0.0.1:5000)
+# make promote champion against challenger: the export becomes champion if it is better
+# make rollback the champion before the present one is champion again
+# make retrain new data, training, gate, push, branch, champion; RECIPE=name OPEN=1 (pull request)
+# make stale   is the champion too old? DAYS=45 OPEN=1 (issue)
+# make image   the images of the Dockerfile
+# make audit   known vulnerabilities of the locked packages
 # make lock    renew requirements*.txt from pyproject.toml
 
 PYTHON ?= python3
+# What must be there before anything runs; empty in an image, which brings its environment.
+READY ?= .venv/.ready
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
-.PHONY: repro test ui lock env
+.PHONY: repro test ui promote rollback retrain stale storage image audit lock env
 
-repro: .venv/.ready
+repro: $(READY)
 	@git rev-parse --git-dir >/dev/null 2>&1 || { echo "make repro: this folder is not a git\
 	 repository, which DVC needs: clone the project, or run 'git init && git add . &&\
 	 git commit -m start' here."; exit 1; }
@@ -18,12 +26,37 @@ repro: .venv/.ready
 test: .venv/.ready-test
 	python -m pytest
 
-ui: .venv/.ready
+ui: $(READY)
 	@echo "runs: http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning"
 	MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
 	python -m mlflow ui --backend-store-uri sqlite:///mlflow.db --port 5000 --workers 1
 
-env: .venv/.ready
+promote: $(READY)
+	python pipelines/promote.py $${DRY_RUN:+--dry-run}
+
+rollback: $(READY)
+	python pipelines/promote.py --rollback
+
+# The shell, not make, reads RECIPE and DAYS: whatever they hold stays one word.
+retrain: $(READY)
+	python pipelines/retrain.py $${RECIPE:+--recipe "$$RECIPE"} $${OPEN:+--open}
+
+stale: $(READY)
+	python pipelines/staleness.py $${DAYS:+--days "$$DAYS"} $${OPEN:+--issue}
+
+image:
+	for target in train serve mlflow; do \
+	  docker build --target $$target --tag clearbg-$$target --build-arg UID="$$(id -u)" . || exit 1; \
+	done
+
+audit: .venv/.ready-test
+	python -m pip_audit --progress-spinner off --disable-pip --require-hashes \
+	  $(addprefix -r ,$(wildcard requirements*.txt))
+
+env: $(READY)
+
+# What DVC needs for a remote on S3.
+storage: $(if $(READY),.venv/.ready-storage)
 
 .venv/.ready: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' \
@@ -31,6 +64,10 @@ env: .venv/.ready
 	$(PYTHON) -m venv .venv
 	python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.ready-storage: .venv/.ready requirements-storage.txt
+	python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-storage.txt
 	@touch $@
 
 .venv/.ready-test: .venv/.ready requirements-test.txt
@@ -43,3 +80,8 @@ lock: .venv/.ready-test
 	python -m uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command "make lock" --extra test -c requirements.txt pyproject.toml \
 	  -o requirements-test.txt
+	for group in storage serve mlflow; do \
+	  python -m uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --custom-compile-command "make lock" --group $$group -c requirements-test.txt \
+	    -o requirements-$$group.txt || exit 1; \
+	done

@@ -1,0 +1,60 @@
+"""Tell when the champion has grown old.
+
+python pipelines/staleness.py [--days 45] [--issue]
+
+reads   the model registry
+writes  nothing; with --issue an issue on GitHub, once
+The exit status is 0 when the champion is younger or an issue tells it, 3 when it is older or
+there is none.
+"""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+from clearbg import forge, registry
+from clearbg.errors import ClearBGError
+
+STALE = 3
+TITLE = "The champion is stale"
+
+
+def age() -> float | None:
+    """Days since the champion was registered; None: there is no champion."""
+    found = registry.existing()
+    version = found.aliased(registry.CHAMPION) if found else None
+    return None if version is None else (time.time() - version.created / 1000) / 86400
+
+
+def main(days: float, issue: bool) -> int:
+    champion = age()
+    if champion is not None and champion <= days:
+        print(f"staleness: the champion is {champion:.0f} days old, {days:g} are allowed.")
+        return 0
+    what = (
+        "There is no champion" if champion is None else f"The champion is {champion:.0f} days old"
+    )
+    text = (
+        f"{what}; {days:g} days are allowed. See why the last retrainings promoted nothing (or "
+        "did not run) and what new data there is; `make retrain` tries now."
+    )
+    print(f"staleness: {text}")
+    if not issue:
+        return STALE
+    forge.must_be_here()
+    print(f"staleness: {forge.open_issue(TITLE, text)}")
+    return 0
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Tell when the champion has grown old.")
+    parser.add_argument("--days", type=float, default=45, help="the age allowed")
+    parser.add_argument("--issue", action="store_true", help="open an issue with gh")
+    given = parser.parse_args()
+    os.chdir(Path(__file__).resolve().parent.parent)
+    try:
+        sys.exit(main(given.days, given.issue))
+    except ClearBGError as error:
+        sys.exit(f"staleness: {error}")
