@@ -211,6 +211,34 @@ def test_data_in_the_folder_is_left_alone_and_missing_data_is_brought(history, m
     assert sorted(called) == [("pull", "away.dvc"), ("update", "imported.dvc")]
 
 
+@pytest.mark.parametrize("status, wanted", [(3, True), (0, False), (4, False)])
+def test_only_drift_of_what_was_brought_asks_for_training(history, monkeypatch, status, wanted):
+    called = []
+    monkeypatch.setattr(retraining, "dvc", lambda *command, **_: called.append(command) or "")
+
+    def run(*command, accepted, **_):
+        called.append(command)
+        return subprocess.CompletedProcess(command, status) if status in accepted else None
+
+    monkeypatch.setattr(retraining.commands, "run", run)
+    assert retraining.drifted("s3://bucket/removal.jsonl") is wanted
+    brought = called[1][-1]
+    assert called[1][:3] == ("get-url", "--force", "s3://bucket/removal.jsonl")
+    assert called[2][1:] == ("-m", "clearbg", "drift", brought)
+
+
+@pytest.mark.slow
+def test_retraining_for_drift_trains_nothing_where_there_is_none(project):
+    project.params(**TINY | {"data": {"count": 120}})
+    project.stage("ingest")
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-qm", "tiny", **IDENTITY)
+    recent = "data/ingested/images"
+    done = project.run("make", "retrain", READY="", RECENT=recent, **IDENTITY)
+    assert "No drift" in done.stdout and "nothing is trained" in done.stdout
+    assert not (project.folder / "models").exists()
+
+
 def test_pull_request_shows_pictures_of_its_own_commit(history, monkeypatch):
     (history / "reports").mkdir()
     verdict = "## Verdict: promote the challenger\n\n![Pictures](promotion.jpg)\n"

@@ -28,6 +28,9 @@ GATE = "pipelines/promote.py"
 PROMOTED, KEPT = 0, 3
 """Exit statuses of the gate."""
 
+DRIFTED, ALIKE, TOO_FEW = 3, 0, 4
+"""Exit statuses of `clearbg drift`."""
+
 VERDICT, PICTURES = Path("reports/promotion.md"), Path("reports/promotion.jpg")
 """What the gate writes."""
 
@@ -104,6 +107,27 @@ def retrain(recipe: str | None = None, open_pull_request: bool = False) -> Outco
     # A challenger that lost is registered too, as a challenger.
     promoted = judged and _gate() == PROMOTED
     return Outcome(promoted, commit.branch if commit else "", address, body)
+
+
+def drifted(recent: str) -> bool:
+    """Whether recent pictures, or a removal log, no longer look like those of the training.
+
+    Args:
+        recent: as `clearbg drift` takes it, or an address that `dvc get-url` knows.
+
+    Raises:
+        CommandError: they cannot be brought or compared.
+    """
+    if dvc("config", "core.remote").strip():
+        dvc("pull", "--quiet", "--allow-missing", "ingest", shown=True)
+    if "://" in recent:
+        here = places.state() / "recent" / recent.rstrip("/").rpartition("/")[2]
+        here.parent.mkdir(parents=True, exist_ok=True)
+        dvc("get-url", "--force", recent, str(here))
+        recent = str(here)
+    command = (sys.executable, "-m", "clearbg", "drift", recent)
+    status = commands.run(*command, shown=True, accepted=(DRIFTED, ALIKE, TOO_FEW)).returncode
+    return status == DRIFTED
 
 
 def _bring(remote: str) -> None:

@@ -265,7 +265,7 @@ class Promote(Section):
         Fraction, Field(description="how far alpha may rise where there is no subject")
     ]
     min_pictures: Annotated[
-        int, Field(ge=2, description="groups of pictures that the test split, or a slice, must have")
+        int, Field(ge=2, description="groups of pictures that the test split, or a slice, needs")
     ]
     bar: Annotated[float, Field(ge=0, description="what a first champion must reach in the metric")]
     commercial_only: Annotated[
