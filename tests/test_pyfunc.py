@@ -2,10 +2,14 @@
 
 import base64
 import io
+import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
+from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -89,6 +93,14 @@ def test_bad_picture_is_named_by_its_row(model, bad):
         model.predict(pd.DataFrame({"image": [photograph(), bad]}))
 
 
+def test_bad_picture_leaves_its_place_empty_where_that_is_asked_for(model):
+    frame = pd.DataFrame({"image": [b"plain", photograph()]})
+    bad, good = model.predict(frame, params={"on_error": "null"})["image"]
+    assert bad is None and alpha(good).shape == (30, 40)
+    with pytest.raises(PictureError, match="choose stop or null"):
+        model.predict(frame, params={"on_error": "ignore"})
+
+
 def as_rows(text):
     return {"dataframe_records": [{"image": text}]}
 
@@ -121,6 +133,15 @@ def test_scoring_server_takes_and_returns_base64(invocations, request_of):
     answer = requests.post(invocations, json=body, timeout=60)
     png = base64.b64decode(answer.json()["predictions"][0]["image"])
     assert alpha(png).shape == (30, 40)
+
+
+def test_scoring_server_answers_a_bad_picture_with_its_sentence(invocations):
+    answer = requests.post(invocations, json=as_rows("bm9uZQ=="), timeout=60)
+    assert answer.status_code == 400 and "stack_trace" not in answer.json()
+    assert "Row 0 of column image: the picture is not a picture" in answer.json()["message"]
+    body = {**as_rows("bm9uZQ=="), "params": {"on_error": "null"}}
+    answer = requests.post(invocations, json=body, timeout=60)
+    assert answer.json()["predictions"] == [{"image": None}]
 
 
 def test_model_requires_no_training_library(logged):
@@ -174,3 +195,37 @@ print(clearbg.__file__)
     picture, code_file = done.stdout.splitlines()
     assert picture == repr(b"\x89PNG")
     assert "mlartifacts" in code_file
+
+
+@pytest.mark.slow
+def test_mlflow_serves_the_model_as_a_process_of_its_own(store, logged):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    programs = Path(sys.executable).parent
+    server = subprocess.Popen(
+        [programs / "mlflow", *"models serve --env-manager local -h 127.0.0.1 --workers 1".split(),
+         "-p", str(port), "-m", logged[1]],
+        env={**os.environ, "MLFLOW_TRACKING_URI": tracking.uri(),
+             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"},
+        start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        while not answers(f"http://127.0.0.1:{port}/ping"):
+            assert server.poll() is None, "it ended"
+            time.sleep(0.1)
+        address = f"http://127.0.0.1:{port}/invocations"
+        picture = base64.b64encode(photograph()).decode()
+        answer = requests.post(address, json=as_rows(picture), timeout=60)
+        assert alpha(base64.b64decode(answer.json()["predictions"][0]["image"])).shape == (30, 40)
+        bad = requests.post(address, json=as_rows("bm9uZQ=="), timeout=60)
+        assert bad.status_code == 400 and "is not a picture" in bad.json()["message"]
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def answers(address):
+    try:
+        return requests.get(address, timeout=5).ok
+    except requests.ConnectionError:
+        return False

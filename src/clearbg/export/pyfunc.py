@@ -13,7 +13,9 @@ from typing import Any
 
 import mlflow.pyfunc
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
 from clearbg.errors import PictureError
 from clearbg.removal.remover import Remover
@@ -21,11 +23,21 @@ from clearbg.removal.remover import Remover
 BASE64 = re.compile(rb"[A-Za-z0-9+/\s]+=*\s*")  # no picture's file is made of these alone
 
 
+class RowError(MlflowException, PictureError):
+    """MLflow's server answers with status 400 and this message, and shows nothing of itself."""
+
+    def __init__(self, message: str):
+        super().__init__(message, error_code=INVALID_PARAMETER_VALUE)
+
+
 class PictureRemover(mlflow.pyfunc.PythonModel):
     """Takes the column `image` of encoded pictures, returns the column `image` of RGBA PNGs.
 
     Bytes come back as bytes, base64 text as base64 text. MLflow's scoring server passes on
     what JSON holds as bytes, which may still be base64, and encodes the answer itself.
+
+    The parameter `on_error` says what becomes of a picture that cannot be read: "stop" ends
+    the prediction, "null" leaves its place empty.
     """
 
     def load_context(self, context) -> None:
@@ -37,14 +49,20 @@ class PictureRemover(mlflow.pyfunc.PythonModel):
         """Remove every background.
 
         Raises:
-            PictureError: names the first row that cannot be read, counted from 0.
+            RowError: names the first row that cannot be read, counted from 0, or `on_error` is
+                of no known kind.
         """
+        on_error = (params or {}).get("on_error", "stop")
+        if on_error not in ("stop", "null"):
+            raise RowError(f"on_error is {on_error!r}: choose stop or null.")
         cutouts = []
         for row, picture in enumerate(model_input["image"]):
             try:
                 cutouts.append(self._cut_out(picture))
             except PictureError as error:
-                raise PictureError(f"Row {row} of column image: {error}") from error
+                if on_error == "stop":
+                    raise RowError(f"Row {row} of column image: {error}") from error
+                cutouts.append(None)
         return pd.DataFrame({"image": cutouts}, index=model_input.index)
 
     def _cut_out(self, picture: bytes | str) -> bytes | str:

@@ -1,4 +1,4 @@
-"""Files, folders, patterns and `-` -> which picture goes where."""
+"""Files, folders, patterns, addresses and `-` -> which picture goes where."""
 
 import glob
 import itertools
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from clearbg import images
 from clearbg.errors import DataError
+from clearbg.removal.stores import Place, Stored, pictures_below, place, plain
 
 STREAM = "-"  # standard input, or standard output
 DEFAULT_OUTPUT = "cutouts"
@@ -21,17 +22,17 @@ SUFFIX = {"png": ".png", "webp": ".webp", "tiff": ".tiff", "jpeg": ".jpg"}
 class Job:
     """One picture to do; None stands for standard input, or for standard output."""
 
-    source: Path | None
-    target: Path | None
+    source: Place | None
+    target: Place | None
     format: str
     """Pillow's word, e.g. "JPEG"."""
 
 
 @dataclass(frozen=True)
 class _Found:
-    source: Path | None
+    source: Place | None
     inside: Path
-    """Its path in the folder or the pattern that it came from."""
+    """Its path in the folder, the pattern or the store that it came from."""
 
 
 def plan(inputs: Sequence[str | Path], output: str | Path | None, format: str | None) -> list[Job]:
@@ -42,48 +43,52 @@ def plan(inputs: Sequence[str | Path], output: str | Path | None, format: str | 
     and a.png) keep their suffixes in it (a.jpg.png, a.png.png), then get numbers.
 
     Args:
-        inputs: pictures, folders with all below, patterns such as photos/**/*.jpg, or "-" for
-            standard input.
-        output: a file, a folder, or "-" for standard output; None: "-" for standard input,
-            else the folder "cutouts".
+        inputs: pictures, folders with all below, patterns such as photos/**/*.jpg, addresses of
+            pictures or folders in stores such as s3://bucket/photos, or "-" for standard input.
+        output: a file, a folder, an address of either, or "-" for standard output; None: "-"
+            for standard input, else the folder "cutouts".
         format: "png", "webp", "tiff" or "jpeg"; None: as the suffix of `output` says, or PNG.
 
     Raises:
         DataError: an input is missing or holds no pictures, `output` cannot take them, or a
             picture would be written over an input.
     """
-    names = [os.fspath(item) for item in inputs]
+    names = [plain(os.fspath(item)) for item in inputs]
     if names.count(STREAM) > 1:
         raise DataError("Standard input holds one picture: give - once.")
     if output is None:
         output = STREAM if names == [STREAM] else DEFAULT_OUTPUT
-    output = os.fspath(output)
+    output = plain(os.fspath(output))
     once: dict[str, _Found] = {}  # a file that stands in several inputs is done once
     for one in itertools.chain.from_iterable(_find(name, output) for name in names):
         once.setdefault(_identity(one), one)
     found = list(once.values())
-    single = len(names) == 1 and (names[0] == STREAM or Path(names[0]).is_file())
+    single = len(names) == 1 and (names[0] == STREAM or found[0].source == place(names[0]))
     if output == STREAM:
         if len(found) > 1:
             raise DataError(f"Standard output takes one picture, not {len(found)}: name a folder.")
         return [Job(found[0].source, None, images.WRITERS[SUFFIX[format or "png"]])]
-    if not Path(output).is_dir() and Path(output).suffix.lower() in images.SUFFIXES:
+    to = place(output)
+    local = isinstance(to, Path)
+    if not (local and to.is_dir()) and to.suffix.lower() in images.SUFFIXES:
         if not single:
-            raise DataError(f"{output} is no folder, which more than one picture needs.")
-        jobs = [Job(found[0].source, Path(output), _format(Path(output), format))]
+            raise DataError(f"{to} is no folder, which more than one picture needs.")
+        jobs = [Job(found[0].source, to, _format(to, format))]
     else:
-        if Path(output).is_file():
-            raise DataError(f"{output} is a file: name a folder, or a file with a suffix.")
-        jobs = _into_folder(found, Path(output), SUFFIX[format or "png"])
+        if local and to.is_file():
+            raise DataError(f"{to} is a file: name a folder, or a file with a suffix.")
+        jobs = _into_folder(found, to, SUFFIX[format or "png"])
     _refuse_to_lose(jobs)
     return jobs
 
 
 def _find(name: str, output: str) -> list[_Found]:
     """The pictures of one input, sorted."""
-    path = Path(name)
     if name == STREAM:
         return [_Found(None, Path("stdin"))]
+    path = place(name)
+    if isinstance(path, Stored):
+        return _in_store(path, output)
     if path.is_dir():
         return _inside(path, path, output)
     if path.exists():
@@ -114,11 +119,24 @@ def _inside(folder: Path, base: Path, output: str) -> list[_Found]:
     return [_Found(path, path.relative_to(base)) for path in found]
 
 
+def _in_store(source: Stored, output: str) -> list[_Found]:
+    """As `_inside`, of a store."""
+    results, base = (f"{text.rstrip('/')}/" for text in (output, source.address))
+    found = [_Found(stored, inside) for inside, stored in pictures_below(source)]
+    if results != base and results.startswith(base):
+        found = [one for one in found if not one.source.address.startswith(results)]
+    if not found:
+        raise DataError(f"{source} holds no pictures ({', '.join(images.SUFFIXES)}).")
+    return found
+
+
 def _identity(one: _Found) -> str:
+    if isinstance(one.source, Stored):
+        return one.source.address
     return STREAM if one.source is None else os.path.realpath(one.source)
 
 
-def _format(output: Path, asked: str | None) -> str:
+def _format(output: Place, asked: str | None) -> str:
     """The format of a single file, which its suffix and `asked` must agree on."""
     named = images.WRITERS.get(output.suffix.lower())
     if named is None:
@@ -131,7 +149,7 @@ def _format(output: Path, asked: str | None) -> str:
     return named
 
 
-def _into_folder(found: list[_Found], folder: Path, suffix: str) -> list[Job]:
+def _into_folder(found: list[_Found], folder: Place, suffix: str) -> list[Job]:
     """Targets that differ, also where upper and lower case are one; the same in any order."""
     plain = {one: _folded(one.inside.with_suffix("")) for one in found}
     shared = Counter(plain.values())

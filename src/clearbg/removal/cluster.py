@@ -1,0 +1,196 @@
+"""Ray on this machine or on many: started or joined, kept quiet, and asked for room."""
+
+import contextlib
+import logging
+import os
+import socket
+import urllib.parse
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clearbg.errors import ClearBGError, SettingsError
+from clearbg.removal.files import outcome
+from clearbg.removal.inputs import Job
+from clearbg.removal.outcomes import Outcome
+
+CORES = 4  # of a processor, at most, that an actor takes unless it is told
+OBJECTS = 256 << 20  # bytes of Ray's store on one machine: it holds the model, never a picture
+MUTE = logging.CRITICAL + 1
+
+# Read while Ray is being imported or started.
+SURROUNDINGS = {
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # or it uploads the folder that `uv run` was called in
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+LOCAL = "local"  # Ray's word for a cluster of its own on this machine
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """How many actors there are, each of which holds the model.
+
+    Attributes:
+        actors: None: as many as the machines have room for.
+        cores: processor cores of each; None: 4, or with GPUs the share that falls to each.
+        gpus: of each, in [0, 1]; below 1 several actors use one.
+    """
+
+    actors: int | None = None
+    cores: int | None = None
+    gpus: float = 0
+
+    def on(self, machines: Sequence[Mapping[str, float]]) -> tuple[int, int]:
+        """Actors, and the cores of each, for machines of so many "CPU" and "GPU".
+
+        Raises:
+            SettingsError: no machine has room for one actor.
+        """
+        able = [machine for machine in machines if machine.get("GPU", 0) >= self.gpus]
+        if not able:
+            raise SettingsError(
+                f"No machine that Ray knows has a GPU, or {self.gpus:g} of one (see `ray status`): "
+                "start Ray where there is one, or choose another device."
+            )
+        most = int(max((machine.get("CPU", 0) for machine in able), default=0))
+        if self.cores is not None:
+            cores = self.cores
+        elif self.gpus:
+            cores = max(1, int(min(m.get("CPU", 0) * self.gpus / m["GPU"] for m in able)))
+        else:
+            cores = max(1, min(CORES, most))
+        room = sum(self._room(machine, cores) for machine in able)
+        if not room:
+            raise SettingsError(
+                f"No machine that Ray knows has {cores} processor cores for an actor: give "
+                f"--workers {most} or fewer, or start Ray with more."
+            )
+        return self.actors or room, cores
+
+    def _room(self, machine: Mapping[str, float], cores: int) -> int:
+        room = int(machine.get("CPU", 0) // cores)
+        return min(room, int(machine["GPU"] / self.gpus)) if self.gpus else room
+
+
+def imported() -> Any:
+    """The module `ray`, told to be quiet, and to upload nothing from this machine.
+
+    Raises:
+        SettingsError: Ray is not installed.
+    """
+    for name, value in SURROUNDINGS.items():
+        os.environ.setdefault(name, value)
+    if _address() == LOCAL:  # nobody else in the network may use it
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+    try:
+        import ray
+        import ray.data
+    except ImportError:
+        raise SettingsError(
+            'Ray is not installed: `pip install "clearbg[ray]"`, or leave --engine ray out.'
+        ) from None
+    for handler in logging.getLogger("ray.data").handlers:
+        if isinstance(handler, logging.StreamHandler):  # the other one writes Ray's own log file
+            handler.setLevel(MUTE)
+    return ray
+
+
+@contextlib.contextmanager
+def connected(ray: Any) -> Iterator[bool]:
+    """A connection to Ray; whether this machine is certainly all there is.
+
+    It is the one that this process has already, else one to the cluster at RAY_ADDRESS, else
+    one to a Ray that is started here and ends with the connection.
+
+    Raises:
+        ClearBGError: the cluster does not answer, or none can be started here.
+    """
+    if ray.is_initialized():
+        yield False
+        return
+    where = _address()
+    alone = where == LOCAL
+    own = {"include_dashboard": False, "object_store_memory": OBJECTS} if alone else {}
+    remedy = "see /tmp/ray/session_latest/logs" if alone else (
+        "check RAY_ADDRESS, `ray status`, and RAY_AUTH_MODE=token where the cluster asks for its "
+        "token, or unset RAY_ADDRESS to use this machine alone"
+    )  # fmt: skip
+    try:
+        _knock(where)
+        with _standard_error_closed():
+            ray.init(where, log_to_driver=False, logging_level=MUTE, **own)
+    except Exception as error:  # Ray's, gRPC's and the system's
+        why = str(error).strip().partition("\n")[0]
+        raise ClearBGError(f"Ray ({where}) does not answer ({why}): {remedy}.") from error
+    try:
+        yield alone
+    finally:
+        ray.shutdown()
+
+
+def _address() -> str:
+    return os.environ.get("RAY_ADDRESS") or LOCAL
+
+
+@contextlib.contextmanager
+def _standard_error_closed() -> Iterator[None]:
+    """What a library of C writes there goes nowhere: Ray's says that it was told to be quiet."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        for descriptor in (kept, nowhere):
+            os.close(descriptor)
+
+
+def _knock(where: str) -> None:
+    """Fail within three seconds where Ray would wait for a minute."""
+    parts = urllib.parse.urlsplit(where if "://" in where else f"//{where}")
+    if parts.port:
+        socket.create_connection((parts.hostname, parts.port), timeout=3).close()
+
+
+def seen_by_all(jobs: Sequence[Job]) -> tuple[str, ...]:
+    """Paths that every machine must see: one of the inputs, and the output folder, now made.
+
+    Raises:
+        ClearBGError: nothing can be written to the output folder.
+    """
+    sources = tuple(str(job.source) for job in jobs if isinstance(job.source, Path))[:1]
+    targets = [job.target for job in jobs if isinstance(job.target, Path)]
+    if not targets:
+        return sources
+    folder = Path(os.path.commonpath([target.parent for target in targets]))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ClearBGError(
+            f"{folder} could not be written ({error.strerror}): check the folder's permissions "
+            "and the free disk space, then run again."
+        ) from error
+    return (*sources, str(folder))
+
+
+def astray(made: Mapping[Job, Outcome]) -> dict[Job, Outcome]:
+    """Failures in place of results that other machines have written and this one does not see."""
+    written = [job for job, ended in made.items() if ended.status == "written"]
+    targets = {job: job.target for job in written if isinstance(job.target, Path)}
+    here = set()
+    for folder in {target.parent for target in targets.values()}:
+        # Listed, not looked up: a network's file system may remember that a name was not there.
+        with contextlib.suppress(OSError):
+            here |= {Path(folder, name) for name in os.listdir(folder)}
+    sentence = (
+        "{} is not here: the machine that wrote it does not share the folder. Name one that all "
+        "machines share, or an address such as s3://bucket/folder."
+    )
+    return {
+        job: outcome(job, "failed", message=sentence.format(target))
+        for job, target in targets.items()
+        if target not in here
+    }
