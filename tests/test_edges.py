@@ -10,6 +10,7 @@ from PIL import Image
 from clearbg import Remover, images
 from clearbg.data import synthetic
 from clearbg.metrics.matting import unknown_band
+from clearbg.removal import refine as module
 from clearbg.removal.predict import predict
 from clearbg.removal.refine import refine, restore
 
@@ -78,6 +79,17 @@ def test_tall_picture_is_refined_in_parts_without_seams():
     rgb = np.broadcast_to(stripes[:, None, None], (1100, 20, 3))
     alpha = refine(restore(np.float32(stripes[:, None] > 99), (220, 4)), rgb)
     assert np.allclose(alpha[100:500], alpha[500:900], atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(330, 410), (30, 410)])
+def test_where_alpha_is_settled_nothing_is_lost(monkeypatch, size):
+    """As if every part of the picture were open: no more than half a level in eight bits."""
+    rgb, matte = synthetic.generate(5, 0)
+    rgb, small = images.resize(rgb, size), np.float32(images.resize(matte, (60, 50)) / 255)
+    skipped = refine(small, rgb)
+    monkeypatch.setattr(module, "SETTLED", -1)
+    assert np.abs(skipped - refine(small, rgb)).max() <= 0.5 / 255 + 1e-6
+    assert (skipped == 0).any() and (skipped == 1).any()
 
 
 @pytest.fixture

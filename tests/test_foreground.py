@@ -117,11 +117,13 @@ def test_batch_gives_what_each_picture_gives_alone(size):
         assert np.array_equal(found, foreground(rgb, alpha))
 
 
+@pytest.mark.parametrize("everywhere", [2**14, 2**8])
 @pytest.mark.parametrize("rows", [16, 50, 190])
-def test_rows_at_once_change_nothing(monkeypatch, rows):
+def test_strips_change_nothing(monkeypatch, rows, everywhere):
+    monkeypatch.setattr(module, "EVERYWHERE", everywhere)
     rgb, alpha = noise(191, 150, 3), soft_disc((191, 150), 60)
     whole = foreground(rgb, alpha)
-    monkeypatch.setattr(module, "ROWS", rows)
+    monkeypatch.setattr(module, "AT_ONCE", rows * 150)
     assert np.array_equal(foreground(rgb, alpha), whole)
 
 

@@ -68,6 +68,26 @@ def test_opaque_pixels_keep_their_values_in_every_format_with_alpha(remove, form
     assert np.array_equal(np.array(made)[opaque][:, :3], rgb[opaque])
 
 
+@pytest.mark.parametrize("format", ["png", "webp", "tiff"])
+@pytest.mark.parametrize("refine", ["--refine", "--no-refine"])
+def test_what_was_removed_is_not_in_the_file(remove, format, refine):
+    """The ground is nearly black, and not quite."""
+    images.write_picture("p.png", np.maximum(scene(), 3))
+    remove("p.png", "-o", f"c.{format}", refine, "--threshold", "0.5")
+    made = np.array(opened(f"c.{format}"))
+    gone = made[..., 3] == 0
+    assert gone.mean() > 0.5 and not made[gone].any()
+    assert (made[~gone][:, :3] == 255).any()
+
+
+def test_sixteen_bits_of_what_was_removed_are_not_in_the_file(remove):
+    deep = np.maximum(scene().astype(np.uint16) * 257, 700)
+    _write_deep("p.png", deep)
+    remove("p.png", "-o", "c.png", "--threshold", "0.5")
+    made = images.read_picture("c.png")
+    assert made.alpha.min() == 0 and not made.deep[made.alpha == 0].any()
+
+
 def test_jpeg_wants_a_ground(remove):
     images.write_picture("in/p.png", scene())
     done = remove("in", "--format", "jpeg", status=2)

@@ -210,6 +210,42 @@ def test_batch_of_the_command_is_what_the_network_gets(model):
     assert report.count("written") == 7 and sum(sizes) == 7 and max(sizes) == 3
 
 
+def test_network_has_as_many_pictures_at_once_as_the_model_was_opened_for(model, six):
+    """Each run waits until two of them are there."""
+    remover, both = Remover(model, threads=2, pictures="many"), threading.Barrier(2)
+    network = remover.network
+    assert remover.runs == 2
+
+    def waiting(batch):
+        both.wait(60)
+        return network(batch)
+
+    remover.network = waiting
+    report = remove_files(["in"], "out", remover, work=Work(batch=1, workers=2))
+    assert report.count("written") == 6
+
+
+def test_threads_are_shared_out_to_runs_that_memory_has_room_for(tmp_path, model):
+    large = brightness_model(tmp_path / "large.onnx", height=1024, width=512)
+    assert [Remover(model, threads=n, pictures="many").runs for n in (1, 3, 16)] == [1, 3, 4]
+    assert Remover(large, threads=16, pictures="many").runs == 1
+    assert Remover(model, threads=16).runs == 1
+
+
+@pytest.mark.parametrize("pictures", ["one", "many"])
+def test_what_a_model_is_opened_for_changes_no_result(model, remover, pictures):
+    rgb = disc(4)[0]
+    assert Remover(model, threads=1, pictures=pictures)(rgb).tobytes() == remover(rgb).tobytes()
+
+
+def test_processor_gets_one_picture_a_run_unless_told_otherwise(model):
+    remover, sizes = Remover(model, threads=1), []
+    network = remover.network
+    remover.network = lambda batch: sizes.append(len(batch)) or network(batch)
+    remover.batch([disc(index)[0] for index in range(3)])
+    assert sizes == [1, 1, 1]
+
+
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_pictures(model):
     """In a process of its own: after 100 pictures and after 2,000 of them."""

@@ -1,7 +1,12 @@
 """ClearBG: train, measure, reproduce and run background removers."""
 
+import os
+
 __all__ = ["Remover", "__version__"]
 __version__ = "0.1.0"
+
+# Its Linux and macOS wheels report to Microsoft from 1.31 on, unless told before they are imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def __getattr__(name: str):

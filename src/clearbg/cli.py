@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperCommand
 
-from clearbg import cli_remove
+from clearbg import cli_benchmark, cli_demo, cli_drift, cli_lineage, cli_remove
 from clearbg.errors import ClearBGError
 
 app = typer.Typer(
@@ -128,6 +128,10 @@ def doctor(
 
 
 app.command()(functools.partial(in_one_sentence, status=cli_remove.NONE)(cli_remove.remove))
+app.command()(in_one_sentence(cli_benchmark.benchmark))
+app.command()(in_one_sentence(cli_demo.demo))
+app.command()(in_one_sentence(cli_drift.drift))
+app.command()(in_one_sentence(cli_lineage.lineage))
 
 
 @app.command()

@@ -1,13 +1,18 @@
 """The command `clearbg remove`. Heavy imports wait until they are used."""
 
+import contextlib
 import os
 import sys
+from io import StringIO
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
 from clearbg.errors import SettingsError
+
+if TYPE_CHECKING:
+    from clearbg.removal.outcomes import Report
 
 NONE = 2  # exit status when no picture has its result, as of wrong usage
 
@@ -16,8 +21,8 @@ def remove(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            help="Pictures, folders (with all below), patterns such as 'photos/**/*.jpg', or - "
-            "for standard input."
+            help="Pictures, folders (with all below), patterns such as 'photos/**/*.jpg', "
+            "addresses such as s3://bucket/photos, or - for standard input."
         ),
     ],
     output: Annotated[
@@ -26,7 +31,7 @@ def remove(
             "--output",
             "-o",
             help="A file for one picture (.png, .webp, .tiff, or .jpg with a background), a "
-            "folder, or - for standard output.",
+            "folder, an address of either, or - for standard output.",
             show_default="the folder cutouts; - for standard input",
         ),
     ] = None,
@@ -97,13 +102,49 @@ def remove(
             "--fail-fast/--keep-going", help="Begin no further picture once one has failed."
         ),
     ] = False,
-    batch: Annotated[int, typer.Option(min=1, help="Pictures in a run of the network.")] = 4,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Pictures in a run of the network.", show_default="1; 8 with --device cuda"
+        ),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Threads that read, refine and encode.",
+            help="Threads that read, refine and encode; with Ray the processor cores of an actor.",
             show_default="one a processor core, 4 at most",
+        ),
+    ] = None,
+    engine: Annotated[
+        Literal["plain", "ray"],
+        typer.Option(
+            help="Ray: on the cluster at RAY_ADDRESS, or in several processes on this machine."
+        ),
+    ] = "plain",
+    actors: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Processes of Ray that hold the model.",
+            show_default="as many as there is room for",
+        ),
+    ] = None,
+    gpus: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01,
+            max=1,
+            help="Of a GPU, the share that an actor of Ray takes.",
+            show_default="1 with --device cuda",
+        ),
+    ] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(
+            help="Append a line of numbers a picture, without name, path or time, for "
+            "`clearbg drift`.",
+            show_default="none",
         ),
     ] = None,
     json: Annotated[
@@ -122,8 +163,16 @@ def remove(
     if output == "-" and sys.stdout.isatty():
         raise SettingsError("A picture does not fit a terminal: redirect it, or name a file.")
 
+    if engine == "plain" and (actors is not None or gpus is not None):
+        raise SettingsError("--actors and --gpus are of --engine ray: add it, or leave them out.")
+    if gpus is not None and device != "cuda":
+        raise SettingsError("--gpus is of --device cuda: add it, or leave the share out.")
+    if engine == "ray" and log is not None:
+        raise SettingsError("--log is kept in one process: leave it out, or leave --engine out.")
+
     from clearbg.removal import outputs
     from clearbg.removal.backgrounds import ground
+    from clearbg.removal.devices import BATCH
     from clearbg.removal.files import Work, remove_files
     from clearbg.removal.remover import Remover
 
@@ -135,21 +184,58 @@ def remove(
         quality=quality,
         keep_metadata=keep_metadata,
     )
-    workers = workers or min(4, os.cpu_count() or 1)
-    report = remove_files(
-        inputs,
-        output,
-        Remover(onnx_file(model), device=device, refine=refine),
-        model=str(model),
-        look=look,
-        work=Work(batch, workers, skip_existing, fail_fast),
-        format=format,
-    )
+    batch = batch or BATCH[device]
+    if engine == "ray":
+        from clearbg.removal.bulk import remove_in_bulk
+        from clearbg.removal.cluster import Fleet
+
+        # Ray prints there that a process has ended; --json is for programs.
+        with contextlib.redirect_stdout(StringIO()):
+            report = remove_in_bulk(
+                inputs,
+                output,
+                onnx_file(model),
+                name=str(model),
+                device=device,
+                refine=refine,
+                look=look,
+                work=Work(batch, skip_existing=skip_existing, fail_fast=fail_fast),
+                fleet=Fleet(actors, workers, (gpus or 1) if device == "cuda" else 0),
+                format=format,
+            )
+    else:
+        workers = workers or min(4, os.cpu_count() or 1)
+        one = len(inputs) == 1 and (inputs == ["-"] or Path(inputs[0]).is_file())
+        remover = Remover(
+            onnx_file(model), device=device, refine=refine, pictures="one" if one else "many"
+        )
+        lines = None
+        if log is not None:
+            from clearbg.drift.log import RemovalLog
+
+            lines = RemovalLog(log, remover.contract.weights_sha256)
+        report = remove_files(
+            inputs,
+            output,
+            remover,
+            model=str(model),
+            look=look,
+            work=Work(batch, workers, skip_existing, fail_fast),
+            format=format,
+            log=lines,
+        )
+        if lines is not None and lines.sentence():
+            typer.echo(f"clearbg: {lines.sentence()}", err=True)
+    _tell(report, json)
+
+
+def _tell(report: "Report", as_json: bool) -> NoReturn:
+    """Print what became of the pictures, and end with the exit status that says it too."""
     for outcome in report.outcomes:
         told = [outcome.message] if outcome.message else []
         for sentence in told + [f"{outcome.target}: {note}." for note in outcome.notes]:
             typer.echo(f"clearbg: {sentence}", err=True)
-    if json:
+    if as_json:
         typer.echo(report.to_json())
     elif len(report.outcomes) > 1:
         typer.echo(report.summary())

@@ -1,9 +1,11 @@
-"""Let the process keep the memory that tensors give back, instead of asking for it again."""
+"""What becomes of memory that is freed: the process keeps it, or the system has it back."""
 
 import ctypes
+import functools
 import sys
 
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's mallopt(3)
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4  # of glibc's mallopt(3)
+LARGE = 2**20  # bytes of a block that is worth a call of the system
 
 
 def keep_freed() -> None:
@@ -12,9 +14,28 @@ def keep_freed() -> None:
     By default every block of 32 MB and more comes fresh from the system, which fills it with
     zeros: more work than many a layer of a network.
     """
+    _set(M_MMAP_MAX, 0)
+    _set(M_TRIM_THRESHOLD, -1)
+
+
+def give_back() -> None:
+    """Have glibc return large blocks when they are freed, and small ones now; elsewhere nothing.
+
+    By default glibc keeps what it thinks will be asked for again, to tens of megabytes.
+    """
+    _set(M_MMAP_THRESHOLD, LARGE)
+    if _glibc() is not None:
+        _glibc().malloc_trim(0)
+
+
+def _set(name: int, value: int) -> None:
+    if _glibc() is not None:
+        _glibc().mallopt(name, value)
+
+
+@functools.cache
+def _glibc() -> ctypes.CDLL | None:
     if not sys.platform.startswith("linux"):
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(M_MMAP_MAX, 0)
-        mallopt(M_TRIM_THRESHOLD, -1)
+        return None
+    library = ctypes.CDLL(None)
+    return library if hasattr(library, "malloc_trim") and hasattr(library, "mallopt") else None

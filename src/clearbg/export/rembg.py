@@ -13,7 +13,10 @@ it stretches by its own minimum and maximum. The file takes back what can be tak
 
 What stays: a dark picture is brightened by rembg's division; one pixel is opaque and one is
 transparent, whatever they were; a subject that is fainter than the threshold everywhere is not
-found.
+found. The division can help or harm, as the model has learned to see in the dark or not: on
+generated pictures at 50, 30 and 10 % of their brightness the demo's model, which has not, gives
+masks with a MAE of 0.034 by rembg and of 0.065, 0.117 and 0.161 by the remover; at full
+brightness both are at 0.034 (`python benchmarks/dark.py`).
 """
 
 from pathlib import Path

@@ -1,24 +1,58 @@
 """What runs an exported model: the device that was asked for, and never another in its place."""
 
+import functools
 import os
 import threading
+from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Literal
 
 import numpy as np
 import onnxruntime
 
+from clearbg import memory
 from clearbg.errors import ModelError, SettingsError
 from clearbg.removal import contract
-from clearbg.removal.predict import Network
+from clearbg.removal.carried import contract_text
+from clearbg.removal.predict import PIXELS_AT_ONCE, Network
 
 Device = Literal["cpu", "cuda", "openvino"]
+Pictures = Literal["one", "some", "many"]
+"""How many a model is opened for; of the devices only "cpu" has a use for it.
+
+"some": each as soon as possible. "one": as well, and the memory of the network's activations is
+given back at once, which a second picture would have to ask for again. "many": the threads are
+shared out to several runs at once, which wait for each other less than the threads of one run.
+"""
+
+BATCH = {"cpu": 1, "cuda": 8, "openvino": 1}
+"""Pictures in a run of the network. A processor gains nothing from more, and every one of them
+has all its activations in memory."""
+MOST_RUNS = 4
+PIXELS_OF_RUNS = 2**19
+"""Of all inputs of a network that runs several times at once: its activations are in memory as
+often. Four of 320×320; of 1024×1024 one."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model that was opened.
+
+    Attributes:
+        network: any thread may call it.
+        runs: how many calls at once use the processor best; a further one gains nothing.
+    """
+
+    network: Network
+    contract: contract.Contract
+    runs: int = 1
 
 
 def open_model(
-    model: str | Path, device: Device, threads: int
-) -> tuple[Network, contract.Contract]:
-    """An exported model as a function that any thread may call, and its contract.
+    model: str | Path, device: Device, threads: int, pictures: Pictures = "some"
+) -> Opened:
+    """Open an exported model.
 
     Args:
         device: "cpu" and "cuda" are ONNX Runtime's, "openvino" is OpenVINO on the processor.
@@ -30,33 +64,101 @@ def open_model(
     """
     if not Path(model).is_file():
         raise ModelError(f"{model} does not exist: make it with `dvc repro`, or name another.")
+    if device not in BATCH:
+        raise SettingsError(f"device {device!r} is not known: choose cpu, cuda or openvino.")
+    text = contract_text(model)
     if device == "openvino":
         compiled = _openvino(model, threads)
-        session = _session(model, "CPUExecutionProvider", threads, optimise=False)  # to be read
-        network = _of_openvino(compiled)
-    elif device in ("cpu", "cuda"):
-        provider = f"{device.upper()}ExecutionProvider"
-        if provider not in onnxruntime.get_available_providers():
-            raise SettingsError(
-                "the ONNX Runtime installed here cannot use CUDA: put onnxruntime-gpu in the "
-                "place of onnxruntime with pip, or choose another device."
-            )
-        session = _session(model, provider, threads, optimise=True)
-        network = _of_onnxruntime(session)
-    else:
-        raise SettingsError(f"device {device!r} is not known: choose cpu, cuda or openvino.")
-    facts = session.get_modelmeta().custom_metadata_map
-    return network, contract.parse(facts.get(contract.METADATA_KEY, ""), str(model))
+        return Opened(_of_openvino(compiled), contract.parse(text, str(model)))
+    provider = f"{device.upper()}ExecutionProvider"
+    if provider not in onnxruntime.get_available_providers():
+        raise SettingsError(
+            "the ONNX Runtime installed here cannot use CUDA: put onnxruntime-gpu in the "
+            "place of onnxruntime with pip, or choose another device."
+        )
+    if device == "cuda" or not text:  # then the file may be no ONNX at all, which comes first
+        session = _session(model, provider, _options(threads))
+        return Opened(_of_onnxruntime(session), contract.parse(text, str(model)))
+    return _on_processor(model, contract.parse(text, str(model)), threads, pictures)
+
+
+def _on_processor(
+    model: str | Path, card: contract.Contract, threads: int, pictures: Pictures
+) -> Opened:
+    """For single inputs of the contract's size, which is known beforehand, the network is planned
+    better: fewer changes of the layout, which take less time and less memory. Other inputs have a
+    session of their own, once there are such.
+    """
+    provider, runs = "CPUExecutionProvider", 1
+    if pictures == "many":
+        runs, threads = _shared_out(card, threads or cores())
+    if pictures == "one":
+        memory.give_back()
+    options = _options(threads)
+    for name, length in (("batch", 1), ("height", card.height), ("width", card.width)):
+        options.add_free_dimension_override_by_name(name, length)
+    if pictures == "many":  # threads that wait would take the time of those that have work
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.enable_cpu_mem_arena = pictures != "one"
+    planned = [_of_onnxruntime(_session(model, provider, options)) for _ in range(runs)]
+    single = planned[0] if runs == 1 else _taking_turns(planned)
+
+    @functools.cache
+    def other() -> Network:
+        return _of_onnxruntime(_session(model, provider, _options(threads)))
+
+    def network(batch: np.ndarray) -> np.ndarray:
+        if pictures == "one":
+            memory.give_back()
+        fits = batch.shape == (1, card.channels, card.height, card.width)
+        return single(batch) if fits else other()(batch)
+
+    return Opened(network, card, runs)
+
+
+def _taking_turns(networks: list[Network]) -> Network:
+    """Each runs once at a time: with memory of its own, which then does not grow for ever new
+    ways of two runs to overlap in one.
+    """
+    free: SimpleQueue[Network] = SimpleQueue()
+    for network in networks:
+        free.put(network)
+
+    def next_free(batch: np.ndarray) -> np.ndarray:
+        network = free.get()
+        try:
+            return network(batch)
+        finally:
+            free.put(network)
+
+    return next_free
+
+
+def _shared_out(card: contract.Contract, threads: int) -> tuple[int, int]:
+    """Runs at once, and the threads of each."""
+    pixels = max(card.height * card.width, PIXELS_AT_ONCE if card.fit == "tile" else 0)
+    runs = max(1, min(MOST_RUNS, threads, PIXELS_OF_RUNS // pixels))
+    return runs, threads // runs
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _options(threads: int) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.enable_mem_pattern = False  # it keeps a second set of all activations, and gains none
+    options.log_severity_level = 3  # ONNX Runtime's warnings are not for users
+    return options
 
 
 def _session(
-    model: str | Path, provider: str, threads: int, optimise: bool
+    model: str | Path, provider: str, options: onnxruntime.SessionOptions
 ) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3  # ONNX Runtime's warnings are not for users
-    if not optimise:
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     if provider.startswith("CUDA"):
         onnxruntime.preload_dlls()  # CUDA's libraries may lie in wheels of their own
     try:

@@ -2,7 +2,7 @@
 
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +13,18 @@ from clearbg import images
 from clearbg.atomic import replacing_file
 from clearbg.decoding import count_pixels
 from clearbg.errors import ClearBGError
-from clearbg.progress import progress
 from clearbg.removal import outputs
 from clearbg.removal.inputs import STREAM, Job, plan
-from clearbg.removal.outcomes import Outcome, Report
+from clearbg.removal.outcomes import Outcome, Report, Status
 from clearbg.removal.outputs import Look
 from clearbg.removal.remover import Remover
+from clearbg.removal.stores import Place, Stored, present
 
 PIXELS_IN_FLIGHT = 2**26
 """Of all pictures between reading and writing, of which there is at least one."""
+
+PIXELS_UNSEEN = 2**23
+"""What a picture in a store counts for: 8 megapixels."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +32,13 @@ class Work:
     """How many pictures go through at once, and what happens along the way.
 
     Attributes:
-        batch: pictures in a run of the network.
+        batch: pictures in a run of the network; see `devices.BATCH`.
         workers: threads that read, refine and encode while the network runs.
         skip_existing: leave results that are there as they are.
         fail_fast: begin no further picture once one has failed.
     """
 
-    batch: int = 4
+    batch: int = 1
     workers: int = 2
     skip_existing: bool = False
     fail_fast: bool = False
@@ -49,6 +52,7 @@ def remove_files(
     look: Look | None = None,
     work: Work | None = None,
     format: str | None = None,
+    log: Callable[[images.Picture, np.ndarray], None] | None = None,
 ) -> Report:
     """Do every picture; one that fails stops no other unless `work` says so.
 
@@ -56,6 +60,7 @@ def remove_files(
         inputs, output, format: as `inputs.plan` takes them.
         model: what the report calls the model.
         look, work: None: as their own defaults say.
+        log: is given every picture and what the network said of it, by any of the threads.
 
     Raises:
         DataError: an input is missing or holds no pictures, or `output` cannot take them.
@@ -64,65 +69,93 @@ def remove_files(
     look, work = look or Look(), work or Work()
     jobs = plan(inputs, output, format)
     outputs.check(look, {job.format for job in jobs})
-    there = {job for job in jobs if work.skip_existing and job.target and job.target.exists()}
-    todo = [job for job in jobs if job not in there]
-    done = _Pipeline(remover, look, work).run(todo)
-    bar = progress(done, what="remove", unit="pictures", total=len(todo), disable=len(todo) <= 1)
-    made = dict(zip(todo, bar))
-    return Report(
-        model=model,
-        device=remover.device,
-        refine=remover.refine,
-        outcomes=tuple(
-            made.get(job) or _outcome(job, "skipped" if job in there else "left") for job in jobs
-        ),
+    todo = undone(jobs, work)
+    done = Pipeline(remover, look, work, log).run(todo)
+    if len(todo) > 1:
+        from clearbg.progress import progress  # imported here: a single picture does without
+
+        done = progress(done, what="remove", unit="pictures", total=len(todo))
+    outcomes = in_order(jobs, todo, dict(zip(todo, done)))
+    return Report(model, remover.device, remover.refine, outcomes)
+
+
+def undone(jobs: Sequence[Job], work: Work) -> list[Job]:
+    """The jobs but for those whose results are there already and are to stay.
+
+    Raises:
+        DataError: the store of the results refuses, or cannot be reached.
+    """
+    targets = [job.target for job in jobs if work.skip_existing and job.target is not None]
+    there = present(targets)
+    return [job for job in jobs if job.target not in there]
+
+
+def in_order(
+    jobs: Sequence[Job], todo: Sequence[Job], made: Mapping[Job, Outcome]
+) -> tuple[Outcome, ...]:
+    """What became of all jobs; of those `todo` that nothing was `made` of: they were left."""
+    left = set(todo)
+    return tuple(
+        made.get(job) or outcome(job, "left" if job in left else "skipped") for job in jobs
     )
 
 
-def _outcome(job: Job, status: str, **facts) -> Outcome:
+def outcome(job: Job, status: Status, **facts) -> Outcome:
+    """What became of a job, by the names that people gave."""
     return Outcome(str(job.source or STREAM), str(job.target or STREAM), status, **facts)
 
 
-class _Pipeline:
-    """Workers read ahead and finish behind; the caller's thread runs the network between."""
+class Pipeline:
+    """Workers read ahead and finish behind; other threads run the network between."""
 
-    def __init__(self, remover: Remover, look: Look, work: Work):
-        self._remover, self._look, self._work = remover, look, work
+    def __init__(self, remover: Remover, look: Look, work: Work, log: Callable | None = None):
+        self._remover, self._look, self._work, self._log = remover, look, work, log
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
         """Outcomes in the order of the jobs; those of jobs left undone are missing at the end."""
-        work, waiting = self._work, deque(jobs)
-        reading: deque[tuple[Job, int, Future]] = deque()
-        finishing: deque[tuple[int, Future]] = deque()
-        pool = ThreadPoolExecutor(work.workers, "clearbg")
+        waiting = deque(jobs)
+        begun: deque[tuple[int, Future]] = deque()  # pixels, and what becomes futures of outcomes
+        networks = ThreadPoolExecutor(self._remover.runs, "clearbg network")
+        workers = ThreadPoolExecutor(self._work.workers, "clearbg")
+        # Some groups are read and some finished while others are in the network.
+        ahead = self._remover.runs + 2 * -(-self._work.workers // self._work.batch)
         try:
-            while waiting or reading or finishing:
-                in_flight = sum(n for _, n, _ in reading) + sum(n for n, _ in finishing)
-                while waiting and len(reading) < work.batch + work.workers:
-                    job = waiting[0]
-                    pixels = 0 if job.source is None else count_pixels(job.source)
-                    if in_flight and in_flight + pixels > PIXELS_IN_FLIGHT:
+            while waiting or begun:
+                while waiting and len(begun) < ahead:
+                    group, pixels = self._group(waiting, sum(pixels for pixels, _ in begun))
+                    if not group:
                         break
-                    waiting.popleft()
-                    reading.append((job, pixels, pool.submit(_read, job)))
-                    in_flight += pixels
-                count = min(work.batch, len(reading))
-                finishing += self._infer([reading.popleft() for _ in range(count)], pool)
-                while finishing and (not reading or len(finishing) > work.workers):
-                    outcome = finishing.popleft()[1].result()
-                    if outcome.status == "failed" and work.fail_fast:
+                    begun.append((pixels, self._begin(group, networks, workers)))
+                for future in begun[0][1].result():
+                    ended = future.result()
+                    if ended.status == "failed" and self._work.fail_fast:
                         waiting.clear()
-                    yield outcome
-                    if waiting and not reading:
-                        break  # there is room to read again
+                    yield ended
+                begun.popleft()
         finally:
-            pool.shutdown(cancel_futures=True)
+            networks.shutdown(cancel_futures=True)  # first: what runs there waits for workers
+            workers.shutdown(cancel_futures=True)
 
-    def _infer(
-        self, group: list[tuple[Job, int, Future]], pool: ThreadPoolExecutor
-    ) -> list[tuple[int, Future]]:
+    def _group(self, waiting: deque[Job], in_flight: int) -> tuple[list[Job], int]:
+        """The next jobs that there is room for, taken away, and their pixels."""
+        group, pixels = [], 0
+        while waiting and len(group) < self._work.batch:
+            more = _pixels(waiting[0].source)
+            if in_flight + pixels and in_flight + pixels + more > PIXELS_IN_FLIGHT:
+                break
+            group.append(waiting.popleft())
+            pixels += more
+        return group, pixels
+
+    def _begin(
+        self, group: list[Job], networks: ThreadPoolExecutor, workers: ThreadPoolExecutor
+    ) -> Future:
+        read = [(job, workers.submit(_read, job)) for job in group]
+        return networks.submit(self._infer, read, workers)
+
+    def _infer(self, group: list[tuple[Job, Future]], workers: ThreadPoolExecutor) -> list[Future]:
         """Run the network on what was read, and hand each picture on to be finished."""
-        read = [(job, future.result()) for job, _, future in group]
+        read = [(job, future.result()) for job, future in group]
         pictures = [found for _, found in read if isinstance(found, images.Picture)]
         try:
             inferred = iter(self._remover.infer(pictures) if pictures else [])
@@ -132,39 +165,54 @@ class _Pipeline:
         futures = []
         for job, found in read:
             if not isinstance(found, images.Picture):
-                futures.append(pool.submit(_failure, job, found))
+                futures.append(workers.submit(_failure, job, found))
             elif failed is not None:
-                futures.append(pool.submit(_failure, job, failed))
+                futures.append(workers.submit(_failure, job, failed))
             else:
-                futures.append(pool.submit(self._finish, job, found, next(inferred)))
-        return [(pixels, future) for (_, pixels, _), future in zip(group, futures)]
+                futures.append(workers.submit(self._finish, job, [found], next(inferred)))
+        return futures
 
-    def _finish(self, job: Job, picture: images.Picture, inferred: np.ndarray) -> Outcome:
+    def _finish(self, job: Job, held: list[images.Picture], inferred: np.ndarray) -> Outcome:
+        """`held` is one picture, and empty afterwards: it goes before the result is encoded."""
+        if self._log is not None:
+            self._log(held[0], inferred)
         try:
-            found, coverage = outputs.result(self._remover, picture, inferred, self._look)
+            found, coverage = outputs.result(self._remover, held.pop(), inferred, self._look)
             encoded, notes = outputs.encode(found, job.format, self._look)
             _write(job.target, encoded)
         except (ClearBGError, MemoryError) as error:
             return _failure(job, error)
         height, width = found.rgb.shape[:2]
-        return _outcome(
+        return outcome(
             job, "written", width=width, height=height, coverage=round(coverage, 4), notes=notes
         )
+
+
+def _pixels(source: Place | None) -> int:
+    """Pixels of a picture before it is read; of one in a store nothing is known yet."""
+    if source is None:
+        return 0
+    return PIXELS_UNSEEN if isinstance(source, Stored) else count_pixels(source)
 
 
 def _read(job: Job) -> images.Picture | Exception:
     try:
         if job.source is None:
             return images.read_picture(sys.stdin.buffer.read(), name="Standard input")
+        if isinstance(job.source, Stored):
+            return images.read_picture(job.source.read(), name=str(job.source))
         return images.read_picture(job.source)
     except (ClearBGError, MemoryError) as error:
         return error
 
 
-def _write(target: Path | None, encoded: bytes) -> None:
+def _write(target: Place | None, encoded: bytes) -> None:
     if target is None:
         sys.stdout.buffer.write(encoded)
         sys.stdout.buffer.flush()
+        return
+    if isinstance(target, Stored):
+        target.write(encoded)
         return
     with replacing_file(target) as aside:
         aside.write_bytes(encoded)
@@ -177,4 +225,4 @@ def _failure(job: Job, error: Exception) -> Outcome:
         text = f"{source} needs more memory than there is: scale it down, or use one worker."
     elif source not in text and str(job.target) not in text:
         text = f"{source}: {text}"
-    return _outcome(job, "failed", message=text)
+    return outcome(job, "failed", message=text)

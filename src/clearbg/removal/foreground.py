@@ -4,22 +4,30 @@ A soft pixel shows a mixture, `picture = alpha * foreground + (1 - alpha) * back
 colours are found together, from coarse to fine, by the equations of Germer et al., "Fast
 Multi-Level Foreground Estimation" (ICPR 2020). In place of one pixel after the other, the red
 and the black ones of a chessboard take turns, and fine levels are solved at soft pixels alone.
+What a level needs lies side by side in memory, and large levels are solved by strips, so that
+time and memory go with the soft pixels rather than with the picture.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
 SMOOTHNESS = 1e-5
 """The paper's regularization: what holds colours together where alpha is flat."""
-ROUNDS_COARSE, ROUNDS_FINE = 10, 3
+ROUNDS_COARSE, ROUNDS_FINE = 10, 2
 """Over both colours of the chessboard; see `COARSE`."""
+RELAXATION = np.float32(1.4)
+"""Every step goes so many times as far as to its solution: it then takes fewer rounds."""
 COARSE = 32
 """Pixels: up to this longer side a level is coarse."""
 EVERYWHERE = 2**14
 """Pixels: up to this size a level is solved at every pixel, so that colours spread."""
-ROWS = 512
-"""Rows of the finest level at once, an even number: memory does not grow with the height."""
-LEAST = 0.5 / 255
-"""Alpha nearer than this to 0 or 1 is 0 or 1 in eight bits."""
+AT_ONCE = 2**20
+"""Pixels: larger levels are solved by strips of about this size, with the same result."""
+TOGETHER = 2**13
+"""Soft pixels in one sweep of numpy's: what they need fits a processor's cache."""
+LEAST = 2.5 / 255
+"""Alpha nearer than this to 0 or 1 counts as 0 or 1: nobody sees of what colour it is."""
 
 
 def foreground(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
@@ -31,170 +39,236 @@ def foreground(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
             `(N,H,W)`.
 
     Returns:
-        As `rgb`, which is itself returned when no pixel is soft. Where alpha is 0 or 1 all
-        values are those of `rgb`.
+        As `rgb`. A single picture without a soft pixel is itself returned. Where alpha is 0 or
+        1 all values are those of `rgb`.
 
     Raises:
         ValueError: the sizes differ.
     """
     if rgb.shape != (*alpha.shape, 3):
         raise ValueError(f"the picture is {rgb.shape} and alpha {alpha.shape}: one size is needed")
-    pictures, mattes = rgb.reshape(-1, *rgb.shape[-3:]), alpha.reshape(-1, *alpha.shape[-2:])
-    soft = _soft(mattes)
-    if not soft.any():
+    if alpha.ndim == 3:
+        return np.stack([foreground(*pair) for pair in zip(rgb, alpha)])
+    levels = _Levels(rgb, alpha)
+    if not levels.any_soft:
         return rgb
-    result, half = pictures.copy(), _below(pictures, mattes, soft)
-    height, reach = mattes.shape[1], 2 * ROUNDS_FINE  # a round changes pixels up to two away
-    active = np.ones_like(soft) if _small(mattes) else soft
-    for top in range(0, height, ROWS):
-        inner = slice(top, min(top + ROWS, height))
-        wanted = soft[:, inner]
-        if not wanted.any():
-            continue
-        first, last = max(0, top - reach), min(height, inner.stop + reach)
-        rows = slice(first, last)
-        layers = pictures[:, rows], mattes[:, rows], active[:, rows]
-        below = half[:, :, first // 2 : (last + 1) // 2]
-        fields = _solve(*layers, _beside(layers[2]), below, ROUNDS_FINE)
-        found = fields[:3, :, inner.start - first : inner.stop - first][:, wanted]
-        result[:, inner][wanted] = _as(found.T, rgb.dtype)
-    return result.reshape(rgb.shape)
+    result = rgb.copy()
+    for rows in _strips(*alpha.shape):
+        soft = _soft(alpha[rows])
+        if soft.any():
+            found, at = levels.solved(0, rows), np.flatnonzero(soft)
+            places = found.places[rows.start - found.top :].reshape(-1)
+            own = found.colours[:3].take(places.take(at), axis=1)
+            result[rows].reshape(-1, 3)[at] = _as(own.T, rgb.dtype)
+    return result
 
 
-def _below(pictures: np.ndarray, mattes: np.ndarray, soft: np.ndarray) -> np.ndarray:
-    """Foreground and background at half the size, `(6,N,ceil(H/2),ceil(W/2))` in [0, 1].
+@dataclass(frozen=True)
+class _Solved:
+    """Both colours of some rows of a level, where they are needed.
 
-    They stand where the size above needs them; the rest of the memory is not written.
+    Attributes:
+        top: the first row.
+        places: int `(h,w)`, where a pixel lies in `colours`; meaningless where not needed.
+        colours: float32 `(6,pixels)` in [0, 1], foreground and background.
     """
-    levels, needed = [(pictures, mattes)], [_beside(soft)]
-    while max(levels[-1][1].shape[1:]) > 1:
-        levels.append(tuple(values[:, ::2, ::2] for values in levels[-1]))
-        needed.append(_halved(needed[-1]) | _beside(_soft(levels[-1][1])))
-    fields = _means(*levels[min(3, len(levels) - 1)])
-    for (picture, matte), where in list(zip(levels, needed))[:0:-1]:
-        if _small(matte):
-            where = active = np.ones(matte.shape, bool)
-        else:
-            active = _soft(matte)
-        rounds = ROUNDS_COARSE if max(matte.shape[1:]) <= COARSE else ROUNDS_FINE
-        fields = _solve(picture, matte, active, where, fields, rounds)
-    return fields
+
+    top: int
+    places: np.ndarray
+    colours: np.ndarray
 
 
-def _means(pictures: np.ndarray, mattes: np.ndarray) -> np.ndarray:
-    """The mean colours of subject and ground, float32 `(6,N,1,1)`."""
-    rows = []
-    for picture, matte in zip(_unit(pictures), _unit(mattes)):
-        whole = picture.mean((0, 1))
+class _Levels:
+    """A picture and its alpha at all sizes, each half of the one before, by every second pixel.
+
+    Attributes:
+        any_soft: whether a pixel is soft; without one nothing is to be solved.
+    """
+
+    def __init__(self, rgb: np.ndarray, alpha: np.ndarray):
+        self._rgb, self._alpha = rgb, alpha
+        touched = np.concatenate([_halved(_soft(alpha[rows])) for rows in _strips(*alpha.shape)])
+        self.any_soft = bool(touched.any())
+        self._needed = [_beside(touched)]  # of level 1 and on: what the one below may ask for
+        while self.any_soft and touched.size > 1:
+            touched = _halved(touched)
+            self._needed.append(_beside(touched))
+        self._whole: dict[int, _Solved] = {}
+
+    def _level(self, level: int, rows: slice) -> tuple[np.ndarray, np.ndarray]:
+        step = 2**level
+        some = slice(rows.start * step, rows.stop * step, step)
+        return tuple(
+            np.ascontiguousarray(values[some, ::step]) for values in (self._rgb, self._alpha)
+        )
+
+    def _size(self, level: int) -> tuple[int, int]:
+        return tuple(-(-side // 2**level) for side in self._alpha.shape)
+
+    def _where(self, level: int, rows: slice) -> np.ndarray:
+        """Which pixels of some rows are needed, bool."""
+        if level:
+            return self._needed[level - 1][rows]
+        first = max(0, rows.start - 1)
+        near = _beside(_soft(self._alpha[first : rows.stop + 1]))
+        return near[rows.start - first :][: rows.stop - rows.start]
+
+    def solved(self, level: int, rows: slice) -> _Solved:
+        """The rows of a level, and perhaps more."""
+        height, width = self._size(level)
+        small = height * width <= EVERYWHERE
+        rounds = ROUNDS_COARSE if max(height, width) <= COARSE else ROUNDS_FINE
+        if height * width == 1:
+            return _Solved(0, np.zeros((1, 1), np.intp), self._means())
+        if height * width <= AT_ONCE:
+            if level in self._whole:
+                return self._whole[level]
+            rows = slice(0, height)
+        else:  # a round changes pixels up to two rows away
+            rows = slice(max(0, rows.start - 2 * rounds), min(height, rows.stop + 2 * rounds))
+        picture, matte = self._level(level, rows)
+        needed = np.ones(matte.shape, bool) if small else self._where(level, rows)
+        coarse = self.solved(level + 1, slice(rows.start // 2, (rows.stop + 1) // 2))
+        found = _solve(picture, matte, needed, rows.start, coarse, rounds, small)
+        if height * width <= AT_ONCE:
+            self._whole = {level: found}
+        return found
+
+    def _means(self) -> np.ndarray:
+        """The mean colours of subject and ground, float32 `(6,1)`."""
+        level = min(3, len(self._needed))
+        picture, matte = self._level(level, slice(0, self._size(level)[0]))
+        picture, matte = _unit(picture), _unit(matte)
         parts = (matte > 0.9, matte < 0.1)
-        rows.append([picture[part].mean(0) if part.any() else whole for part in parts])
-    return np.array(rows, np.float32).reshape(-1, 6).T.reshape(6, -1, 1, 1)
+        means = [picture[part] if part.any() else picture.reshape(-1, 3) for part in parts]
+        return np.concatenate([values.mean(0) for values in means])[:, None]
 
 
 def _solve(
-    pictures: np.ndarray,
-    mattes: np.ndarray,
-    active: np.ndarray,
+    picture: np.ndarray,
+    matte: np.ndarray,
     needed: np.ndarray,
-    coarse: np.ndarray,
+    top: int,
+    coarse: _Solved,
     rounds: int,
-) -> np.ndarray:
-    """One level, float32 `(6,N,h,w)`, from the fields of the next coarser one.
+    everywhere: bool,
+) -> _Solved:
+    """Rows of one level, from `top` on, from the next coarser one.
 
     Args:
-        active: the pixels to solve, bool `(N,h,w)`; the others keep the colour that they show,
-            and the one that they do not show from the coarser level.
-        needed: these and all others that are asked for; the rest is not written.
+        needed: bool `(h,w)`; of these the soft ones are solved, or all. The others keep the
+            colour that they show, and the one that they do not show from the coarser level.
     """
-    alpha, places = _unit(mattes), np.nonzero(needed)
-    fields = np.empty((6, *mattes.shape), np.float32)
-    flat, (n, y, x) = fields.reshape(6, -1), places
-    here, (_, _, height, width) = np.flatnonzero(needed), coarse.shape
-    above = (n * height + y // 2) * width + x // 2
-    flat[:, here] = np.take(coarse.reshape(6, -1), above, axis=1)
-    fixed, high = ~active[places], alpha[places] > 0.5
-    for shown, layer in ((fixed & high, np.s_[:3]), (fixed & ~high, np.s_[3:])):
-        at = tuple(axis[shown] for axis in places)
-        flat[layer, here[shown]] = _unit(pictures[at]).T
-    n, y, x = np.nonzero(active)
-    red = (y + x) % 2 == 0
-    turns = [_Turn((n[at], y[at], x[at]), alpha, pictures) for at in (red, ~red)]
+    height, width = matte.shape
+    flat = np.flatnonzero(needed)
+    places = np.empty(matte.shape, np.intp)
+    places.reshape(-1)[flat] = np.arange(len(flat))
+    y = np.repeat(np.arange(height), np.count_nonzero(needed, axis=1))
+    x = flat - y * width
+    values = matte.reshape(-1).take(flat)
+    alpha, shown = _unit(values), _unit(picture.reshape(-1, 3).take(flat, axis=0).T)
+    half = ((y + top) // 2 - coarse.top) * coarse.places.shape[1] + x // 2
+    colours = coarse.colours.take(coarse.places.reshape(-1).take(half), axis=1)
+    active = np.ones(len(flat), bool) if everywhere else _soft(values)
+    np.copyto(colours[:3], shown, where=~active & (alpha > 0.5))
+    np.copyto(colours[3:], shown, where=~active & (alpha <= 0.5))
+    red = (y + x + top) % 2 == 0
+    turns = []
+    for group in (active & red, active & ~red):
+        group = np.flatnonzero(group)
+        for start in range(0, len(group), TOGETHER):
+            here = group[start : start + TOGETHER]
+            turns.append(_Turn(here, (flat[here], y[here], x[here]), places, alpha, shown))
     for _ in range(rounds):
         for turn in turns:
-            turn(flat)
-    return fields
+            turn(colours)
+    return _Solved(top, places, colours)
 
 
 class _Turn:
-    """The pixels of one colour of the chessboard, none of which is another's neighbour.
+    """Pixels of one colour of the chessboard, none of which is another's neighbour.
 
-    Each has two unknown colours and two equations: what it shows, and likeness to its neighbours,
-    the more the more alpha changes between. The inverse is the same in every round.
+    Each has two unknown colours and two equations: what it shows, and likeness to its
+    neighbours, the more the more alpha changes between. Solved for both: the mean of the
+    neighbours, and of what it shows beyond that each its share.
     """
 
-    def __init__(self, at: tuple[np.ndarray, ...], alpha: np.ndarray, pictures: np.ndarray):
-        n, y, x = at
-        _, height, width = alpha.shape
-        row = n * height
-        self.here = (row + y) * width + x
-        self.near = [
-            (row + np.maximum(y - 1, 0)) * width + x,
-            (row + np.minimum(y + 1, height - 1)) * width + x,
-            (row + y) * width + np.maximum(x - 1, 0),
-            (row + y) * width + np.minimum(x + 1, width - 1),
+    def __init__(
+        self,
+        here: np.ndarray,
+        at: tuple[np.ndarray, np.ndarray, np.ndarray],
+        places: np.ndarray,
+        alpha: np.ndarray,
+        shown: np.ndarray,
+    ):
+        """Pixels by where they lie in memory, `here`, and in the rows, `at`: number, y and x."""
+        (height, width), (flat, y, x) = places.shape, at
+        self.here, self.shown = here, shown.take(here, axis=1)
+        above, below = (places.take(flat + step, mode="clip") for step in (-width, width))
+        self.near = [above, below, here - 1, here + 1]
+        there = [y > 0, y < height - 1, x > 0, x < width - 1]
+        self.fore = alpha[here]
+        weights = [
+            (np.abs(self.fore - alpha.take(near, mode="clip")) + np.float32(SMOOTHNESS)) * inside
+            for near, inside in zip(self.near, there)
         ]
-        values = alpha.ravel()
-        fore = values[self.here]
-        back = 1 - fore
-        self.weights = [np.abs(fore - values[near]) + np.float32(SMOOTHNESS) for near in self.near]
-        total = sum(self.weights)
-        first, mixed, second = fore**2 + total, fore * back, back**2 + total
-        scale = 1 / (first * second - mixed**2)
-        self.inverse = second * scale, -mixed * scale, first * scale
-        shown = _unit(pictures[at]).T
-        self.shown = np.concatenate([fore * shown, back * shown])
+        total = sum(weights)
+        self.back = 1 - self.fore
+        scale = 1 / (total + self.fore**2 + self.back**2)
+        self.weights = [weight / total for weight in weights]
+        self.shares = self.fore * scale, self.back * scale
 
-    def __call__(self, fields: np.ndarray) -> None:
-        """Set the pixels of `fields`, float32 `(6,pixels)`, from their neighbours."""
-        right = self.shown.copy()
-        for near, weight in zip(self.near, self.weights):
-            right += weight * np.take(fields, near, axis=1)
-        first, mixed, second = self.inverse
-        solved = np.empty_like(right)
-        solved[:3] = first * right[:3] + mixed * right[3:]
-        solved[3:] = mixed * right[:3] + second * right[3:]
-        fields[:, self.here] = np.clip(solved, 0, 1, out=solved)
+    def __call__(self, colours: np.ndarray) -> None:
+        """Set the pixels of `colours`, float32 `(6,pixels)`, from their neighbours."""
+        mean = colours.take(self.near[0], axis=1, mode="clip")
+        mean *= self.weights[0]
+        other = np.empty_like(mean)
+        for near, weight in zip(self.near[1:], self.weights[1:]):
+            np.take(colours, near, axis=1, out=other, mode="clip")
+            other *= weight
+            mean += other
+        fore, back = mean[:3], mean[3:]
+        beyond = self.shown - self.fore * fore
+        beyond -= self.back * back
+        fore += self.shares[0] * beyond
+        back += self.shares[1] * beyond
+        before = np.take(colours, self.here, axis=1, out=other, mode="clip")
+        mean -= before
+        mean *= RELAXATION
+        mean += before
+        colours[:, self.here] = np.clip(mean, 0, 1, out=mean)
 
 
-def _small(mattes: np.ndarray) -> bool:
-    """Whether a level is solved at every pixel."""
-    return mattes.shape[1] * mattes.shape[2] <= EVERYWHERE
+def _strips(height: int, width: int) -> list[slice]:
+    """An even number of rows each."""
+    rows = max(2, AT_ONCE // width // 2 * 2)
+    return [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
 
 
 def _soft(mattes: np.ndarray) -> np.ndarray:
-    """Where alpha is neither 0 nor 1."""
-    if mattes.dtype.kind == "u":
-        return (mattes > 0) & (mattes < np.iinfo(mattes.dtype).max)
-    return (mattes > LEAST) & (mattes < 1 - LEAST)
+    """Where alpha is neither 0 nor 1, nor as good as that."""
+    most = np.iinfo(mattes.dtype).max if mattes.dtype.kind == "u" else 1
+    least, most = (mattes.dtype.type(share * most) for share in (LEAST, 1 - LEAST))
+    return (mattes > least) & (mattes <= most)
 
 
 def _beside(where: np.ndarray) -> np.ndarray:
-    """`where`, bool `(N,h,w)`, and the pixels above, below and beside."""
+    """`where`, bool `(h,w)`, and the pixels above, below and beside."""
     wider = where.copy()
+    wider[1:] |= where[:-1]
+    wider[:-1] |= where[1:]
     wider[:, 1:] |= where[:, :-1]
     wider[:, :-1] |= where[:, 1:]
-    wider[:, :, 1:] |= where[:, :, :-1]
-    wider[:, :, :-1] |= where[:, :, 1:]
     return wider
 
 
 def _halved(where: np.ndarray) -> np.ndarray:
-    """Whether any of four pixels is set, bool `(N,ceil(h/2),ceil(w/2))`."""
-    half = where[:, ::2, ::2].copy()
-    height, width = where.shape[1] // 2, where.shape[2] // 2
-    half[:, :height] |= where[:, 1::2, ::2]
-    half[:, :, :width] |= where[:, ::2, 1::2]
-    half[:, :height, :width] |= where[:, 1::2, 1::2]
+    """Whether any of four pixels is set, bool `(ceil(h/2),ceil(w/2))`."""
+    half = where[::2, ::2].copy()
+    height, width = where.shape[0] // 2, where.shape[1] // 2
+    half[:height] |= where[1::2, ::2]
+    half[:, :width] |= where[::2, 1::2]
+    half[:height, :width] |= where[1::2, 1::2]
     return half
 
 

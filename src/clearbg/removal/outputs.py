@@ -83,7 +83,8 @@ def result(
 ) -> tuple[images.Picture, float]:
     """The picture to write, from what `Remover.infer` gave, and the mean alpha in [0, 1].
 
-    The picture of a mask is grey: uint8 (H, W).
+    The picture of a mask is grey: uint8 (H, W). Of a cut-out the wholly transparent pixels are
+    black: what was removed cannot be brought back, and files are smaller.
 
     Raises:
         PictureError: it is to be cropped and there is no subject in it.
@@ -93,8 +94,23 @@ def result(
         found = dataclasses.replace(picture, rgb=alpha, alpha=None, icc_profile=None, deep=None)
     else:
         found = remover.coloured(picture, alpha, look.background)
+        if found.alpha is not None:
+            found = _emptied(found, picture)
     covered = float(alpha.mean() / 255)
     return (found if look.crop is None else _cropped(found, alpha, look.crop)), covered
+
+
+def _emptied(found: images.Picture, picture: images.Picture) -> images.Picture:
+    """Without colours where nothing shows; the arrays of `picture`, whose cut-out it is, stay."""
+    visible = found.alpha > 0
+    layers = {}
+    for name in ("rgb", "deep"):
+        values = getattr(found, name)
+        if values is not None:
+            layers[name] = values.copy() if values is getattr(picture, name) else values
+            for channel in range(3):  # one by one is several times as fast
+                layers[name][..., channel] *= visible
+    return dataclasses.replace(found, **layers)
 
 
 def _cropped(found: images.Picture, alpha: np.ndarray, around: Margin) -> images.Picture:

@@ -9,13 +9,14 @@ from PIL import Image
 
 from clearbg import images
 from clearbg.removal.backgrounds import Ground, ground, lay_over
-from clearbg.removal.devices import Device, open_model
+from clearbg.removal.devices import BATCH, Device, Pictures, open_model
 from clearbg.removal.foreground import foreground
 from clearbg.removal.pictures import Source, picture_of
 from clearbg.removal.predict import infer
 from clearbg.removal.refine import refine, restore
 
 PHOTOGRAPHS = ("squeeze", "cutout")  # fit and output of the contracts whose edges are refined
+ROWS = 256  # of an alpha rounded at once, so that memory stays small
 
 
 class Remover:
@@ -27,10 +28,13 @@ class Remover:
         device: what runs the network, and nothing else in its place.
         refine: follow the picture's edges, and take the old background's colour out of them.
             Has no effect on ink, or where the contract cuts pictures into tiles.
+        pictures: how many it is for, "one", "some" or "many": see `devices.Pictures`. With
+            "many" a single picture takes longer, and several threads should call `infer`.
 
     Attributes:
         contract: how pictures enter the model.
         device: what runs it.
+        runs: how many threads should call `infer` at once.
 
     Raises:
         ModelError: the file is missing, is not ONNX, or carries no contract.
@@ -43,8 +47,10 @@ class Remover:
         threads: int = 0,
         device: Device = "cpu",
         refine: bool = True,
+        pictures: Pictures = "some",
     ):
-        self.network, self.contract = open_model(model, device, threads)
+        opened = open_model(model, device, threads, pictures)
+        self.network, self.contract, self.runs = opened.network, opened.contract, opened.runs
         self.device = device
         self.refine = refine
 
@@ -70,12 +76,14 @@ class Remover:
         self,
         pictures: Sequence[Source],
         background: str | Ground | None = None,
-        at_once: int = 8,
+        at_once: int | None = None,
     ) -> list[Image.Image]:
         """Remove the backgrounds of several pictures, `at_once` of them in a run of the network.
 
-        Takes, returns and raises what a call with each of them does.
+        Takes, returns and raises what a call with each of them does. Without `at_once` the
+        device decides, see `devices.BATCH`.
         """
+        at_once = at_once or BATCH[self.device]
         behind = ground(background) if isinstance(background, str) else background
         found = []
         for first in range(0, len(pictures), at_once):
@@ -127,12 +135,17 @@ class Remover:
                 transparent; None: soft edges.
         """
         alpha = self._full_size(inferred, picture.rgb)
-        if picture.alpha is not None:
-            alpha *= picture.alpha / np.float32(255)
-        if threshold is not None:
-            return np.uint8(255) * (alpha >= threshold)
-        alpha *= 255
-        return np.rint(alpha, out=alpha).astype(np.uint8)
+        result = np.empty(alpha.shape, np.uint8)
+        for top in range(0, len(alpha), ROWS):
+            rows = slice(top, top + ROWS)
+            part = alpha[rows]
+            if picture.alpha is not None:
+                part = part * (picture.alpha[rows] / np.float32(255))
+            if threshold is None:
+                result[rows] = np.rint(part * np.float32(255))
+            else:
+                result[rows] = np.uint8(255) * (part >= threshold)
+        return result
 
     def coloured(
         self, picture: images.Picture, alpha: np.ndarray, behind: Ground | None = None
