@@ -94,11 +94,11 @@ def test_one_closed_origin_closes_the_model():
     assert not licences.is_open([])
 
 
-def test_readme_tells_of_every_source_what_the_ledger_says():
-    readme = (ROOT / "README.md").read_text()
+def test_page_tells_of_every_source_what_the_ledger_says():
+    page = (ROOT / "docs/recipes.md").read_text()
     for source, terms in licences.OFFICIAL.items():
         row = f"| `{source}` | {terms.licence} | {licences.WORDS[terms.commercial]} |"
-        assert row in readme, row
+        assert row in page, row
 
 
 def test_card_is_written_again_when_the_ledger_or_the_claim_changes():
