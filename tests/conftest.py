@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,12 @@ def demo(**changes: dict) -> dict:
             else:
                 raw[section][key] = value
     return raw
+
+
+def pytest_collection_modifyitems(items):
+    """Files that take long go first, so that no core waits for one of them in the end."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture
