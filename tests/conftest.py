@@ -32,9 +32,14 @@ TINY = {
     "train": {"epochs": 2, "batch_size": 4, "checkpoint_every": 2, "threads": 1,
               "precision": "32-true"},
     "evaluate": {"cases": 2},
-    "export": {"pictures": 2, "calibration": 2},
+    "export": {
+        "pictures": 2, "formats": [], "rembg": [],
+        **dict.fromkeys(("fp16_tolerance", "int8_tolerance", "calibration", "float_layers")),
+    },
 }  # fmt: skip
 """Changes to the demo recipe that bring it down to seconds."""
+EVERY_EXPORT = {**TINY, "export": {"pictures": 2, "calibration": 2}}
+"""The same with every form of export, which takes most of the time."""
 
 
 def demo(**changes: dict) -> dict:

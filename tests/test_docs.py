@@ -83,7 +83,6 @@ def finished(tmp_path_factory) -> Project:
     folder = tmp_path_factory.mktemp("docs") / "project"
     folder.mkdir()
     project = Project(folder)
-    project.params(**TINY | {"export": TINY["export"] | {"formats": [], "rembg": []}})
     project.dvc("repro")
     fill(folder)
     return project
@@ -111,7 +110,7 @@ def fill(folder) -> None:
 def shrunk(project: Project) -> None:
     """The live recipe's budget, brought down to seconds."""
     raw = yaml.safe_load((project.folder / "params.yaml").read_text())
-    for section in ("augment", "train", "evaluate", "export"):
+    for section in ("augment", "train", "evaluate"):
         raw[section] |= TINY[section]
     project.write_params(raw)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from conftest import TINY, Project, demo
+from conftest import EVERY_EXPORT, TINY, Project, demo
 from PIL import Image
 from safetensors.numpy import load_file
 
@@ -48,6 +48,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def test_repro_makes_a_remover_then_does_nothing_and_again_elsewhere_the_same(project, tmp_path):
+    project.params(**EVERY_EXPORT)
     done = project.dvc("repro")
     for stage in STAGES:
         assert f"\n{stage}: wrote " in done.stdout
@@ -66,11 +67,12 @@ def test_repro_makes_a_remover_then_does_nothing_and_again_elsewhere_the_same(pr
 
     # A second place, another absolute path, no run cache in common: the same bytes.
     other = Project(_made(tmp_path / "other"))
+    other.params(**EVERY_EXPORT)
     other.dvc("repro")
     assert digests(other.folder) == digests(project.folder)
 
     # What evaluation or export asks for does not train again.
-    raw = demo(**TINY)
+    raw = demo(**EVERY_EXPORT)
     raw["evaluate"]["cases"] = 1
     project.write_params(raw)
     changed = project.dvc("repro").stdout

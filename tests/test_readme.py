@@ -39,7 +39,8 @@ def test_every_recipe_stands_in_the_table():
 
 def test_every_benchmark_is_told_of():
     for path in (ROOT / "benchmarks").glob("*.py"):
-        assert f"benchmarks/{path.name}" in README
+        if "__main__" in path.read_text():  # others are imported
+            assert f"benchmarks/{path.name}" in README
 
 
 def test_pictures_shown_are_there():

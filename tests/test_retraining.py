@@ -24,10 +24,7 @@ LEAN = {
     **TINY,
     "data": OWN,
     "train": {**TINY["train"], "epochs": 1},
-    "export": {
-        "pictures": 2, "formats": [], "rembg": [], "hugging_face": False,
-        **dict.fromkeys(("fp16_tolerance", "int8_tolerance", "calibration", "float_layers")),
-    },
+    "export": {**TINY["export"], "hugging_face": False},
     "promote": {"bar": 0.0, "min_pictures": 2},
 }  # fmt: skip
 
