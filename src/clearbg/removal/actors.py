@@ -77,12 +77,12 @@ class RemoverActor:
                 )
                 return
         try:
-            with tempfile.TemporaryDirectory() as folder:
-                file = Path(folder, "model.onnx")
-                file.write_bytes(ray.get(model))
-                remover = Remover(
-                    file, orders.work.workers, orders.device, orders.refine, many=True
-                )
+            # The file stays as long as the actor: inputs of another shape open it again.
+            self._folder = tempfile.TemporaryDirectory()
+            file = Path(self._folder.name, "model.onnx")
+            file.write_bytes(ray.get(model))
+            threads = orders.work.workers
+            remover = Remover(file, threads, orders.device, orders.refine, pictures="many")
             self._pipeline = Pipeline(remover, orders.look, orders.work)
         except ClearBGError as error:
             self._refusal = str(error)
