@@ -1,12 +1,15 @@
 """Small projects whose exported "models" are made in milliseconds, for promotions."""
 
+import contextlib
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import imagehash
 import onnx
+import pytest
 from conftest import ROOT, demo, disc
 from onnx import TensorProto, helper
 from PIL import Image
@@ -121,3 +124,13 @@ def _graph(gain: float, offset: float, card: contract.Contract) -> onnx.ModelPro
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     helper.set_model_props(model, {contract.METADATA_KEY: card.to_json()})
     return model
+
+
+@contextlib.contextmanager
+def exporting(folder: Path) -> Iterator[Path]:
+    """The export of a project that is made there; inside, MLflow's store is that project's own."""
+    model = export(project(folder))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.setenv("DVC_ROOT", str(folder))
+        yield model

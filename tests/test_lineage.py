@@ -158,11 +158,8 @@ def test_name_of_nothing_is_refused(project):
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory):
     """A project with a run, a version of its model, and its promotion."""
-    folder = contenders.project(tmp_path_factory.mktemp("a project"))
-    model = contenders.export(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        patch.setenv("DVC_ROOT", str(folder))
+    folder = tmp_path_factory.mktemp("a project")
+    with contenders.exporting(folder) as model:
         with tracking.train_run("first", {"train.lr": 0.5}, "a run") as run:
             run.weights("abc")
             run.metrics({"best/mae": 0.25})

@@ -57,11 +57,8 @@ def test_switch_without_its_mark_is_not_done():
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory):
     """A store with three versions of one logged model; nobody is champion."""
-    folder = contenders.project(tmp_path_factory.mktemp("a project"))
-    model = contenders.export(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        patch.setenv("DVC_ROOT", str(folder))
+    folder = tmp_path_factory.mktemp("a project")
+    with contenders.exporting(folder) as model:
         with tracking.train_run("first", {}, "demo") as run:
             source = run.model(model)
         desk = registry.opened()

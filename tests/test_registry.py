@@ -20,11 +20,8 @@ from clearbg.removal.contract import file_sha256
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory):
     """A project with one registered version, champion of its SQLite store."""
-    folder = contenders.project(tmp_path_factory.mktemp("a project"))
-    model = contenders.export(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        patch.setenv("DVC_ROOT", str(folder))
+    folder = tmp_path_factory.mktemp("a project")
+    with contenders.exporting(folder) as model:
         with tracking.train_run("first", {}, "demo") as run:
             source = run.model(model)
         desk = registry.opened()
