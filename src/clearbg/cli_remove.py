@@ -1,7 +1,6 @@
 """The command `clearbg remove`. Heavy imports wait until they are used."""
 
 import contextlib
-import os
 import sys
 from io import StringIO
 from pathlib import Path
@@ -172,7 +171,7 @@ def remove(
 
     from clearbg.removal import outputs
     from clearbg.removal.backgrounds import ground
-    from clearbg.removal.devices import BATCH
+    from clearbg.removal.devices import BATCH, cores
     from clearbg.removal.files import Work, remove_files
     from clearbg.removal.remover import Remover
 
@@ -204,7 +203,7 @@ def remove(
                 format=format,
             )
     else:
-        workers = workers or min(4, os.cpu_count() or 1)
+        workers = workers or min(4, cores())
         one = len(inputs) == 1 and (inputs == ["-"] or Path(inputs[0]).is_file())
         remover = Remover(
             onnx_file(model), device=device, refine=refine, pictures="one" if one else "many"
