@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from clearbg import images
 from clearbg.cli import app
-from clearbg.removal import sixteen_bits
+from clearbg.removal import png
 
 SIZE = (48, 64)
 
@@ -216,10 +216,7 @@ def test_what_cannot_be_kept_is_said(remove):
 def _write_deep(name: str, deep: np.ndarray) -> None:
     exif = Image.Exif()
     exif[271] = "Maker"
-    encoded = sixteen_bits.encode(
-        deep, None, format="PNG", icc_profile=None, dpi=(300, 300), exif=exif.tobytes()
-    )
-    Path(name).write_bytes(encoded)
+    Path(name).write_bytes(png.encode(deep, dpi=(300, 300), exif=exif.tobytes()))
 
 
 def test_transparency_of_the_input_is_multiplied_in(remove):

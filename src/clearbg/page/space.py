@@ -19,8 +19,8 @@ from clearbg.removal.remover import Remover
 PACKAGE = Path(clearbg.__file__).parent
 MODEL, CARD, PICTURES = "model.onnx", "card.md", "training_pictures.csv"
 REQUIRED = (
-    "fastapi", "gradio", "numpy", "onnxruntime", "opencv-python-headless", "pillow", "starlette",
-    "tifffile", "uvicorn",
+    "fastapi", "gradio", "isal", "numpy", "onnxruntime", "opencv-python-headless", "pillow",
+    "starlette", "tifffile", "uvicorn",
 )  # fmt: skip
 MARK = '"""Serves the page of ClearBG; written by `clearbg demo --export`."""'
 APP = f'''{MARK}

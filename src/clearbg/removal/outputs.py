@@ -8,7 +8,7 @@ import numpy as np
 
 from clearbg import images
 from clearbg.errors import PictureError, SettingsError
-from clearbg.removal import sixteen_bits
+from clearbg.removal import png, tiff
 from clearbg.removal.backgrounds import Ground
 from clearbg.removal.remover import Remover
 
@@ -139,10 +139,12 @@ def encode(found: images.Picture, format: str, look: Look) -> tuple[bytes, tuple
     """
     carried = {"icc_profile": found.icc_profile, "dpi": found.dpi}
     exif = found.exif if look.keep_metadata else None
-    if found.deep is not None and format in sixteen_bits.FORMATS:
-        encoded = sixteen_bits.encode(found.deep, found.alpha, format=format, exif=exif, **carried)
-        lost = ["metadata left out: a 16-bit TIFF has no place for it here"]
-        return encoded, tuple(lost if exif and format == "TIFF" else ())
+    if format == "PNG":
+        colours = found.rgb if found.deep is None else found.deep
+        return png.encode(colours, found.alpha, exif=exif, **carried), ()
+    if found.deep is not None and format == "TIFF":
+        lost = ("metadata left out: a 16-bit TIFF has no place for it here",)
+        return tiff.encode(found.deep, found.alpha, **carried), lost if exif else ()
     quality = look.quality or (LOSSLESS if format == "WEBP" else 95)
     encoded = images.encode_picture(
         found.rgb, found.alpha, format=format, exif=exif, quality=quality, **carried
