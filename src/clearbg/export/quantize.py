@@ -21,6 +21,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from clearbg import images
 from clearbg.atomic import replacing_file
+from clearbg.export import taps
 from clearbg.export.gate import Verdict
 from clearbg.export.onnx import quiet
 from clearbg.removal import contract
@@ -89,7 +90,10 @@ class _Work:
         with quiet():
             # Symbolic shapes stop at the free height and width; ONNX's own inference does not.
             quant_pre_process(source, self._prepared, skip_symbolic_shape=True)
-        self._nodes = onnx.load(self._prepared).graph.node
+        model = onnx.load(self._prepared)
+        taps.split(model)
+        onnx.save(model, self._prepared)
+        self._nodes = model.graph.node
         self.convolutions = [
             node.name for node in self._nodes if node.op_type in ("Conv", "ConvTranspose")
         ]
