@@ -6,15 +6,17 @@ import sys
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from conftest import brightness_model, disc
 from PIL import Image
 
 from clearbg import Remover, decoding, images
-from clearbg.errors import PictureError, SettingsError
+from clearbg.errors import ModelError, PictureError, SettingsError
 from clearbg.removal import files
 from clearbg.removal.files import Work, remove_files
 
@@ -275,3 +277,27 @@ files.remove_files(["in"], "out", remover, work=files.Work(batch=4, workers=2))
     )
     early, late = map(int, done.stdout.split())
     assert late <= 1.05 * early
+
+
+def test_a_model_file_that_is_exchanged_while_in_use_is_refused(tmp_path, model):
+    used = Path(shutil.copy(model, tmp_path / "used.onnx"))
+    remover = Remover(used, threads=1)
+    sides = remover.contract.height, remover.contract.width
+    known, unknown = (np.zeros((count, 3, *sides), np.float32) for count in (1, 2))
+    remover.network(known)
+    used.write_bytes(b"another")
+    remover.network(known)
+    with pytest.raises(ModelError, match="exchanged"):
+        remover.network(unknown)
+
+
+def test_what_is_wrong_with_a_model_for_one_picture_is_said_at_its_first_call(tmp_path, model):
+    content = onnx.load(model)
+    content.graph.node[0].op_type = "Nothing"
+    damaged = tmp_path / "damaged.onnx"
+    onnx.save(content, damaged)
+    with pytest.raises(ModelError, match="export it again"):
+        Remover(damaged, threads=1)
+    remover = Remover(damaged, threads=1, pictures="one")
+    with pytest.raises(ModelError, match="export it again"):
+        remover(disc(4)[0])

@@ -22,8 +22,9 @@ from clearbg.export import parity
 from clearbg.removal import contract
 from clearbg.removal.backgrounds import ground
 from clearbg.removal.files import remove_files
+from clearbg.removal.network import PIXELS_AT_ONCE
 from clearbg.removal.outputs import Look
-from clearbg.removal.predict import PIXELS_AT_ONCE, predict, prepare
+from clearbg.removal.predict import predict, prepare
 
 SIDE, OVERLAP = 32, 8
 PAGE = contract.Contract(

@@ -169,9 +169,14 @@ def remove(
     if engine == "ray" and log is not None:
         raise SettingsError("--log is kept in one process: leave it out, or leave --engine out.")
 
+    from clearbg.removal.devices import BATCH, cores, open_model
+
+    if engine == "plain":  # first, and the rest is imported while the network is opened
+        one = len(inputs) == 1 and (inputs == ["-"] or Path(inputs[0]).is_file())
+        opened = open_model(onnx_file(model), device, pictures="one" if one else "many")
+
     from clearbg.removal import outputs
     from clearbg.removal.backgrounds import ground
-    from clearbg.removal.devices import BATCH, cores
     from clearbg.removal.files import Work, remove_files
     from clearbg.removal.remover import Remover
 
@@ -204,10 +209,7 @@ def remove(
             )
     else:
         workers = workers or min(4, cores())
-        one = len(inputs) == 1 and (inputs == ["-"] or Path(inputs[0]).is_file())
-        remover = Remover(
-            onnx_file(model), device=device, refine=refine, pictures="one" if one else "many"
-        )
+        remover = Remover.of(opened, refine)
         lines = None
         if log is not None:
             from clearbg.drift.log import RemovalLog

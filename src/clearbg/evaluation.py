@@ -17,7 +17,8 @@ from clearbg.models import weights
 from clearbg.models.running import as_network
 from clearbg.progress import progress
 from clearbg.removal.contract import Contract
-from clearbg.removal.predict import Network, predict
+from clearbg.removal.network import Network
+from clearbg.removal.predict import predict
 from clearbg.report import Case
 
 CASE_SIDE = 400  # pixels of a picture in the report

@@ -4,8 +4,7 @@ import ctypes
 import functools
 import sys
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4  # of glibc's mallopt(3)
-LARGE = 2**20  # bytes of a block that is worth a call of the system
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's mallopt(3)
 
 
 def keep_freed() -> None:
@@ -18,12 +17,8 @@ def keep_freed() -> None:
     _set(M_TRIM_THRESHOLD, -1)
 
 
-def give_back() -> None:
-    """Have glibc return large blocks when they are freed, and small ones now; elsewhere nothing.
-
-    By default glibc keeps what it thinks will be asked for again, to tens of megabytes.
-    """
-    _set(M_MMAP_THRESHOLD, LARGE)
+def trim() -> None:
+    """Have glibc return all memory that is free now; elsewhere nothing happens."""
     if _glibc() is not None:
         _glibc().malloc_trim(0)
 

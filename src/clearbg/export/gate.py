@@ -19,7 +19,8 @@ from clearbg.errors import DataError
 from clearbg.metrics.boundary import boundary_iou
 from clearbg.models.running import as_network
 from clearbg.removal.contract import Contract
-from clearbg.removal.predict import Network, predict
+from clearbg.removal.network import Network
+from clearbg.removal.predict import predict
 from clearbg.removal.remover import Remover
 
 BUDGETS = {"mae_loss": "MAE rises", "max_f_loss": "maxF falls",

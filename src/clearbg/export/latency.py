@@ -11,7 +11,7 @@ from clearbg import config
 from clearbg.export import parity
 from clearbg.export.exports import FILES
 from clearbg.models.running import as_network
-from clearbg.removal.predict import Network
+from clearbg.removal.network import Network
 from clearbg.removal.remover import Remover
 
 

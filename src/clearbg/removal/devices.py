@@ -3,6 +3,8 @@
 import functools
 import os
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -15,14 +17,15 @@ from clearbg import memory
 from clearbg.errors import ModelError, SettingsError
 from clearbg.removal import contract
 from clearbg.removal.carried import contract_text
-from clearbg.removal.predict import PIXELS_AT_ONCE, Network
+from clearbg.removal.network import PIXELS_AT_ONCE, Network
 
 Device = Literal["cpu", "cuda", "openvino"]
 Pictures = Literal["one", "some", "many"]
 """How many a model is opened for; of the devices only "cpu" has a use for it.
 
-"some": each as soon as possible. "one": as well, and the memory of the network's activations is
-given back at once, which a second picture would have to ask for again. "many": the threads are
+"some": each as soon as possible. "one": as well, and soonest: the network is opened while the
+caller goes on, and what is wrong with it is said at its first call; the memory of its activations
+is given back at once, which a second picture would have to ask for again. "many": the threads are
 shared out to several runs at once, which wait for each other less than the threads of one run.
 """
 
@@ -41,16 +44,18 @@ class Opened:
 
     Attributes:
         network: any thread may call it.
+        device: what runs it.
         runs: how many calls at once use the processor best; a further one gains nothing.
     """
 
     network: Network
     contract: contract.Contract
+    device: Device
     runs: int = 1
 
 
 def open_model(
-    model: str | Path, device: Device, threads: int, pictures: Pictures = "some"
+    model: str | Path, device: Device, threads: int = 0, pictures: Pictures = "some"
 ) -> Opened:
     """Open an exported model.
 
@@ -69,7 +74,7 @@ def open_model(
     text = contract_text(model)
     if device == "openvino":
         compiled = _openvino(model, threads)
-        return Opened(_of_openvino(compiled), contract.parse(text, str(model)))
+        return Opened(_of_openvino(compiled), contract.parse(text, str(model)), device)
     provider = f"{device.upper()}ExecutionProvider"
     if provider not in onnxruntime.get_available_providers():
         raise SettingsError(
@@ -78,7 +83,7 @@ def open_model(
         )
     if device == "cuda" or not text:  # then the file may be no ONNX at all, which comes first
         session = _session(model, provider, _options(threads))
-        return Opened(_of_onnxruntime(session), contract.parse(text, str(model)))
+        return Opened(_of_onnxruntime(session), contract.parse(text, str(model)), device)
     return _on_processor(model, contract.parse(text, str(model)), threads, pictures)
 
 
@@ -92,28 +97,54 @@ def _on_processor(
     provider, runs = "CPUExecutionProvider", 1
     if pictures == "many":
         runs, threads = _shared_out(card, threads or cores())
-    if pictures == "one":
-        memory.give_back()
     options = _options(threads)
     for name, length in (("batch", 1), ("height", card.height), ("width", card.width)):
         options.add_free_dimension_override_by_name(name, length)
     if pictures == "many":  # threads that wait would take the time of those that have work
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.enable_cpu_mem_arena = pictures != "one"
-    planned = [_of_onnxruntime(_session(model, provider, options)) for _ in range(runs)]
-    single = planned[0] if runs == 1 else _taking_turns(planned)
+
+    def opened() -> Network:
+        return _of_onnxruntime(_session(model, provider, options))
+
+    if pictures == "one":
+        memory.keep_freed()
+        single = _later(opened)
+    else:
+        single = opened() if runs == 1 else _taking_turns([opened() for _ in range(runs)])
+    first = _identity(model)
 
     @functools.cache
     def other() -> Network:
+        if _identity(model) != first:
+            raise ModelError(f"{model} was exchanged while it is in use: start again.")
         return _of_onnxruntime(_session(model, provider, _options(threads)))
 
     def network(batch: np.ndarray) -> np.ndarray:
-        if pictures == "one":
-            memory.give_back()
         fits = batch.shape == (1, card.channels, card.height, card.width)
-        return single(batch) if fits else other()(batch)
+        alphas = single(batch) if fits else other()(batch)
+        if pictures == "one" and card.fit != "tile":  # of which there are many in a picture
+            memory.trim()
+        return alphas
 
-    return Opened(network, card, runs)
+    return Opened(network, card, "cpu", runs)
+
+
+def _identity(file: str | Path) -> tuple[int, ...] | None:
+    """Which file it is, and as of when; None: it is gone."""
+    try:
+        found = os.stat(file)
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _later(opened: Callable[[], Network]) -> Network:
+    """A network that is opened meanwhile: the first call waits for it."""
+    pool = ThreadPoolExecutor(1, "clearbg model")
+    opening = pool.submit(opened)
+    pool.shutdown(wait=False)
+    return lambda batch: opening.result()(batch)
 
 
 def _taking_turns(networks: list[Network]) -> Network:

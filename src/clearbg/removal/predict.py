@@ -1,21 +1,15 @@
 """A picture through a network and back to its own size, as the contract says."""
 
 import itertools
-from collections.abc import Callable
 
 import numpy as np
 
 from clearbg import images
 from clearbg.errors import ModelError
 from clearbg.removal.contract import Contract
+from clearbg.removal.network import PIXELS_AT_ONCE, Network
 from clearbg.removal.refine import restore
 from clearbg.tiling import extend, starts
-
-Network = Callable[[np.ndarray], np.ndarray]
-"""float32 `(N,C,h,w)`, normalised -> alpha float32 `(N,1,h,w)` in [0, 1]."""
-
-PIXELS_AT_ONCE = 2**18
-"""Most pixels of tiles in one call of the network, of which at least one tile: 4 of 256×256."""
 
 
 def prepare(rgb: np.ndarray, contract: Contract) -> np.ndarray:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from clearbg import images
 from clearbg.removal.backgrounds import Ground, ground, lay_over
-from clearbg.removal.devices import BATCH, Device, Pictures, open_model
+from clearbg.removal.devices import BATCH, Device, Opened, Pictures, open_model
 from clearbg.removal.foreground import foreground
 from clearbg.removal.pictures import Source, picture_of
 from clearbg.removal.predict import infer
@@ -49,9 +49,18 @@ class Remover:
         refine: bool = True,
         pictures: Pictures = "some",
     ):
-        opened = open_model(model, device, threads, pictures)
-        self.network, self.contract, self.runs = opened.network, opened.contract, opened.runs
-        self.device = device
+        self._use(open_model(model, device, threads, pictures), refine)
+
+    @classmethod
+    def of(cls, opened: Opened, refine: bool = True) -> "Remover":
+        """Of a model that `open_model` opened, perhaps before this module was imported."""
+        remover = cls.__new__(cls)
+        remover._use(opened, refine)
+        return remover
+
+    def _use(self, opened: Opened, refine: bool) -> None:
+        self.network, self.contract = opened.network, opened.contract
+        self.device, self.runs = opened.device, opened.runs
         self.refine = refine
 
     def __call__(self, picture: Source, background: str | Ground | None = None) -> Image.Image:
