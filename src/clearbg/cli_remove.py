@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
+from clearbg import memory
 from clearbg.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -172,6 +173,7 @@ def remove(
     from clearbg.removal.devices import BATCH, cores, open_model
 
     if engine == "plain":  # first, and the rest is imported while the network is opened
+        memory.keep_freed()
         one = len(inputs) == 1 and (inputs == ["-"] or Path(inputs[0]).is_file())
         opened = open_model(onnx_file(model), device, pictures="one" if one else "many")
 

@@ -108,10 +108,13 @@ def _on_processor(
         return _of_onnxruntime(_session(model, provider, options))
 
     if pictures == "one":
-        memory.keep_freed()
         single = _later(opened)
+    elif runs == 1:
+        single = opened()
     else:
-        single = opened() if runs == 1 else _taking_turns([opened() for _ in range(runs)])
+        with ThreadPoolExecutor(runs, "clearbg model") as pool:
+            opening = [pool.submit(opened) for _ in range(runs)]
+        single = _taking_turns([network.result() for network in opening])
     first = _identity(model)
 
     @functools.cache
