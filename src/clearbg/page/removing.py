@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from clearbg import images
+from clearbg import images, memory
 from clearbg.errors import ClearBGError, PictureError
 from clearbg.page.asked import Asked, Wish
 from clearbg.page.offered import Offered
@@ -144,6 +144,12 @@ class Removing:
         return Row(source.name, target.name, made.width, made.height, round(made.seconds, 3))
 
     def _cut_out(self, source: Path, target: Path, wish: Wish, previews: bool) -> CutOut:
+        try:
+            return self._made(source, target, wish, previews)
+        finally:
+            memory.trim()  # a server has many threads, and each would keep what it freed
+
+    def _made(self, source: Path, target: Path, wish: Wish, previews: bool) -> CutOut:
         name, remover = self._offered.remover(wish.model, wish.refine)
         started = time.perf_counter()
         picture = self._asked.read(source)
