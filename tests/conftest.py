@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from filelock import FileLock
 
 from clearbg import config, images
 from clearbg.data import manifest, sources
@@ -216,11 +217,16 @@ class Project:
                         "commit -qm start"):  # fmt: skip
             subprocess.run(command.split(), cwd=folder, check=True)
 
+    @classmethod
+    def at(cls, folder: Path) -> "Project":
+        """The project that is in a folder already."""
+        found = object.__new__(cls)
+        found.folder = folder
+        return found
+
     def copy(self, folder: Path) -> "Project":
         """The same project with its outputs in another folder."""
-        twin = object.__new__(Project)
-        twin.folder = shutil.copytree(self.folder, folder, symlinks=True)
-        return twin
+        return Project.at(shutil.copytree(self.folder, folder, symlinks=True))
 
     def params(self, **changes: dict) -> None:
         self.write_params(demo(**changes))
@@ -256,3 +262,18 @@ def project(tmp_path) -> Project:
     folder = tmp_path / "a project"  # the space is meant: paths with one must work
     folder.mkdir()
     return Project(folder)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, worker_id) -> Project:
+    """A project after `dvc repro`, made once for all processes; who changes it takes a copy."""
+    base = tmp_path_factory.getbasetemp()
+    base = base if worker_id == "master" else base.parent
+    folder, done = base / "finished/a project", base / "finished/done"
+    with FileLock(base / "finished.lock"):
+        if not done.exists():
+            shutil.rmtree(folder.parent, ignore_errors=True)
+            folder.mkdir(parents=True)
+            Project(folder).dvc("repro")
+            done.touch()
+    return Project.at(folder)

@@ -78,13 +78,10 @@ def test_what_runs_the_others_is_there(name):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Project:
+def filled(finished, tmp_path_factory) -> Project:
     """A project after `dvc repro`, with everything in it that the pages speak of."""
-    folder = tmp_path_factory.mktemp("docs") / "project"
-    folder.mkdir()
-    project = Project(folder)
-    project.dvc("repro")
-    fill(folder)
+    project = finished.copy(tmp_path_factory.mktemp("docs") / "project")
+    fill(project.folder)
     return project
 
 
@@ -117,9 +114,9 @@ def shrunk(project: Project) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=told)
-def test_commands_do_what_the_page_says(page, finished, tmp_path):
+def test_commands_do_what_the_page_says(page, filled, tmp_path):
     here = [c for c in commands(page) if not any(re.match(text, c) for text in RUN_BY)]
-    project = finished.copy(tmp_path / "project") if here else finished
+    project = filled.copy(tmp_path / "project") if here else filled
     for command in here:
         # An exit status of 1 to 4 may be an answer; a sentence tells it from a failure.
         done = project.run("bash", "-ec", command, status=None)
@@ -131,9 +128,9 @@ def test_commands_do_what_the_page_says(page, finished, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=told)
-def test_python_does_what_the_page_says(page, finished):
+def test_python_does_what_the_page_says(page, filled):
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
     if page.stem in BEYOND:
         assert (ROOT / BEYOND[page.stem]).is_file()
     elif blocks:
-        finished.run("python", "-c", "\n".join(blocks))
+        filled.run("python", "-c", "\n".join(blocks))

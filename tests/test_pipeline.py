@@ -21,15 +21,6 @@ pytestmark = pytest.mark.slow
 STAGES = ("ingest", "augment", "train", "evaluate", "export")
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Project:
-    """A project in which every stage has run, without DVC; tests take copies."""
-    project = Project(_made(tmp_path_factory.mktemp("finished") / "a project"))
-    for stage in STAGES:
-        project.stage(stage)
-    return project
-
-
 @pytest.fixture
 def ready(finished, tmp_path) -> Project:
     return finished.copy(tmp_path / "a copy")
@@ -103,7 +94,7 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def test_stages_run_again_write_the_same_bytes(ready):
+def test_stages_run_again_without_dvc_write_the_same_bytes(ready):
     before = tree(ready.folder)
     for stage in STAGES:
         ready.stage(stage)

@@ -69,9 +69,7 @@ def clone(project: Project, folder: Path) -> Project:
     own = project.folder / ".dvc/config.local"
     if own.exists():
         shutil.copy(own, folder / ".dvc")
-    other = object.__new__(Project)
-    other.folder = folder
-    return other
+    return Project.at(folder)
 
 
 def pushed(project: Project, remote: Remote, *options: str) -> None:

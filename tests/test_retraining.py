@@ -84,8 +84,7 @@ def test_new_pictures_become_a_branch_a_text_and_a_champion_and_nothing_twice(te
         assert (champion, again) == (1, branches)
 
         # Nor in another checkout, as every scheduled run has one: it takes over what was pushed.
-        clone = object.__new__(Project)
-        clone.folder = tmp_path / "clone"
+        clone = Project.at(tmp_path / "clone")
         origin = str(tmp_path / "origin.git")
         team.run("git", "clone", "-q", "-b", "main", origin, str(clone.folder))
         out, champion, again = retrain(clone)
