@@ -103,6 +103,7 @@ def _on_processor(
     if pictures == "many":  # threads that wait would take the time of those that have work
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.enable_cpu_mem_arena = pictures != "one"
+    first = _identity(model)
 
     def opened() -> Network:
         return _of_onnxruntime(_session(model, provider, options))
@@ -115,7 +116,6 @@ def _on_processor(
         with ThreadPoolExecutor(runs, "clearbg model") as pool:
             opening = [pool.submit(opened) for _ in range(runs)]
         single = _taking_turns([network.result() for network in opening])
-    first = _identity(model)
 
     @functools.cache
     def other() -> Network:
