@@ -55,6 +55,11 @@ def demo(**changes: dict) -> dict:
     return raw
 
 
+def pytest_xdist_auto_num_workers():
+    """One more than there are cores: many a test waits for a server or a queue."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 def pytest_collection_modifyitems(items):
     """Files that take long go first, so that no core waits for one of them in the end."""
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))

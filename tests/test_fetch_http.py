@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -197,8 +198,12 @@ def test_passing_fault_is_tried_again(tmp_path, site):
 def test_wait_that_the_server_asks_for_is_kept(tmp_path, site, monkeypatch, as_date):
     later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=7)
     wish = later.strftime("%a, %d %b %Y %H:%M:%S GMT") if as_date else "7"
-    waits = []
-    monkeypatch.setattr(download.time, "sleep", waits.append)
+    waits, here, sleep = [], threading.get_ident(), time.sleep
+
+    def wait(seconds: float) -> None:
+        (waits.append if threading.get_ident() == here else sleep)(seconds)
+
+    monkeypatch.setattr(download.time, "sleep", wait)
     site.answers = [status(429, Retry_After=wish)]
     fetch(f"{site.url}/a.zip", tmp_path)
     assert [5 < wait <= 7 for wait in waits] == [True]

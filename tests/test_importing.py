@@ -134,6 +134,7 @@ def test_checkpoint_without_batch_counters_is_read():
     assert_same_outputs(importing.import_weights(saved(state)).folder, lite())
 
 
+@pytest.mark.slow
 def test_safetensors_are_read_by_name_and_never_by_order():
     state = {k: v.contiguous() for k, v in lite().state_dict().items()}
     save_file(state, "named.safetensors")
@@ -289,6 +290,7 @@ def test_command_fails_in_one_sentence():
     assert done.output.startswith("clearbg: nowhere.pth does not exist")
 
 
+@pytest.mark.slow
 def test_training_starts_from_the_imported_folder():
     found = importing.import_weights(saved(lite().state_dict()))
     fresh = models.build("u2netp")
@@ -304,6 +306,7 @@ def test_imported_folder_predicts():
     assert alpha.shape == (20, 30)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model, size, mean, std",
     [
@@ -344,6 +347,7 @@ def test_stacked_unet_of_any_height_is_known_behind_its_wrapper(blocks):
     assert_same_outputs(folder, net, channels=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [3, 4])
 @pytest.mark.parametrize("widths", [[4, 8, 16], [4, 4, 8, 8]])
 def test_gan_checkpoint_gives_its_generator(channels, widths):
@@ -444,6 +448,7 @@ def test_unet_of_another_kind_is_refused_by_its_kind():
     assert "for 5 classes" in refusal(saved(common_unet(5)))
 
 
+@pytest.mark.slow
 def test_unet_that_lists_its_decoder_first_is_put_in_order():
     state = common_unet(1)
     parts = {"ups": "up", "downs": ("inc", "down1", "down2", "down3"), "deepest": "down4",

@@ -50,6 +50,7 @@ def test_inverted_files_are_turned_over(halves):
     assert result.figures["dice"] == pytest.approx(0.8, abs=1e-6)  # 4 rows of 8, 6 of 8 predicted
 
 
+@pytest.mark.slow
 def test_score_prints_a_column_a_protocol_and_writes_every_picture(halves, tmp_path):
     done = clearbg("score", *halves, "--metrics", "saliency,matting", "-o", tmp_path / "all.csv")
     assert done.returncode == 0, done.stderr
@@ -64,6 +65,7 @@ def test_model_is_measured_at_the_pictures_own_size(model, pairs_folder):
     assert result.figures["max_f"] > 0.9 and len(result.per_image) == 4
 
 
+@pytest.mark.slow
 def test_evaluate_command_measures_a_model(model, pairs_folder):
     own = pairs_folder(2)
     done = clearbg("evaluate", own / "images", own / "masks", "--model", model)
@@ -82,6 +84,7 @@ def test_picture_without_partner_is_named(halves):
         scoring.score_files(*halves, ["segmentation"], 0.5, False)
 
 
+@pytest.mark.slow
 def test_sizes_that_differ_are_one_sentence(halves):
     images.write_mask(halves[1] / "b.png", np.zeros((4, 8), np.uint8))
     done = clearbg("score", *halves)
@@ -146,6 +149,7 @@ def test_folder_of_weights_removes_backgrounds_without_a_pipeline(tmp_path):
     assert len(list(tmp_path.glob(".clearbg/exported/*.onnx"))) == 1
 
 
+@pytest.mark.slow
 def test_zero_shot_benchmark_measures_a_model_against_the_mean_mask(model, pairs_folder):
     own = pairs_folder(3)
     command = [sys.executable, ROOT / "benchmarks/zero_shot.py", own / "images", own / "masks",

@@ -43,6 +43,7 @@ def digest(seed: int, index: int, kind: str = "objects") -> str:
     return hashlib.sha256(picture.tobytes() + alpha.tobytes()).hexdigest()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("index", [0, 3, 11])
 def test_the_same_arguments_give_the_same_bytes(index):
     picture, alpha = sample()[index]
@@ -144,6 +145,7 @@ def test_a_kind_that_does_not_exist_is_refused():
         generate(7, 0, "ghosts")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", DRAWN)
 def test_each_kind_gives_the_same_bytes_again(kind):
     for index, (picture, alpha) in enumerate(few(kind)[:4]):

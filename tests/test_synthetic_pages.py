@@ -44,6 +44,7 @@ def otsu(picture: np.ndarray, alpha: np.ndarray) -> float:
     return 2 * (found & true).sum() / (found.sum() + true.sum())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("index", [0, 1, 2, 3])
 def test_the_same_generator_state_gives_the_same_bytes(index):
     picture, alpha = drawn(index)

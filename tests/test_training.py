@@ -37,6 +37,7 @@ def test_killed_run_goes_on_to_identical_weights(augmented, tmp_path, checkpoint
     pd.testing.assert_frame_equal(tables[-1], pd.DataFrame(whole.history))
 
 
+@pytest.mark.slow
 def test_best_epoch_is_kept_not_the_last(augmented, tmp_path, monkeypatch):
     scores = iter([0.5, 0.9, 0.7])
     monkeypatch.setattr(loop, "validate", lambda *_: {"loss": 1.0, "max_f": next(scores)})
@@ -44,6 +45,7 @@ def test_best_epoch_is_kept_not_the_last(augmented, tmp_path, monkeypatch):
     assert (progress.best_epoch, progress.best_score) == (2, 0.9)
 
 
+@pytest.mark.slow
 def test_selection_by_mae_prefers_less(augmented, tmp_path, monkeypatch):
     scores = iter([0.2, 0.1])
     monkeypatch.setattr(loop, "validate", lambda *_: {"loss": 1.0, "mae": next(scores)})
@@ -51,6 +53,7 @@ def test_selection_by_mae_prefers_less(augmented, tmp_path, monkeypatch):
     assert progress.best_epoch == 2
 
 
+@pytest.mark.slow
 def test_averaged_weights_are_the_ones_kept(augmented, tmp_path):
     plain = trained(augmented, recovery.Checkpoint(tmp_path / "a"), ema=0.0, epochs=1)
     averaged = trained(augmented, recovery.Checkpoint(tmp_path / "b"), ema=0.9, epochs=1)
@@ -102,6 +105,7 @@ def test_half_precision_on_a_cpu_is_a_sentence():
         loop.launch(settings(precision="16-mixed").train)
 
 
+@pytest.mark.slow
 def test_training_starts_from_given_weights(augmented, tmp_path):
     recipe = {"epochs": 1, "lr": 1e-6, "schedule": "constant", "warmup": None, "ema": 0.0}
     first = trained(augmented, recovery.Checkpoint(tmp_path / "a"), **{**recipe, "seed": 3})
@@ -126,6 +130,7 @@ def test_weights_of_another_network_do_not_start_a_training(augmented, tmp_path)
                 init_from=str(tmp_path / "w.safetensors"))  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", ["group", "frozen"])
 def test_batch_of_one_trains_with_other_norms(augmented, tmp_path, norm):
     chosen = config.parse(demo(**{**TINY, "train": {**TINY["train"], "batch_size": 1, "epochs": 1},
