@@ -3,7 +3,7 @@
     python benchmarks/dark.py [--exports exports] [--pictures 48] [--rembg PYTHON]
 
 Generated pictures at their own size, darkened to a share of their brightness, go through the
-exported model by `clearbg.removal.predict`, and through the file that `export.rembg` wrote for
+exported model by `clearbg.inference.predict`, and through the file that `export.rembg` wrote for
 u2net_custom in the real program (`rembg p -om`), in this one run. Prints the MAE of both against
 the true masks, of all pictures and of those without a subject alone, and the mean difference
 between the two. At full brightness the division changes nothing: what differs there are the
@@ -20,9 +20,8 @@ from pathlib import Path
 import numpy as np
 import removal_material as material
 
-from clearbg import Remover, images
-from clearbg.data import synthetic
-from clearbg.removal.predict import predict
+from clearbg import Remover, images, synthetic
+from clearbg.inference.predict import predict
 
 BRIGHTNESS = (1.0, 0.5, 0.4, 0.3, 0.2, 0.1)
 LIGHT = 255  # the largest value of every picture before it is darkened

@@ -31,13 +31,13 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from clearbg import Remover, images, sheets
-from clearbg.data import synthetic
+from clearbg import Remover, images, synthetic
 from clearbg.data.sources import by_stem
+from clearbg.images import contact_sheet
+from clearbg.inference.predict import prepare, restore
 from clearbg.metrics.matting import SIGMA, unknown_band
 from clearbg.removal import foreground as colours
-from clearbg.removal import refine as edges
-from clearbg.removal.predict import prepare
+from clearbg.removal import guided_filter as edges
 
 WORKING = {"photographs": (320, 160), "portraits": (96, 48)}  # a side is 2 to 6 times smaller
 PORTRAITS, SCENES = 16, 16
@@ -140,7 +140,7 @@ def by_model(remover: Remover) -> Iterator[tuple[Matte, np.ndarray]]:
 
 
 def restored(case: tuple[Matte, np.ndarray]) -> np.ndarray:
-    return errors(edges.restore(case[1], case[0].truth.shape), case[0])
+    return errors(restore(case[1], case[0].truth.shape), case[0])
 
 
 def refined(case: tuple[Matte, np.ndarray]) -> np.ndarray:
@@ -229,9 +229,9 @@ def print_seconds(mattes: list[Matte]) -> None:
         for label, (ours, theirs) in times.items():
             what = f"{soft_share(truth):.1%} soft, {label}"
             print(f"{what:34} {ours:10.3f} {theirs:10.3f} {theirs / ours:6.1f}")
-    working = edges.restore(alpha, (320, 320))
+    working = restore(alpha, (320, 320))
     refined = seconds(lambda: edges.refine(working, rgb))
-    plain = seconds(lambda: edges.restore(working, size))
+    plain = seconds(lambda: restore(working, size))
     print(f"alpha from 320² to full size: refined {refined:.3f}, plain {plain:.3f}")
 
 
@@ -272,7 +272,7 @@ def write_sheet(mattes: list[Matte], path: Path, side: int = 200) -> None:
         ]
         rows.append([view[window] for view in (matte.rgb, matte.truth, *cut)])
     titles = ["picture", "alpha", "its own colours left", "foreground estimated"]
-    sheets.sheet(rows, path, titles=titles, captions=[""] * len(rows), per_line=2, cell=side)
+    contact_sheet.sheet(rows, path, titles=titles, captions=[""] * len(rows), per_line=2, cell=side)
 
 
 if __name__ == "__main__":

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 
 from clearbg import models
+from clearbg.contract import Contract
 from clearbg.export import latency, onnx, quantize
 from clearbg.export.gate import Verdict
-from clearbg.removal.contract import Contract
 from clearbg.removal.remover import Remover
 
 OPSET = 20

@@ -24,8 +24,7 @@ import yaml
 from demo import watch_memory
 from PIL import Image
 
-from clearbg import images
-from clearbg.data import synthetic
+from clearbg import images, synthetic
 
 ROOT = Path(__file__).parent.parent
 SCENES = 40

@@ -21,8 +21,7 @@ import torch
 import yaml
 from torchvision import tv_tensors
 
-from clearbg import config, images
-from clearbg.data import synthetic
+from clearbg import config, images, synthetic
 from clearbg.data.transforms import Normalise, training_transform
 
 ROOT = Path(__file__).parent.parent

@@ -32,10 +32,10 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from clearbg.data.synthetic import generate
+from clearbg.images.convert import picture_of
 from clearbg.removal import outputs
-from clearbg.removal.pictures import picture_of
 from clearbg.removal.remover import Remover
+from clearbg.synthetic import generate
 
 ROOT = Path(__file__).parent.parent
 SERVER = """

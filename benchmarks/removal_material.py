@@ -11,12 +11,11 @@ import numpy as np
 import safetensors.torch
 from PIL import Image
 
-from clearbg import images, models
-from clearbg.data import synthetic
+from clearbg import images, models, synthetic
+from clearbg.contract import Contract, read
 from clearbg.export import onnx, quantize, rembg
 from clearbg.export.gate import Verdict
-from clearbg.removal.contract import Contract, read
-from clearbg.removal.predict import prepare
+from clearbg.inference.predict import prepare
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / ".clearbg/benchmarks/remove"

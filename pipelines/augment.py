@@ -7,9 +7,9 @@ writes  data/augmented/{images,masks,manifest.csv}
 from pathlib import Path
 
 from clearbg import config
-from clearbg.atomic import replacing_folder
 from clearbg.data.augment import augment
-from clearbg.stage import stage
+from clearbg.system.files import replacing_folder
+from clearbg.system.stage import stage
 
 SOURCE, DATA = Path("data/ingested"), Path("data/augmented")
 

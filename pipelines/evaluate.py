@@ -7,11 +7,13 @@ writes  reports/evaluate/{metrics.json,per_image.csv,curves.csv,report.html,shee
 from dataclasses import asdict
 from pathlib import Path
 
-from clearbg import config, evaluation, records, report, sheets
-from clearbg.atomic import replacing_file, write_json
+from clearbg import config, contract
 from clearbg.data import leaks
-from clearbg.removal import contract
-from clearbg.stage import stage
+from clearbg.evaluation import evaluate, report
+from clearbg.images import contact_sheet
+from clearbg.system.files import replacing_file, write_json
+from clearbg.system.stage import stage
+from clearbg.tracking import stage_logs
 
 DATA, MODELS, REPORTS = Path("data/ingested"), Path("models"), Path("reports/evaluate")
 
@@ -19,10 +21,10 @@ DATA, MODELS, REPORTS = Path("data/ingested"), Path("models"), Path("reports/eva
 def main() -> None:
     settings = config.load()
     card = contract.read(MODELS)
-    network = evaluation.trained_network(MODELS, card, settings.evaluate.accelerator)
+    network = evaluate.trained_network(MODELS, card, settings.evaluate.accelerator)
     seen = leaks.of_model(MODELS, card.pictures_sha256, card.trained_on)
-    result = evaluation.evaluate(network, card, DATA, "test", settings.evaluate, seen)
-    cases = evaluation.cases(result, network, card, DATA, settings.evaluate.cases)
+    result = evaluate.evaluate(network, card, DATA, "test", settings.evaluate, seen)
+    cases = evaluate.cases(result, network, card, DATA, settings.evaluate.cases)
 
     _, *others = result.metrics
     nested = {name: result.metrics[name] for name in others} | {"leaks": result.marks.counts()}
@@ -43,15 +45,17 @@ def main() -> None:
         | {"trained_on": "; ".join(f"{o.source} ({o.licence})" for o in card.trained_on)}
         | {f"evaluate.{k}": v for k, v in settings.evaluate},
     )
-    views = [(c.image, c.truth, c.alpha, sheets.on_checkerboard(c.image, c.alpha)) for c in cases]
-    sheets.sheet(
+    views = [
+        (c.image, c.truth, c.alpha, contact_sheet.on_checkerboard(c.image, c.alpha)) for c in cases
+    ]
+    contact_sheet.sheet(
         views[::-1],
         REPORTS / "sheet.jpg",
         titles=["input", "truth", "prediction", "cut-out"],
         captions=[f"{case.kind}: {case.id}" for case in cases[::-1]],
         per_line=2,
     )
-    records.log_evaluation(records.run_of(card, settings), REPORTS)
+    stage_logs.log_evaluation(stage_logs.run_of(card, settings), REPORTS)
     shown = [f"{name} {result.figures[name]:.4f}" for name in result.shown(6)]
     print(f"evaluate: {', '.join(shown)}")
     print(f"evaluate: {result.marks.sentence()}")

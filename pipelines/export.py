@@ -10,13 +10,13 @@ Latency is logged to MLflow and printed; in a file it would make every run's out
 import shutil
 from pathlib import Path
 
-from clearbg import config, records
-from clearbg.atomic import replacing_folder, write_json
+from clearbg import config, contract
 from clearbg.data import leaks
-from clearbg.export import exports, latency, onnx
+from clearbg.export import formats, latency, onnx
 from clearbg.models import build, weights
-from clearbg.removal import contract
-from clearbg.stage import stage
+from clearbg.system.files import replacing_folder, write_json
+from clearbg.system.stage import stage
+from clearbg.tracking import stage_logs
 
 DATA, MODELS = Path("data/ingested"), Path("models")
 EXPORTS, REPORTS = Path("exports"), Path("reports/export")
@@ -28,7 +28,7 @@ def main() -> None:
     network = weights.load(build(card.model, **card.settings), MODELS / weights.FILE)
     with replacing_folder(EXPORTS) as folder:
         onnx.export(network, card, folder / "model.onnx", settings.export.opset)
-        figures = exports.complete(network, card, MODELS, DATA, folder, settings.export)
+        figures = formats.complete(network, card, MODELS, DATA, folder, settings.export)
         milliseconds = latency.of_exports(network, folder, DATA, settings.export)
         # Imported weights come without either.
         for path in (MODELS / "card.md", MODELS / leaks.FILE):
@@ -36,8 +36,8 @@ def main() -> None:
                 shutil.copyfile(path, folder / path.name)
     write_json(REPORTS / "parity.json", figures)
     print(f"export: {latency.line(milliseconds)}")
-    records.log_export(
-        records.run_of(card, settings),
+    stage_logs.log_export(
+        stage_logs.run_of(card, settings),
         EXPORTS / "model.onnx",
         REPORTS / "parity.json",
         milliseconds,

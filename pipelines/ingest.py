@@ -10,24 +10,25 @@ writes  data/ingested/{images,masks,manifest.csv}
 import argparse
 from pathlib import Path
 
-from clearbg import config, places
-from clearbg.atomic import replacing_folder, write_json
+from clearbg import config
 from clearbg.data import sources
-from clearbg.data.ingest import ingest, summary, write_contact_sheet
-from clearbg.data.kept import Kept
+from clearbg.data.ingest.cache import Kept
+from clearbg.data.ingest.ingest import ingest, summary, write_contact_sheet
 from clearbg.data.sources.archives import bring
-from clearbg.stage import stage
+from clearbg.system import project
+from clearbg.system.files import replacing_folder, write_json
+from clearbg.system.stage import stage
 
 DATA, REPORTS = Path("data/ingested"), Path("reports/ingest")
 
 
 def main(by_hand: list[Path]) -> None:
-    settings, downloads = config.load(), places.state() / "downloads"
+    settings, downloads = config.load(), project.state() / "downloads"
     if by_hand:
         bring(settings.data, downloads, by_hand)
     pairs = sources.pairs(settings.data, downloads)
     with replacing_folder(DATA) as folder:
-        kept = Kept(places.state() / "ingested")
+        kept = Kept(project.state() / "ingested")
         frame = ingest(pairs, settings.data, folder, REPORTS / "quarantine.csv", kept)
         write_contact_sheet(frame, folder, REPORTS / "contact_sheet.jpg")
     write_json(REPORTS / "summary.json", summary(frame))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from clearbg import config
 from clearbg.promotion.promote import Candidate, Outcome, promote, rollback
-from clearbg.stage import stage
+from clearbg.system.stage import stage
 
 REPORT, KEPT = Path("reports/promotion.md"), 3
 CANDIDATE = Candidate(

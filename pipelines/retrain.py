@@ -13,8 +13,8 @@ that those pictures have moved away from the training.
 import argparse
 import sys
 
-from clearbg.retraining import drifted, retrain
-from clearbg.stage import stage
+from clearbg.retraining.retrain import drifted, retrain
+from clearbg.system.stage import stage
 
 
 def arguments() -> argparse.Namespace:

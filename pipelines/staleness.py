@@ -14,8 +14,9 @@ import sys
 import time
 from pathlib import Path
 
-from clearbg import forge, registry
 from clearbg.errors import ClearBGError
+from clearbg.retraining import github
+from clearbg.tracking import registry
 
 STALE = 3
 TITLE = "The champion is stale"
@@ -43,8 +44,8 @@ def main(days: float, issue: bool) -> int:
     print(f"staleness: {text}")
     if not issue:
         return STALE
-    forge.must_be_here()
-    print(f"staleness: {forge.open_issue(TITLE, text)}")
+    github.must_be_here()
+    print(f"staleness: {github.open_issue(TITLE, text)}")
     return 0
 
 

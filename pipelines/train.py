@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from clearbg import config, places, recipes, records, tracking
+from clearbg import config, contract
+from clearbg.config import recipes
 from clearbg.data.dataset import Pairs
-from clearbg.fingerprint import fingerprint
-from clearbg.removal import contract
-from clearbg.stage import stage
-from clearbg.training import board, loop, outputs, recovery
+from clearbg.system import project
+from clearbg.system.stage import stage
+from clearbg.tracking import runs, stage_logs
+from clearbg.training import checkpoints, loop, outputs, tensorboard
+from clearbg.training.fingerprint import fingerprint
 from clearbg.training.provenance import provenance
 
 DATA, MODELS, REPORTS = Path("data/augmented"), Path("models"), Path("reports/train")
@@ -28,17 +30,17 @@ def main() -> None:
     past = provenance(settings, DATA)
     fabric = loop.launch(settings.train)
     name = fingerprint(settings, DATA)
-    checkpoint = recovery.Checkpoint(places.state() / "checkpoints" / name)
+    checkpoint = checkpoints.Checkpoint(project.state() / "checkpoints" / name)
     samples = checkpoint.folder / "samples"
     train, validation = (Pairs(DATA, split, settings) for split in ("train", "validation"))
     with (
-        tracking.train_run(name, settings.flat(), name=settings.model.name, recipe=recipes.live())
+        runs.train_run(name, settings.flat(), name=settings.model.name, recipe=recipes.live())
         if fabric.is_global_zero
-        else contextlib.nullcontext(tracking.Run())
+        else contextlib.nullcontext(runs.Run())
     ) as run:
-        logs = board.Board(places.state() / "tensorboard" / name, settings.train.tensorboard)
+        logs = tensorboard.Board(project.state() / "tensorboard" / name, settings.train.tensorboard)
 
-        def on_epoch(method: loop.Method, progress: recovery.Progress) -> None:
+        def on_epoch(method: loop.Method, progress: checkpoints.Progress) -> None:
             run.history(pd.DataFrame(progress.history))
             sheet = samples / f"epoch-{progress.epoch:05d}.jpg"
             if settings.train.samples_every and progress.epoch % settings.train.samples_every == 0:
@@ -49,7 +51,7 @@ def main() -> None:
         if fabric.is_global_zero:
             outputs.write_model(method, progress, settings, past, MODELS)
             outputs.write_reports(method, progress, settings, validation, samples, REPORTS)
-            records.log_training(run, contract.read(MODELS), settings)
+            stage_logs.log_training(run, contract.read(MODELS), settings)
             checkpoint.remove()
 
 

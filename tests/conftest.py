@@ -2,57 +2,22 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 import torch
-import yaml
 from filelock import FileLock
+from support.images import disc
+from support.project import TINY, Project, demo
 
 from clearbg import config, images
 from clearbg.data import manifest, sources
-from clearbg.data.dataset import Pairs
-from clearbg.data.ingest import ingest
-from clearbg.data.kept import Kept
-from clearbg.removal import contract
-from clearbg.training import loop, recovery
-
-ROOT = Path(__file__).parent.parent
+from clearbg.data.ingest.cache import Kept
+from clearbg.data.ingest.ingest import ingest
 
 # Threads that wait for one another on busy cores make small networks a hundred times slower.
 torch.set_num_threads(1)
-
-TINY = {
-    "data": {"count": 24, "validation": 0.2, "test": 0.2},
-    "augment": {"size": 32, "crop": 32},
-    "train": {"epochs": 2, "batch_size": 4, "checkpoint_every": 2, "threads": 1,
-              "precision": "32-true"},
-    "evaluate": {"cases": 2},
-    "export": {
-        "pictures": 2, "formats": [], "rembg": [],
-        **dict.fromkeys(("fp16_tolerance", "int8_tolerance", "calibration", "float_layers")),
-    },
-}  # fmt: skip
-"""Changes to the demo recipe that bring it down to seconds."""
-EVERY_EXPORT = {**TINY, "export": {"pictures": 2, "calibration": 2}}
-"""The same with every form of export, which takes most of the time."""
-
-
-def demo(**changes: dict) -> dict:
-    """The demo recipe as a dictionary; `changes` are section -> {key: value}, None removes."""
-    raw = yaml.safe_load((ROOT / "recipes/demo.yaml").read_text())
-    for section, keys in changes.items():
-        for key, value in keys.items():
-            if value is None:
-                raw[section].pop(key, None)
-            else:
-                raw[section][key] = value
-    return raw
 
 
 def pytest_xdist_auto_num_workers():
@@ -94,19 +59,6 @@ def pairs_folder(tmp_path):
     return make
 
 
-def disc(index: int, size: tuple[int, int] = (60, 80)) -> tuple[np.ndarray, np.ndarray]:
-    """A picture, uint8 (H, W, 3), and its alpha: a disc whose place and colour vary."""
-    rng = np.random.default_rng(index)
-    height, width = size
-    y, x = np.mgrid[:height, :width]
-    radius = rng.uniform(0.2, 0.35) * height
-    distance = np.hypot(y - rng.uniform(0.35, 0.65) * height, x - rng.uniform(0.35, 0.65) * width)
-    alpha = np.clip(radius - distance + 0.5, 0, 1)[..., None]
-    ground = rng.uniform(0, 80, 3) + rng.normal(0, 8, (height, width, 1))
-    picture = alpha * rng.uniform(150, 255, 3) + (1 - alpha) * ground
-    return picture.clip(0, 255).astype(np.uint8), (alpha[..., 0] * 255).round().astype(np.uint8)
-
-
 @pytest.fixture
 def augmented(tmp_path) -> Path:
     """An augmented folder: 12 training and 4 validation pictures of 32×32."""
@@ -138,128 +90,6 @@ def ingested(pairs_folder, tmp_path) -> Path:
         Kept(tmp_path / "kept"),
     )
     return tmp_path / "ingested"
-
-
-class Killed(Exception):
-    pass
-
-
-class KilledAt(recovery.Checkpoint):
-    """Ends the run right after its n-th checkpoint, as a power cut would."""
-
-    def __init__(self, folder, number: int):
-        super().__init__(folder)
-        self.left = number
-
-    def save(self, method, progress):
-        super().save(method, progress)
-        self.left -= 1
-        if not self.left:
-            raise Killed
-
-
-def fit(folder: Path, checkpoint: recovery.Checkpoint, settings: config.Settings):
-    """Train on an augmented folder; the method, the progress and a table after every epoch."""
-    tables = []
-    pairs = [Pairs(folder, split, settings) for split in ("train", "validation")]
-    method, progress = loop.fit(
-        loop.launch(settings.train),
-        settings,
-        *pairs,
-        checkpoint,
-        lambda _, progress: tables.append(pd.DataFrame(progress.history)),
-    )
-    return method, progress, tables
-
-
-def same(first: dict, second: dict) -> bool:
-    """Whether two state dicts hold equal tensors."""
-    return all(torch.equal(value, second[name]) for name, value in first.items())
-
-
-def brightness_model(path: Path, **changes) -> Path:
-    """An exported "model" whose alpha is the picture's brightness; `changes` of its contract."""
-    import onnx
-    from onnx import TensorProto, helper
-
-    facts = {
-        "model": "u2netp", "settings": {}, "height": 32, "width": 32, "fit": "squeeze",
-        "overlap": 0, "kernel": "bilinear", "colour_order": "RGB", "mean": (0.0, 0.0, 0.0),
-        "std": (1.0, 1.0, 1.0), "threshold": 0.5, "output": "cutout", "headline": "max_f",
-        "weights_sha256": "0" * 64, "data_digest": "0" * 64, "data_licence": "CC0-1.0",
-    }  # fmt: skip
-    card = contract.Contract(**{**facts, **changes})
-    channels = card.channels
-    graph = helper.make_graph(
-        [helper.make_node("ReduceMean", ["images", "axes"], ["alpha"], keepdims=1)],
-        "brightness",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", channels, "h", "w"])],
-        [helper.make_tensor_value_info("alpha", TensorProto.FLOAT, ["n", 1, "h", "w"])],
-        [helper.make_tensor("axes", TensorProto.INT64, [1], [1])],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    helper.set_model_props(model, {contract.METADATA_KEY: card.to_json()})
-    onnx.save(model, path)
-    return path
-
-
-class Project:
-    """A copy of the project in a folder of its own, under git, run as a user runs it."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        tracked = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=ROOT, capture_output=True, text=True, check=True,
-        ).stdout  # fmt: skip
-        for name in filter(None, tracked.split("\0")):
-            if (ROOT / name).is_file() and not name.startswith(("tests/", "reports/")):
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, folder / name)
-        (folder / "dvc.lock").unlink(missing_ok=True)
-        self.params(**TINY)
-        for command in ("git init -q", "git add -A", "git -c user.name=t -c user.email=t@t "
-                        "commit -qm start"):  # fmt: skip
-            subprocess.run(command.split(), cwd=folder, check=True)
-
-    @classmethod
-    def at(cls, folder: Path) -> "Project":
-        """The project that is in a folder already."""
-        found = object.__new__(cls)
-        found.folder = folder
-        return found
-
-    def copy(self, folder: Path) -> "Project":
-        """The same project with its outputs in another folder."""
-        return Project.at(shutil.copytree(self.folder, folder, symlinks=True))
-
-    def params(self, **changes: dict) -> None:
-        self.write_params(demo(**changes))
-
-    def write_params(self, raw: dict) -> None:
-        (self.folder / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
-
-    def start(self, *command: str, **environment: str) -> subprocess.Popen:
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        variables = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_"))}
-        return subprocess.Popen(
-            command, cwd=self.folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env={**variables, "PATH": path, "PYTHONPATH": "src", **environment},
-        )  # fmt: skip
-
-    def run(self, *command: str, status: int | None = 0, **environment: str):
-        """Run a command in the project; its exit status must be `status` unless that is None."""
-        process = self.start(*command, **environment)
-        out, err = process.communicate(timeout=500)
-        done = subprocess.CompletedProcess(command, process.returncode, out, err)
-        assert status is None or done.returncode == status, f"{command}\n{out[-3000:]}{err[-3000:]}"
-        return done
-
-    def stage(self, name: str, status: int | None = 0, **environment: str):
-        return self.run("python", f"pipelines/{name}.py", status=status, **environment)
-
-    def dvc(self, *arguments: str, status: int | None = 0, **environment: str):
-        return self.run("dvc", *arguments, status=status, **environment)
 
 
 @pytest.fixture

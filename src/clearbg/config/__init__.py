@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from clearbg import licences
+from clearbg import licenses
 from clearbg.config.data import (
     SOURCES,
     CarvanaData,
@@ -176,18 +176,18 @@ def _refuse_contradictions(settings: Settings) -> None:
             "not go together: gan_generator is trained by method adversarial, and only it."
         )
     data = settings.data
-    licences.refuse_wrong_claim(data.source, data.licence)
+    licenses.refuse_wrong_claim(data.source, data.licence)
     if data.commercial_only:
-        licences.refuse_closed(learned_from(settings))
+        licenses.refuse_closed(learned_from(settings))
 
 
-def learned_from(settings: Settings, pictures: int | None = None) -> tuple[licences.Origin, ...]:
+def learned_from(settings: Settings, pictures: int | None = None) -> tuple[licenses.Origin, ...]:
     """What the settings themselves name: the encoder's ImageNet weights and `pictures` of data."""
     data = settings.data
-    terms = licences.terms(data.source, data.licence)
-    own = licences.origin(data.source, terms, pictures)
+    terms = licenses.terms(data.source, data.licence)
+    own = licenses.origin(data.source, terms, pictures)
     if settings.model.pretrained and settings.train.init_from is None:
-        return licences.origin("imagenet", licences.IMAGENET, None), own
+        return licenses.origin("imagenet", licenses.IMAGENET, None), own
     return (own,)
 
 

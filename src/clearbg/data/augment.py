@@ -11,7 +11,7 @@ import pandas as pd
 from clearbg import config, images
 from clearbg.data import manifest
 from clearbg.data.workers import on_all_cores
-from clearbg.tiling import extend, starts
+from clearbg.images.tiling import extend, starts
 
 MIRRORED = "-mirrored"
 

@@ -11,10 +11,10 @@ import pandas as pd
 from PIL import Image
 
 from clearbg import images
-from clearbg.atomic import write_text
 from clearbg.data import manifest
 from clearbg.errors import DataError, ModelError
-from clearbg.licences import Origin
+from clearbg.licenses import Origin
+from clearbg.system.files import write_text
 
 FILE = "training_pictures.csv"
 COLUMNS = ["sha256", "phash"]

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from clearbg import images
-from clearbg.atomic import replacing_file
 from clearbg.errors import DataError, PictureError
+from clearbg.system.files import replacing_file
 
 COLUMNS = {
     "id": str,

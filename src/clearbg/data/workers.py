@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import joblib
 
-from clearbg.progress import progress
+from clearbg.system.progress import progress
 
 FEW = 64  # items that one process is done with sooner than others have started
 

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from clearbg.doctor import checkup, layouts, mending, report
+from clearbg.doctor import checkup, fixing, layouts, report
 from clearbg.doctor.page import write_page
 
 
@@ -26,7 +26,7 @@ def diagnose(
         DataError: there are no pairs, or `fix` cannot be used.
     """
     if fix is not None:
-        mending.refuse(fix, paths)
+        fixing.refuse(fix, paths)
     found = layouts.find(paths)
     rows = checkup.check(found.pairs)
     words = " ".join(shlex.quote(str(path)) for path in paths)
@@ -34,10 +34,10 @@ def diagnose(
     text = report.table(found, rows) + f"\npictures  {page}"
     document = report.document(found, rows) | {"page": str(page)}
     if fix is not None:
-        log = mending.mend(rows, fix)
+        log = fixing.mend(rows, fix)
         left = log[log.change.str.startswith("left out")].id.nunique()
         text += f"\nfixed     {fix}: {len(rows) - left} pairs, {left} left out, {len(log)} changes"
-        text += f" in {fix / mending.LOG}"
+        text += f" in {fix / fixing.LOG}"
         document["fixed"] = {"folder": str(fix), "pairs": len(rows) - left, "changes": len(log)}
     text = json.dumps(document, indent=2, ensure_ascii=False) if as_json else text
     return report.status(rows), text

@@ -12,12 +12,12 @@ import numpy as np
 from PIL import Image
 
 from clearbg import images
-from clearbg.data import mask_values
-from clearbg.data.examine import Finding, examine, leaning, set_is_inverted
+from clearbg.data.checks import mask_values
+from clearbg.data.checks.examine import Finding, examine, leaning, set_is_inverted
 from clearbg.data.manifest import NEAR_BITS, SPLITS
 from clearbg.data.sources import FilePair, Pair
 from clearbg.data.workers import on_all_cores
-from clearbg.doctor import kinds
+from clearbg.doctor import findings as kinds
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,16 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
-from clearbg import images, sheets
-from clearbg.atomic import write_text
-from clearbg.data.examine import examine
+from clearbg import images
+from clearbg.data.checks.examine import examine
 from clearbg.data.sources import FilePair
 from clearbg.data.workers import on_all_cores
-from clearbg.doctor import kinds, report
+from clearbg.doctor import findings, report
 from clearbg.doctor.checkup import Checked, statistics
 from clearbg.doctor.layouts import Found
 from clearbg.errors import PictureError
+from clearbg.images import contact_sheet
+from clearbg.system.files import write_text
 
 SHOWN = 8  # pairs a kind
 SIDE = 320  # pixels of a thumbnail's longer side
@@ -46,18 +47,18 @@ def write_page(path: Path, found: Found, rows: Sequence[Checked], command: str) 
         for kind, several in groups.items()
     }
     facts = statistics(rows)
-    source = importlib.resources.files("clearbg").joinpath("doctor.html.jinja")
+    source = importlib.resources.files("clearbg.doctor").joinpath("page.html.jinja")
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {
-        "jpeg": sheets.data_uri,
-        "severity": kinds.severity,
-        "advice": kinds.advice,
+        "jpeg": contact_sheet.data_uri,
+        "severity": findings.severity,
+        "advice": findings.advice,
     }
     page = environment.from_string(source.read_text(encoding="utf-8")).render(
         heading=report.heading(found, facts),
         severities={
-            severity: [kind for kind in groups if kinds.severity(kind) == severity]
-            for severity in kinds.SEVERITIES
+            severity: [kind for kind in groups if findings.severity(kind) == severity]
+            for severity in findings.SEVERITIES
         },
         meaning=report.MEANING,
         groups=groups,
@@ -85,7 +86,7 @@ def _views(row: Checked) -> dict[str, np.ndarray]:
     if found.picture is not None and found.alpha.shape == found.picture.rgb.shape[:2]:
         rgb, alpha = _small(found.picture.srgb()), _small(found.alpha)
         cover = TINT * alpha[..., None] / 255
-        views["subject"] = np.uint8(cover * sheets.ADDED + (1 - cover) * rgb)
+        views["subject"] = np.uint8(cover * contact_sheet.ADDED + (1 - cover) * rgb)
     return {name: view for name, view in views.items() if view is not None}
 
 
@@ -98,7 +99,9 @@ def _read(path: Path | None) -> np.ndarray | None:
     except PictureError:
         return None
     rgb = _small(picture.srgb())
-    return rgb if picture.alpha is None else sheets.on_checkerboard(rgb, _small(picture.alpha))
+    return (
+        rgb if picture.alpha is None else contact_sheet.on_checkerboard(rgb, _small(picture.alpha))
+    )
 
 
 def _small(array: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from clearbg.doctor import kinds
+from clearbg.doctor import findings
 from clearbg.doctor.checkup import Checked, statistics
 from clearbg.doctor.layouts import Found
 
@@ -27,13 +27,13 @@ def by_kind(rows: Sequence[Checked]) -> dict[str, list[Checked]]:
     for row in rows:
         for kind in row.kinds:
             found.setdefault(kind, []).append(row)
-    order = list(kinds.KINDS)
+    order = list(findings.KINDS)
     place = {kind: n for n, kind in enumerate(order)}
     return {
         kind: found[kind]
-        for severity in kinds.SEVERITIES
+        for severity in findings.SEVERITIES
         for kind in sorted(found, key=lambda k: place.get(k, -1))
-        if kinds.severity(kind) == severity
+        if findings.severity(kind) == severity
     }
 
 
@@ -44,9 +44,9 @@ def document(found: Found, rows: Sequence[Checked]) -> dict[str, Any]:
         "layouts": found.layouts,
         "kinds": {
             kind: {
-                "severity": kinds.severity(kind),
+                "severity": findings.severity(kind),
                 "pairs": len(several),
-                "advice": kinds.advice(kind),
+                "advice": findings.advice(kind),
             }
             for kind, several in by_kind(rows).items()
         },
@@ -57,7 +57,7 @@ def document(found: Found, rows: Sequence[Checked]) -> dict[str, Any]:
                 "image": _text(getattr(row.pair, "image", None)),
                 "mask": _text(getattr(row.pair, "mask", None)),
                 "kind": finding.kind,
-                "severity": kinds.severity(finding.kind),
+                "severity": findings.severity(finding.kind),
                 "detail": finding.detail,
             }
             for row in rows
@@ -78,13 +78,13 @@ def table(found: Found, rows: Sequence[Checked]) -> str:
             kind,
             f"{len(several)}",
             _text(several[0].file_with(kind)) or several[0].pair.id,
-            kinds.advice(kind),
+            findings.advice(kind),
         )
         for kind, several in groups.items()
     ]
     widths = [max((len(row[n]) for row in cells), default=0) for n in range(3)]
-    for severity in kinds.SEVERITIES:
-        chosen = [row for row in cells if kinds.severity(row[0]) == severity]
+    for severity in findings.SEVERITIES:
+        chosen = [row for row in cells if findings.severity(row[0]) == severity]
         if chosen:
             lines.append(f"{severity} ({MEANING[severity]})")
         lines += [

@@ -7,10 +7,10 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from clearbg.atomic import write_text
 from clearbg.drift import report
 from clearbg.drift.comparison import Comparison, Feature
 from clearbg.drift.report import Sources
+from clearbg.system.files import write_text
 
 BINS = 24
 TAILS = (0.005, 0.995)  # what lies outside goes into the first and the last bar
@@ -22,7 +22,7 @@ def write_page(path: Path, comparison: Comparison, sources: Sources) -> None:
     Raises:
         ClearBGError: the file cannot be written.
     """
-    source = importlib.resources.files("clearbg").joinpath("drift.html.jinja")
+    source = importlib.resources.files("clearbg.drift").joinpath("page.html.jinja")
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"chance": report.chance}
     page = environment.from_string(source.read_text(encoding="utf-8")).render(

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from clearbg import decoding, images, places
-from clearbg.atomic import replacing_file
+from clearbg import images
+from clearbg.contract import file_sha256
 from clearbg.data import manifest
 from clearbg.drift import log, statistics
 from clearbg.errors import DataError, PictureError
-from clearbg.progress import progress
-from clearbg.removal.contract import file_sha256
+from clearbg.images import decoding
 from clearbg.removal.remover import Remover
+from clearbg.system import project
+from clearbg.system.files import replacing_file
+from clearbg.system.progress import progress
 
 AT_ONCE = 8  # pictures in memory
 NEEDS_MODEL = "needs --model, so that both sides come from one network"
@@ -93,7 +95,7 @@ def training(folder: Path, count: int, model: Model | None) -> pd.DataFrame:
     rows = manifest.read(folder)
     rows = rows[(rows.status == "ok") & (rows.split == "train")]
     rows = rows.drop_duplicates("sha256").sort_values("sha256").head(count)
-    kept = places.state() / "drift" / f"{_key(model)}.csv"
+    kept = project.state() / "drift" / f"{_key(model)}.csv"
     known = _kept(kept)
     missing = rows[~rows.sha256.isin(known.index)]
     if len(missing):

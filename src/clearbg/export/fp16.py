@@ -6,8 +6,8 @@ import onnx
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
 
-from clearbg.atomic import replacing_file
 from clearbg.export.onnx import quiet
+from clearbg.system.files import replacing_file
 
 
 def write(source: Path, target: Path) -> None:

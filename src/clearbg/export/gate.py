@@ -14,13 +14,12 @@ import pandas as pd
 from torch import nn
 
 from clearbg import config, metrics
+from clearbg.contract import Contract
 from clearbg.data import manifest
 from clearbg.errors import DataError
+from clearbg.inference.predict import Network, predict
+from clearbg.inference.torch_network import as_network
 from clearbg.metrics.boundary import boundary_iou
-from clearbg.models.running import as_network
-from clearbg.removal.contract import Contract
-from clearbg.removal.network import Network
-from clearbg.removal.predict import predict
 from clearbg.removal.remover import Remover
 
 BUDGETS = {"mae_loss": "MAE rises", "max_f_loss": "maxF falls",

@@ -8,9 +8,9 @@ import dataclasses
 import shutil
 from pathlib import Path
 
-from clearbg.atomic import write_json
+from clearbg.contract import Contract
 from clearbg.models import weights
-from clearbg.removal.contract import Contract
+from clearbg.system.files import write_json
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 

@@ -9,9 +9,9 @@ from torch import nn
 
 from clearbg import config
 from clearbg.export import parity
-from clearbg.export.exports import FILES
-from clearbg.models.running import as_network
-from clearbg.removal.network import Network
+from clearbg.export.formats import FILES
+from clearbg.inference.predict import Network
+from clearbg.inference.torch_network import as_network
 from clearbg.removal.remover import Remover
 
 

@@ -10,8 +10,8 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from clearbg.atomic import replacing_file
-from clearbg.removal.contract import METADATA_KEY, Contract
+from clearbg.contract import METADATA_KEY, Contract
+from clearbg.system.files import replacing_file
 
 
 class Alpha(nn.Module):

@@ -6,11 +6,11 @@ import numpy as np
 from torch import nn
 
 from clearbg import config
+from clearbg.contract import Contract
 from clearbg.data import manifest
 from clearbg.errors import ExportError
-from clearbg.models.running import as_network
-from clearbg.removal.contract import Contract
-from clearbg.removal.predict import prepare
+from clearbg.inference.predict import prepare
+from clearbg.inference.torch_network import as_network
 from clearbg.removal.remover import Remover
 
 

@@ -19,13 +19,12 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from clearbg import images
-from clearbg.atomic import replacing_file
+from clearbg import contract, images
 from clearbg.export import taps
 from clearbg.export.gate import Verdict
 from clearbg.export.onnx import quiet
-from clearbg.removal import contract
 from clearbg.removal.remover import Remover
+from clearbg.system.files import replacing_file
 
 RANKING_PICTURES, RANKING_SIDE = 2, 256
 """Layers are ranked on so many pictures, of at most so many pixels a side: every activation of

@@ -25,10 +25,10 @@ import numpy as np
 import onnx
 from onnx import compose, helper, numpy_helper, parser
 
-from clearbg.atomic import replacing_file
+from clearbg import contract
+from clearbg.contract import Contract
 from clearbg.errors import ExportError
-from clearbg.removal import contract
-from clearbg.removal.contract import Contract
+from clearbg.system.files import replacing_file
 
 SESSIONS = {
     "u2net_custom": (320, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import torch
 
-from clearbg import places
-from clearbg.atomic import replacing_folder
-from clearbg.data.fetch import fetch
+from clearbg.contract import file_sha256
+from clearbg.data.fetching.fetch import fetch
 from clearbg.errors import ModelError
 from clearbg.importing import checkpoint
 from clearbg.importing.published import LICENCE, PUBLISHED, contract
-from clearbg.importing.recognise import Match, is_discriminator, match, mismatch
+from clearbg.importing.recognize import Match, is_discriminator, match, mismatch
 from clearbg.models import weights
-from clearbg.removal.contract import file_sha256
+from clearbg.system import project
+from clearbg.system.files import replacing_folder
 
 CARD = "model.json"
 
@@ -54,7 +54,7 @@ def import_weights(
     Equal input gives equal bytes. Nothing that a checkpoint carries is run.
 
     Args:
-        source: a file, or an address that `clearbg.data.fetch.fetch` understands.
+        source: a file, or an address that `clearbg.data.fetching.fetch.fetch` understands.
         output: the folder to make; by default imported/<name of the file>.
         size: height and width of the network's input, pixels; by default as published.
         licence: terms of the pictures that the weights were trained on; None: unknown.
@@ -66,7 +66,7 @@ def import_weights(
         FetchError: the file is missing or cannot be fetched.
         ArchiveError: it is an archive that is damaged or unsafe.
     """
-    downloads = places.state() / "downloads"
+    downloads = project.state() / "downloads"
     path = checkpoint.unpacked(fetch(source, downloads), downloads)
     held = checkpoint.read(path)
     place, found, remarks = _chosen(held, path, key)
@@ -76,7 +76,7 @@ def import_weights(
                 f"{path} has values in {name} that are no numbers: its training went astray, "
                 "take an earlier checkpoint."
             )
-    folder = output or places.root() / "imported" / _name(path)
+    folder = output or project.root() / "imported" / _name(path)
     return Imported(
         folder=folder,
         model=found.network.model,
@@ -91,8 +91,8 @@ def import_weights(
 def summary(imported: Imported) -> str:
     """Lines for the person who imported: what was found, and what can be done with it."""
     folder = imported.folder
-    if folder.is_absolute() and folder.is_relative_to(places.root()):
-        folder = folder.relative_to(places.root())
+    if folder.is_absolute() and folder.is_relative_to(project.root()):
+        folder = folder.relative_to(project.root())
     epoch = "" if imported.epoch is None else f", epoch {imported.epoch}"
     return "\n".join(
         [

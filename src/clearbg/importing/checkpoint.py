@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from clearbg.data.archive import extract
+from clearbg.data.fetching.archive import extract
 from clearbg.errors import ModelError
 
 SUFFIXES = (".pth", ".pt", ".safetensors", ".ckpt", ".bin")

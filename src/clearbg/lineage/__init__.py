@@ -12,12 +12,13 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError
 
-from clearbg import dvc_lock, licences, registry
+from clearbg import contract, licenses
 from clearbg.errors import ClearBGError, ModelError
 from clearbg.lineage import commits, records
 from clearbg.lineage.found import Lineage
-from clearbg.registry import Registry, Version
-from clearbg.removal import contract
+from clearbg.system import dvc_lock
+from clearbg.tracking import registry
+from clearbg.tracking.registry import Registry, Version
 
 WEIGHTS = "weights.safetensors"
 MODEL_FILES = ("model.onnx", WEIGHTS)
@@ -85,7 +86,7 @@ def _look_into(path: Path, found: Lineage) -> None:
         "weights_sha256": card.weights_sha256,
         "data_digest": card.data_digest,
         "trained_on": [dataclasses.asdict(origin) for origin in card.trained_on],
-        "open_to_commercial_use": licences.is_open(card.trained_on),
+        "open_to_commercial_use": licenses.is_open(card.trained_on),
     }
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from clearbg import dvc_lock, places
-from clearbg.commands import git, run
+from clearbg.contract import file_sha256
 from clearbg.errors import CommandError
 from clearbg.lineage.found import Lineage
-from clearbg.removal.contract import file_sha256
+from clearbg.system import dvc_lock, project
+from clearbg.system.process import git, run
 
 HERE = "this folder"
 FIGURES = ("reports/evaluate/metrics.json", "reports/export/parity.json")
@@ -52,7 +52,7 @@ def _locks(found: Lineage) -> Iterator[tuple[dict[str, str], str]]:
             yield {"commit": commit, "time": time, "subject": subject}, text
     except CommandError as error:
         found.missing.append(f"There is no history to look into: {error}")
-    path = places.root() / dvc_lock.FILE
+    path = project.root() / dvc_lock.FILE
     if path.is_file():
         yield {"commit": HERE, "time": "", "subject": ""}, path.read_text(encoding="utf-8")
 
@@ -60,7 +60,7 @@ def _locks(found: Lineage) -> Iterator[tuple[dict[str, str], str]]:
 def _at(commit: str, path: str) -> str:
     """A file of a commit, or of this folder; "" where it has none."""
     if commit == HERE:
-        file = places.root() / path
+        file = project.root() / path
         return file.read_text(encoding="utf-8") if file.is_file() else ""
     done = run("git", "show", f"{commit}:./{path}", accepted=(0, 128))
     return done.stdout if done.returncode == 0 else ""
@@ -70,7 +70,7 @@ def _on_disk(found: Lineage, locks: list) -> dict[str, dict[str, str]]:
     """The list of the output that the file lies in: DVC's cache may lack it."""
     path = Path(found.file.get("path", "")).absolute()
     outs = {out.path for _, text in locks[-1:] for out in dvc_lock.outputs(dvc_lock.stages(text))}
-    holding = (places.root() / out for out in outs if (places.root() / out) in path.parents)
+    holding = (project.root() / out for out in outs if (project.root() / out) in path.parents)
     return dict(dvc_lock.listing(folder) for folder in holding)
 
 
@@ -78,7 +78,7 @@ def _names(found: Lineage) -> Iterator[tuple[str, str]]:
     """What to look for, and its MD5: the file, else its weights where they lie in models/."""
     if found.file:
         yield "the file", found.file["md5"]
-    weights = places.root() / "models" / "weights.safetensors"
+    weights = project.root() / "models" / "weights.safetensors"
     known = found.contract.get("weights_sha256")
     if known and weights.is_file() and file_sha256(weights) == known:
         yield "its weights", dvc_lock.file_md5(weights)

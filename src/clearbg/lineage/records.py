@@ -4,13 +4,13 @@ import datetime
 import json
 from typing import Any
 
-from clearbg import registry
 from clearbg.errors import RegistryError
 from clearbg.lineage.found import Lineage
 from clearbg.promotion import ledger
 from clearbg.promotion.ledger import Ledger, counted
-from clearbg.registry import Registry, Version
-from clearbg.tracking import WEIGHTS
+from clearbg.tracking import registry
+from clearbg.tracking.registry import Registry, Version
+from clearbg.tracking.runs import WEIGHTS
 
 RUN_TAGS = ("mlflow.source.git.commit", "git.dirty", "recipe", "torch", "dvc.experiment")
 

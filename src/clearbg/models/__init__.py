@@ -19,7 +19,7 @@ from clearbg.errors import ModelError
 from clearbg.models.deeplab import deeplab
 from clearbg.models.gan import gan_discriminator, gan_generator
 from clearbg.models.isnet import isnet, isnet_gt
-from clearbg.models.normalisation import normalised
+from clearbg.models.normalization import normalised
 from clearbg.models.stacked_unet import stacked_unet
 from clearbg.models.u2net import u2net, u2netp
 from clearbg.models.unet import unet
@@ -42,7 +42,7 @@ def build(name: str, norm: str = "batch", **settings: Any) -> nn.Module:
 
     Args:
         name: a key of `MODELS`.
-        norm: "batch", "group" or "frozen"; see `clearbg.models.normalisation`.
+        norm: "batch", "group" or "frozen"; see `clearbg.models.normalization`.
         settings: of that model, as its function in `MODELS` has them.
 
     Raises:

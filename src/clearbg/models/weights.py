@@ -7,8 +7,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from clearbg.atomic import replacing_file
 from clearbg.errors import ModelError
+from clearbg.system.files import replacing_file
 
 FILE = "weights.safetensors"
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")

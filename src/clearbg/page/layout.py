@@ -5,15 +5,15 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from clearbg.page.answers import Answers
-from clearbg.page.asked import Asked
-from clearbg.page.endpoints import REMOVAL, add_endpoints
+from clearbg.page.api import REMOVAL, add_endpoints
+from clearbg.page.blocks import PoliteBlocks
+from clearbg.page.handlers import Answers
+from clearbg.page.jobs import Removing
 from clearbg.page.limits import Limits
-from clearbg.page.offered import Offered
-from clearbg.page.polite import PoliteBlocks
-from clearbg.page.removing import Removing
-from clearbg.page.temporary import Temporary
-from clearbg.page.wording import BLURRED, COLOUR, HINT, NONE, PICTURE
+from clearbg.page.messages import BLURRED, COLOUR, HINT, NONE, PICTURE
+from clearbg.page.models import Offered
+from clearbg.page.requests import Asked
+from clearbg.page.uploads import Temporary
 
 TALL = 420
 """Pixels of a picture's place on the page."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from clearbg.errors import SettingsError
 from clearbg.page.limits import Limits
-from clearbg.page.offered import Offered
-from clearbg.page.temporary import Temporary
+from clearbg.page.models import Offered
+from clearbg.page.uploads import Temporary
 
 LOGIN = "CLEARBG_PAGE_LOGIN"
 QUIET = {
@@ -32,8 +32,8 @@ def application(offered: Offered, limits: Limits, login: tuple[str, str] | None 
     from fastapi import FastAPI
 
     from clearbg.page import style
-    from clearbg.page.gate import Gate
     from clearbg.page.layout import build
+    from clearbg.page.security import Gate
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI):

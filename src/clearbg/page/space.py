@@ -11,10 +11,10 @@ from importlib import metadata
 from pathlib import Path
 
 import clearbg
-from clearbg.atomic import replacing_folder
+from clearbg import contract
 from clearbg.errors import ExportError, ModelError, SettingsError
-from clearbg.removal import contract
 from clearbg.removal.remover import Remover
+from clearbg.system.files import replacing_folder
 
 PACKAGE = Path(clearbg.__file__).parent
 MODEL, CARD, PICTURES = "model.onnx", "card.md", "training_pictures.csv"

@@ -5,12 +5,14 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from clearbg import config, dvc_lock, records
-from clearbg.commands import git
+from clearbg import config
+from clearbg.contract import Contract, file_sha256
 from clearbg.errors import CommandError, RegistryError
-from clearbg.registry import Registry, Version
-from clearbg.removal.contract import Contract, file_sha256
-from clearbg.tracking import ONNX, WEIGHTS
+from clearbg.system import dvc_lock
+from clearbg.system.process import git
+from clearbg.tracking import stage_logs
+from clearbg.tracking.registry import Registry, Version
+from clearbg.tracking.runs import ONNX, WEIGHTS
 
 DATA, COMMIT, DIRTY, LOCK, METRICS, LICENCES = (
     f"clearbg.{key}" for key in ("data", "git", "git.dirty", "dvc_lock", "metrics", "licences")
@@ -57,7 +59,7 @@ def register(
     for version in registry.versions():
         if tags.items() <= version.tags.items():
             return version
-    run = records.run_of(card, settings)
+    run = stage_logs.run_of(card, settings)
     source = run.model(model)
     if source is None:
         raise RegistryError(

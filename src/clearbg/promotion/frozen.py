@@ -11,14 +11,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from clearbg import images, metrics, report
+from clearbg import images, metrics
+from clearbg.contract import file_sha256
 from clearbg.data import manifest
 from clearbg.errors import DataError
-from clearbg.progress import progress
+from clearbg.evaluation import report
+from clearbg.inference.predict import predict
 from clearbg.promotion.gain import Scored
-from clearbg.removal.contract import file_sha256
-from clearbg.removal.predict import predict
 from clearbg.removal.remover import Remover
+from clearbg.system.progress import progress
 
 CURVES = {"max_f": "f_curve", "mean_f": "f_curve", "max_e": "e_curve", "mean_e": "e_curve"}
 """Saliency's figures that come from curves over 256 thresholds, averaged over pictures first."""

@@ -8,13 +8,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clearbg import config, dvc_lock, licences, metrics, report
+from clearbg import config, licenses, metrics
+from clearbg.contract import Contract
 from clearbg.data import leaks
 from clearbg.errors import ClearBGError, SettingsError
+from clearbg.evaluation import report
 from clearbg.promotion import gain
 from clearbg.promotion.frozen import Frozen, Measured
 from clearbg.promotion.gain import Gain, Slice
-from clearbg.removal.contract import Contract
+from clearbg.system import dvc_lock
 
 BUDGETS = {"max_difference": "tolerance", "mae_loss": "mae_loss", "max_f_loss": "max_f_loss",
            "boundary_iou_loss": "boundary_iou_loss"}  # fmt: skip
@@ -189,9 +191,9 @@ def of_parity(parity: Path, exports: Path, lock: Path, settings: config.Export) 
 def of_licence(card: Contract, commercial_only: bool) -> Check:
     """With `promote.commercial_only` nothing it has learned from is closed to commercial use."""
     told = "; ".join(f"{origin.source}: {origin.licence}" for origin in card.trained_on)
-    word = "open" if licences.is_open(card.trained_on) else "not known to be open"
+    word = "open" if licenses.is_open(card.trained_on) else "not known to be open"
     text = f"{told or 'nothing is known of its pictures'}, {word} to commercial use"
-    holds = licences.is_open(card.trained_on) or not commercial_only
+    holds = licenses.is_open(card.trained_on) or not commercial_only
     return Check("licence", holds, text if holds else f"{text}, and promote.commercial_only = true")
 
 

@@ -17,9 +17,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from clearbg.commands import git
 from clearbg.errors import CommandError, RegistryError
-from clearbg.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
+from clearbg.system.process import git
+from clearbg.tracking.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
 
 OVER, ACTION, NEW, OLD = (f"clearbg.{key}" for key in ("over", "action", "champion", "replaces"))
 NONCE, BY, EVIDENCE, DONE = (f"clearbg.{key}" for key in ("nonce", "by", "evidence", "done"))

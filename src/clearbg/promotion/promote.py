@@ -6,16 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
-from clearbg import config, places, registry
-from clearbg.atomic import exclusive
+from clearbg import config
 from clearbg.errors import ClearBGError, RegistryError
+from clearbg.inference.predict import predict
 from clearbg.promotion import evidence, gate, verdict
 from clearbg.promotion.frozen import Frozen, Measured, freeze, measure, slices
 from clearbg.promotion.gate import Check, Judgement
 from clearbg.promotion.ledger import PROMOTE, ROLLBACK, Ledger, State
-from clearbg.registry import CHALLENGER, CHAMPION, ONNX, Registry, Version
-from clearbg.removal.predict import predict
 from clearbg.removal.remover import Remover
+from clearbg.system import project
+from clearbg.system.files import exclusive
+from clearbg.tracking import registry
+from clearbg.tracking.registry import CHALLENGER, CHAMPION, ONNX, Registry, Version
 
 ROUNDS = 5  # of judging again because another promotion was first
 
@@ -74,7 +76,7 @@ def promote(
     """
     metric = gate.metric_of(settings)
     registry.existing()  # a server that does not answer is told before the work
-    with exclusive(places.state() / "promotion"):
+    with exclusive(project.state() / "promotion"):
         frozen = freeze(candidate.data)
         measured = measure(frozen, candidate.model, metric, settings.evaluate.batch_size)
         tags = evidence.tags(
@@ -105,7 +107,7 @@ def rollback() -> Outcome:
     desk = registry.existing()
     if desk is None or desk.aliased(CHAMPION) is None:
         raise RegistryError(f"{registry.name()} has no champion: promote a model first.")
-    with exclusive(places.state() / "promotion"):
+    with exclusive(project.state() / "promotion"):
         ledger = Ledger(desk)
         state, _ = ledger.settle()
         champion = desk.aliased(CHAMPION)

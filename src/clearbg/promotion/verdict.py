@@ -7,15 +7,16 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
-from clearbg import config, images, metrics, sheets
-from clearbg.atomic import write_text
+from clearbg import config, images, metrics
 from clearbg.data import manifest
+from clearbg.evaluation.report import NAMES
+from clearbg.images import contact_sheet
+from clearbg.inference.predict import predict
 from clearbg.promotion import evidence
 from clearbg.promotion.frozen import Frozen, Measured
 from clearbg.promotion.gate import Judgement, named
-from clearbg.removal.predict import predict
-from clearbg.report import NAMES
-from clearbg.tracking import ONNX, WEIGHTS
+from clearbg.system.files import write_text
+from clearbg.tracking.runs import ONNX, WEIGHTS
 
 LABELS = {
     evidence.DATA: "manifest's digest",
@@ -96,11 +97,11 @@ def _sheet(
         alphas = [
             predict([rgb], one.remover.network, one.remover.contract)[0] for one in models.values()
         ]
-        views = [rgb, *(sheets.on_checkerboard(rgb, alpha) for alpha in (truth, *alphas))]
+        views = [rgb, *(contact_sheet.on_checkerboard(rgb, alpha) for alpha in (truth, *alphas))]
         rows.append([_small(view) for view in views])
         scores = " to ".join(f"{one.headline[index]:.3f}" for one in models.values())
         captions.append(f"{frozen.rows['id'][index]}: {metric} {scores}")
-    sheets.sheet(
+    contact_sheet.sheet(
         rows, path, titles=["input", "truth", *models], captions=captions, per_line=2, cell=CELL
     )
 

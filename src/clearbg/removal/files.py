@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from clearbg import images
-from clearbg.atomic import replacing_file
-from clearbg.decoding import count_pixels
 from clearbg.errors import ClearBGError
+from clearbg.images.decoding import count_pixels
 from clearbg.removal import outputs
 from clearbg.removal.inputs import STREAM, Job, plan
 from clearbg.removal.outcomes import Outcome, Report, Status
 from clearbg.removal.outputs import Look
 from clearbg.removal.remover import Remover
 from clearbg.removal.stores import Place, Stored, present
+from clearbg.system.files import replacing_file
 
 PIXELS_IN_FLIGHT = 2**26
 """Of all pictures between reading and writing, of which there is at least one."""
@@ -72,7 +72,7 @@ def remove_files(
     todo = undone(jobs, work)
     done = Pipeline(remover, look, work, log).run(todo)
     if len(todo) > 1:
-        from clearbg.progress import progress  # imported here: a single picture does without
+        from clearbg.system.progress import progress  # imported here: a single picture does without
 
         done = progress(done, what="remove", unit="pictures", total=len(todo))
     outcomes = in_order(jobs, todo, dict(zip(todo, done)))

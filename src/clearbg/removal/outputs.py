@@ -8,7 +8,7 @@ import numpy as np
 
 from clearbg import images
 from clearbg.errors import PictureError, SettingsError
-from clearbg.removal import png, tiff
+from clearbg.images import png, tiff
 from clearbg.removal.backgrounds import Ground
 from clearbg.removal.remover import Remover
 

@@ -8,12 +8,12 @@ import numpy as np
 from PIL import Image
 
 from clearbg import images
+from clearbg.images.convert import Source, picture_of
+from clearbg.inference.predict import infer, restore
+from clearbg.inference.sessions import BATCH, Device, Opened, Pictures, open_model
 from clearbg.removal.backgrounds import Ground, ground, lay_over
-from clearbg.removal.devices import BATCH, Device, Opened, Pictures, open_model
 from clearbg.removal.foreground import foreground
-from clearbg.removal.pictures import Source, picture_of
-from clearbg.removal.predict import infer
-from clearbg.removal.refine import refine, restore
+from clearbg.removal.guided_filter import refine
 
 PHOTOGRAPHS = ("squeeze", "cutout")  # fit and output of the contracts whose edges are refined
 ROWS = 256  # of an alpha rounded at once, so that memory stays small

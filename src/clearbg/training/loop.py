@@ -9,14 +9,15 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from clearbg import config, memory, metrics
+from clearbg import config, metrics
 from clearbg.data.dataset import EpochOrder, Pairs, loader
 from clearbg.errors import ClearBGError, SettingsError
-from clearbg.progress import progress as progress_bar
+from clearbg.system import memory
+from clearbg.system.progress import progress as progress_bar
 from clearbg.training.adversarial import Adversarial
-from clearbg.training.intermediate import teacher
-from clearbg.training.recovery import Checkpoint, Progress
+from clearbg.training.checkpoints import Checkpoint, Progress
 from clearbg.training.supervised import Supervised
+from clearbg.training.teacher import teacher
 
 
 class Method(Protocol):

@@ -7,16 +7,17 @@ import numpy as np
 import pandas as pd
 import torch
 
-from clearbg import config, sheets
-from clearbg.atomic import replacing_file, replacing_folder, write_json
+from clearbg import config
+from clearbg.contract import Contract, file_sha256
 from clearbg.data import leaks
 from clearbg.data.dataset import Pairs
+from clearbg.images import contact_sheet
 from clearbg.models import weights
-from clearbg.removal.contract import Contract, file_sha256
-from clearbg.training import card
+from clearbg.system.files import replacing_file, replacing_folder, write_json
+from clearbg.training import model_card
+from clearbg.training.checkpoints import Progress
 from clearbg.training.loop import Method
 from clearbg.training.provenance import Provenance
-from clearbg.training.recovery import Progress
 
 SAMPLES = 8  # validation pictures on the sheet
 
@@ -44,8 +45,8 @@ def write_model(
         contract = contract_of(settings, weights_sha256, provenance, pictures_sha256)
         (aside / "model.json").write_text(contract.to_json(), encoding="utf-8")
         parameters = weights.parameters(progress.best_weights)
-        shown = card.text(contract, len(provenance.pictures), parameters, _best(progress))
-        (aside / card.FILE).write_text(shown, encoding="utf-8")
+        shown = model_card.text(contract, len(provenance.pictures), parameters, _best(progress))
+        (aside / model_card.FILE).write_text(shown, encoding="utf-8")
 
 
 def contract_of(
@@ -115,7 +116,7 @@ def write_samples(method: Method, pairs: Pairs, settings: config.Settings, path:
     rgb = rgb.permute(0, 2, 3, 1).numpy()
     grey = [(t.squeeze(1) * 255).round().byte().numpy() for t in (alpha, predicted)]
     rows = [
-        [picture, truth, guess, sheets.on_checkerboard(picture, guess)]
+        [picture, truth, guess, contact_sheet.on_checkerboard(picture, guess)]
         for picture, truth, guess in zip(rgb, *grey, strict=True)
     ]
-    sheets.sheet(rows, path, titles=["input", "truth", "prediction", "cut-out"], per_line=2)
+    contact_sheet.sheet(rows, path, titles=["input", "truth", "prediction", "cut-out"], per_line=2)

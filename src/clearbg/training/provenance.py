@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from clearbg import config, licences, places
+from clearbg import config, contract, licenses
 from clearbg.data import leaks, manifest
 from clearbg.errors import ModelError
-from clearbg.licences import Origin
+from clearbg.licenses import Origin
 from clearbg.models import weights
-from clearbg.removal import contract
+from clearbg.system import project
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ def provenance(settings: config.Settings, folder: Path) -> Provenance:
     origins = config.learned_from(settings, len(own))
     pictures = own
     if settings.train.init_from is not None:
-        earlier, seen = _past(places.root() / settings.train.init_from)
+        earlier, seen = _past(project.root() / settings.train.init_from)
         origins, pictures = (*earlier, *origins), leaks.together(seen, own)
     if settings.data.commercial_only:
-        licences.refuse_closed(origins)
+        licenses.refuse_closed(origins)
     return Provenance(manifest.digest(manifest.read(folder)), pictures, _once(origins))
 
 
@@ -56,14 +56,14 @@ def _past(place: Path) -> tuple[tuple[Origin, ...], pd.DataFrame]:
     path = file.with_name("model.json")
     card = contract.parse(path.read_text("utf-8"), str(path)) if path.is_file() else None
     if card is None or (card.weights_sha256 != sha256 and place.is_file()):
-        foreign = licences.origin(f"weights {sha256[:12]}", licences.FOREIGN, None)
+        foreign = licenses.origin(f"weights {sha256[:12]}", licenses.FOREIGN, None)
         return (foreign,), leaks.unlisted().pictures
     card = contract.read(file.parent)
     seen = leaks.of_model(file.parent, card.pictures_sha256, card.trained_on)
     if card.trained_on:
         return card.trained_on, seen.pictures
-    terms = licences.terms("weights", card.data_licence)
-    return (licences.origin(f"weights {sha256[:12]}", terms, None),), seen.pictures
+    terms = licenses.terms("weights", card.data_licence)
+    return (licenses.origin(f"weights {sha256[:12]}", terms, None),), seen.pictures
 
 
 def _once(origins: tuple[Origin, ...]) -> tuple[Origin, ...]:

@@ -7,8 +7,9 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from clearbg import config, losses, models, places
+from clearbg import config, losses, models
 from clearbg.models import weights
+from clearbg.system import project
 from clearbg.training.schedules import schedule
 
 
@@ -117,7 +118,7 @@ def initial_network(settings: config.Settings) -> nn.Module:
     torch.manual_seed(settings.train.seed)
     network = models.build(settings.model.name, **settings.model.settings())
     if settings.train.init_from is not None:
-        origin = places.root() / settings.train.init_from
+        origin = project.root() / settings.train.init_from
         weights.start(network, origin, settings.train.init_sha256)
     return network.to(memory_format=torch.channels_last)
 

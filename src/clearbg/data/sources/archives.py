@@ -8,9 +8,9 @@ from pathlib import Path
 
 from clearbg import config
 from clearbg.config.data import OneArchive, SeveralArchives
-from clearbg.data.archive import HEAD, extract, kind_of
-from clearbg.data.download import shown
-from clearbg.data.fetch import adopt, default_name, fetch, is_remote, mirrors
+from clearbg.data.fetching.archive import HEAD, extract, kind_of
+from clearbg.data.fetching.download import shown
+from clearbg.data.fetching.fetch import adopt, default_name, fetch, is_remote, mirrors
 from clearbg.data.sources.pair import safe_id, short_hash
 from clearbg.errors import DataError, FetchError
 

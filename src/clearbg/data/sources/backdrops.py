@@ -3,8 +3,8 @@
 import numpy as np
 
 from clearbg import images
-from clearbg.data.synthetic.backdrops import SCENES, backdrop
-from clearbg.data.synthetic.camera import photographed
+from clearbg.synthetic.backdrops import SCENES, backdrop
+from clearbg.synthetic.camera import photographed
 
 LONGEST = 420  # pixels; the generator's scenes are made for this size and then enlarged
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from clearbg import images
-from clearbg.data import synthetic
+from clearbg import images, synthetic
 from clearbg.data.sources import backdrops
 from clearbg.errors import PictureError
 

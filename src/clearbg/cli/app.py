@@ -1,0 +1,60 @@
+"""The command line: every command of `clearbg`, a file each. Heavy imports wait until then."""
+
+import functools
+import sys
+from collections.abc import Callable
+
+import typer
+
+from clearbg.cli.benchmark import benchmark
+from clearbg.cli.compare import compare
+from clearbg.cli.demo import demo
+from clearbg.cli.doctor import UNUSABLE, DoctorCommand, doctor
+from clearbg.cli.drift import drift
+from clearbg.cli.evaluate import evaluate
+from clearbg.cli.fetch import fetch
+from clearbg.cli.import_weights import import_weights
+from clearbg.cli.lineage import lineage
+from clearbg.cli.remove import NONE, remove
+from clearbg.cli.score import score
+from clearbg.cli.use import use
+from clearbg.errors import ClearBGError
+
+app = typer.Typer(
+    help="Train, measure, reproduce and run background removers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _add(command: Callable[..., None], failure: int = 1, **options) -> None:
+    """Add a command that prints a `ClearBGError` as its sentence and then exits with `failure`."""
+
+    @functools.wraps(command)
+    def call(*args, **kwargs):
+        try:
+            return command(*args, **kwargs)
+        except ClearBGError as error:
+            typer.echo(f"clearbg: {error}", err=True)
+            raise typer.Exit(failure) from None
+
+    app.command(**options)(call)
+
+
+_add(use)
+_add(fetch)
+_add(doctor, failure=UNUSABLE, cls=DoctorCommand)
+_add(remove, failure=NONE)
+_add(benchmark)
+_add(demo)
+_add(drift)
+_add(lineage)
+_add(compare)
+_add(evaluate)
+_add(score)
+_add(import_weights)
+
+
+def main() -> None:
+    sys.exit(app())

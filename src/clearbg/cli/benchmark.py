@@ -1,0 +1,36 @@
+"""The command `clearbg benchmark`. Heavy imports wait until they are used."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from clearbg.errors import ModelError
+
+EXPORTS = Path("exports")
+
+
+def benchmark(
+    models: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Exported models.", show_default="every .onnx in exports/"),
+    ] = None,
+    device: Annotated[
+        Literal["cpu", "cuda", "openvino"],
+        typer.Option(help="What runs the models; one that is not there is an error."),
+    ] = "cpu",
+    pictures: Annotated[
+        int, typer.Option("--pictures", "-n", min=1, help="Of 1600×1200, generated; the median.")
+    ] = 5,
+) -> None:
+    """What removal costs on this machine: seconds and memory of exported models."""
+    models = models or sorted(EXPORTS.glob("*.onnx"))
+    if not models:
+        raise ModelError(
+            f"{EXPORTS} holds no .onnx file: make one with `dvc repro`, or name another."
+        )
+
+    from clearbg.evaluation import benchmark as speed
+
+    costs = list(speed.measure(models, device, pictures))
+    typer.echo(speed.table(costs))

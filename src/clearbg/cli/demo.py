@@ -1,0 +1,102 @@
+"""The command `clearbg demo`. Heavy imports wait until they are used."""
+
+import importlib.util
+import os
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clearbg.errors import ClearBGError, ModelError, SettingsError
+
+PATIENCE = 20.0
+"""Seconds that a registry has to answer before the page opens without its champion."""
+
+
+def demo(
+    model: Annotated[
+        Path,
+        typer.Option(help="A folder of exported models, all to pick from, or one of them alone."),
+    ] = Path("exports"),
+    host: Annotated[
+        str, typer.Option(help="Where to listen; 0.0.0.0 opens the page to the network.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 7860,
+    megabytes: Annotated[float, typer.Option(min=0.01, help="Of one picture's file.")] = 25,
+    megapixels: Annotated[float, typer.Option(min=0.01, help="Of one picture.")] = 40,
+    pictures: Annotated[int, typer.Option(min=1, help="In a batch.")] = 20,
+    at_once: Annotated[
+        int, typer.Option(min=1, help="Removals side by side; others wait in a queue.")
+    ] = 2,
+    export: Annotated[
+        Path | None,
+        typer.Option(help="Serve nothing: write a folder that runs as a Hugging Face Space."),
+    ] = None,
+) -> None:
+    """Open a page in which anybody can try the model: a picture, a batch, an API.
+
+    With a folder of models, the registry's champion can be picked too. A login is asked for
+    when the environment has CLEARBG_PAGE_LOGIN=name:password.
+    """
+    if export is not None:
+        from clearbg.page import space
+
+        space.write(model / "model.onnx" if model.is_dir() else model, export)
+        typer.echo(f"{export}: a Space; `python app.py` in it serves the page on this computer.")
+        return
+    if importlib.util.find_spec("gradio") is None:  # the server sets it up before it is imported
+        raise SettingsError(
+            'The page needs Gradio: `pip install "clearbg[page]"`, or `pip install gradio`.'
+        )
+
+    from clearbg.page import server
+    from clearbg.page.limits import MEGA, Limits
+    from clearbg.page.models import Offered
+
+    login = server.login(os.environ)
+    limits = Limits(
+        file_bytes=round(megabytes * MEGA),
+        pixels=round(megapixels * MEGA),
+        pictures=pictures,
+        at_once=at_once,
+    )
+    if model.is_dir():
+        paths, champion = sorted(model.glob("*.onnx")), champion_or_word()
+    else:
+        paths, champion = [model], None
+    if not paths and champion is None:
+        raise ModelError(
+            f"{model} holds no .onnx file: make one with `dvc repro`, or name another."
+        )
+    server.serve(Offered(paths, champion, tell), limits, host, port, login, typer.echo)
+
+
+def tell(sentence: str) -> None:
+    typer.echo(f"clearbg: {sentence}", err=True)
+
+
+def champion_or_word() -> Path | None:
+    """The registry's champion; None, and a word about why, when the registry fails or hangs."""
+    answer: list[Path | None] = []
+    failure: list[str] = [f"it did not answer within {PATIENCE:g} seconds"]
+
+    def ask() -> None:
+        try:
+            from clearbg.tracking import registry
+
+            answer.append(registry.fetch("champion"))
+        except ImportError:
+            failure[0] = "MLflow is not installed here."
+        except ClearBGError as error:
+            failure[0] = str(error)
+        except Exception as error:  # whatever a foreign server makes a client raise
+            failure[0] = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+
+    asking = threading.Thread(target=ask, name="clearbg-registry", daemon=True)
+    asking.start()
+    asking.join(PATIENCE)
+    if not answer:
+        tell(f"The page opens without the registry's champion: {failure[0]}")
+        return None
+    return answer[0]

@@ -1,0 +1,27 @@
+"""The command `clearbg evaluate`. Heavy imports wait until they are used."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def evaluate(
+    pictures: Annotated[Path, typer.Argument(help="A folder of pictures.")],
+    masks: Annotated[Path, typer.Argument(help="A folder of masks of the same names.")],
+    model: Annotated[
+        Path, typer.Option(help="An exported model, or a folder with model.json and weights.")
+    ] = Path("exports/model.onnx"),
+    metrics: Annotated[
+        str, typer.Option(help="saliency, segmentation, matting, document; commas between.")
+    ] = "saliency,segmentation",
+    inverted: Annotated[bool, typer.Option(help="The truth is black on white.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="CSV of every picture's figures.")
+    ] = None,
+) -> None:
+    """Measure a model on pictures with masks, at the pictures' own size."""
+    from clearbg.evaluation import score_files
+
+    result = score_files.score_model(pictures, masks, model, metrics.split(","), inverted)
+    typer.echo(score_files.table(result, output))

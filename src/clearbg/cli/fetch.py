@@ -1,0 +1,31 @@
+"""The command `clearbg fetch`. Heavy imports wait until they are used."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def fetch(
+    by_hand: Annotated[
+        list[Path],
+        typer.Option("--from", help="An archive that you downloaded yourself; may be repeated."),
+    ] = [],  # noqa: B006 - typer copies it
+) -> None:
+    """Bring the archives of the live recipe; `dvc repro` then finds them without a request."""
+    from clearbg import config
+    from clearbg.data.fetching.fetch import recorded_sum
+    from clearbg.data.sources.archives import bring, named
+    from clearbg.system import project
+
+    by_hand = [file.absolute() for file in by_hand]
+    os.chdir(project.root())
+    data = config.load().data
+    brought = bring(data, project.state() / "downloads", by_hand)
+    for one, path in brought:
+        typer.echo(f"{one.key} ({named(one.address)}): {path}")
+        if one.sha256 is None and (digest := recorded_sum(path)):
+            typer.echo(f"  sha256 {digest}, to pin it in params.yaml")
+    if not brought:
+        typer.echo(f"data.source {data.source} has no archive to fetch.")

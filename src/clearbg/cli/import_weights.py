@@ -1,0 +1,32 @@
+"""The command `clearbg import-weights`. Heavy imports wait until they are used."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def import_weights(
+    file: Annotated[
+        str, typer.Argument(help="Published weights: a file, or http(s)://, gdrive:, kaggle:.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The folder to make.", show_default="imported/NAME"),
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            min=32, max=4096, help="The network's input, pixels.", show_default="as published"
+        ),
+    ] = None,
+    licence: Annotated[
+        str | None,
+        typer.Option(help="Terms of the data behind the weights.", show_default="unknown"),
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="Which of several networks in the file.")] = None,
+) -> None:
+    """Turn published weights into a model to start from, to evaluate or to use."""
+    from clearbg import importing
+
+    typer.echo(importing.summary(importing.import_weights(file, output, size, licence, key)))

@@ -1,0 +1,242 @@
+"""Everything that can be told about one pair: used by ingest and by the doctor alike.
+
+A kind of finding is "broken" (the pair cannot be used, and ingest sets it aside with the kind
+as its reason), "fixable" (ingest normalises it on the way) or "suspicious" (kept and counted;
+a person should look).
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from clearbg import images
+from clearbg.data.checks import mask_values, orientations
+from clearbg.data.sources import FilePair, GeneratedPair, Pair
+from clearbg.errors import PictureError
+
+Severity = Literal["broken", "fixable", "suspicious"]
+
+KINDS: dict[str, Severity] = {
+    "no-mask": "broken",
+    "no-picture": "broken",
+    "missing": "broken",
+    "empty-file": "broken",
+    "not-a-picture": "broken",
+    "truncated": "broken",
+    "unreadable": "broken",
+    "too-large": "broken",
+    "no-alpha": "broken",
+    "size-mismatch": "broken",
+    "exif-disagreement": "broken",
+    "exif-orientation": "fixable",
+    "16-bit": "fixable",
+    "cmyk": "fixable",
+    "lab": "fixable",
+    "animated": "fixable",
+    "bad-profile": "fixable",
+    "bad-exif": "fixable",
+    "mask-0/1": "fixable",
+    "mask-rgb": "fixable",
+    "mask-palette": "fixable",
+    "mask-transparency": "fixable",
+    "mask-index": "fixable",
+    "mask-jpeg": "fixable",
+    "mask-colour": "suspicious",
+    "mask-range": "suspicious",
+    "exif-unclear": "suspicious",
+    "maybe-inverted": "suspicious",
+    "empty": "suspicious",
+    "full": "suspicious",
+    "tiny": "suspicious",
+    "odd-aspect": "suspicious",
+    "transparent-picture": "suspicious",
+}
+"""What `examine` may find; a source's own reasons ("no-user", ...) are broken as well."""
+
+NOTED = {
+    "exif-orientation": ("exif-orientation", "its EXIF data ask to turn it"),
+    "16-bit": ("16-bit", "it has 16 bits a channel"),
+    "16-bit-as-8": ("16-bit", "it has 16 bits a channel"),
+    "float": ("16-bit", "its values are floating-point numbers"),
+    "cmyk": ("cmyk", "its colours are CMYK"),
+    "lab": ("lab", "its colours are Lab"),
+    "first-frame": ("animated", "it has several frames, of which the first is taken"),
+    "bad-icc": ("bad-profile", "its colour profile cannot be used"),
+    "bad-exif": ("bad-exif", "its EXIF data are damaged"),
+}
+"""Notes of `clearbg.images` on either file -> what they are called here."""
+
+MIN_SIDE = 48  # pixels; less than this shows next to nothing
+MAX_ASPECT = 4  # longer side by shorter
+FRAME = 0.02  # width of the frame along the edge, share of the shorter side
+MOSTLY = 0.75  # mean alpha along the frame that makes a subject improbable
+LEAN = 0.05  # by which the frame's alpha must differ from the middle's to be evidence
+MAJORITY = 0.6  # share of masks, neither empty nor full, that must look inverted in such a set
+ENOUGH = 3  # of them, before a set is judged
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing found; `detail` is a sentence that names the file, `of` says which it is."""
+
+    kind: str
+    detail: str
+    of: Literal["picture", "mask"] = "picture"
+
+    @property
+    def severity(self) -> Severity:
+        return KINDS.get(self.kind, "broken")
+
+
+@dataclass(frozen=True, eq=False)
+class Examination:
+    """A pair as it should be used, and what was found on the way.
+
+    Attributes:
+        picture: upright; None when a file of the pair is missing or cannot be read.
+        alpha: uint8 `(H,W)`, every correction applied; None as `picture`. After
+            "size-mismatch" its size is not the picture's.
+        original: the picture's file; None when it is generated.
+    """
+
+    picture: images.Picture | None
+    alpha: np.ndarray | None
+    original: Path | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds found, each once."""
+        return tuple(dict.fromkeys(finding.kind for finding in self.findings))
+
+
+def examine(pair: Pair, max_pixels: int) -> Examination:
+    """Read a pair and say what is wrong with it; bad files are findings, never errors.
+
+    The alpha of a generated pair is true by construction: nothing is found in it.
+    """
+    try:
+        if isinstance(pair, FilePair):
+            return _files(pair, max_pixels)
+        picture, alpha, original = pair.read(max_pixels)
+    except PictureError as error:
+        blamed = "mask" if str(error).startswith(str(getattr(pair, "mask", None))) else "picture"
+        return Examination(None, None, None, (Finding(error.reason, str(error), blamed),))
+    found = () if isinstance(pair, GeneratedPair) else _pixels(pair.id, pair.id, picture, alpha)
+    return Examination(picture, alpha, original, tuple(found))
+
+
+def broken(examination: Examination) -> Finding | None:
+    """Why the pair cannot be used (the kind is the reason); None when it can be."""
+    return next((f for f in examination.findings if f.severity == "broken"), None)
+
+
+def leaning(alpha: np.ndarray) -> tuple[Literal["inverted", "upright", "unclear"], str]:
+    """Whether a mask, uint8 `(H,W)`, seems to mark the ground in place of the subject; why.
+
+    A subject lies in the middle rather than all along the picture's edge. Masks that are
+    empty, full or the same at the edge and in the middle say nothing.
+    """
+    height, width = alpha.shape
+    band = max(1, round(FRAME * min(height, width)))
+    total = alpha.sum(dtype=np.int64)
+    inner = alpha[band:-band, band:-band]
+    ring = max(1, alpha.size - inner.size)
+    frame = float((total - inner.sum(dtype=np.int64)) / ring / 255)
+    centre = alpha[height // 4 : height - height // 4, width // 4 : width - width // 4]
+    middle = float(centre.mean() / 255)
+    words = f"mean alpha {frame:.2f} along the frame, {middle:.2f} in the middle"
+    if frame >= MOSTLY and frame - middle >= LEAN:
+        return "inverted", words
+    clear = frame <= 1 - MOSTLY and middle - frame >= LEAN
+    return ("upright" if clear else "unclear"), words
+
+
+def set_is_inverted(kinds: Iterable[Collection[str]]) -> bool:
+    """Whether most masks of a set mark the ground, by the kinds found in each usable pair."""
+    told = [found for found in kinds if not {"empty", "full"} & {*found}]
+    suspects = sum("maybe-inverted" in found for found in told)
+    return suspects >= ENOUGH and suspects >= MAJORITY * len(told)
+
+
+def _files(pair: FilePair, max_pixels: int) -> Examination:
+    picture = pair.read_image(max_pixels)
+    alpha, notes = pair.read_mask(max_pixels)
+    found = _noted(pair.image, "picture", picture.notes)
+    found += _noted(pair.mask, "mask", notes)
+    if not pair.transparency:
+        alpha, oddities = mask_values.meant(pair.mask, alpha, notes)
+        found += [
+            Finding(kind, f"{pair.mask}: of the mask, {what}.", "mask") for kind, what in oddities
+        ]
+    if "exif-orientation" in picture.notes or "exif-orientation" in notes:
+        alpha, doubt = _orientation(pair, picture, alpha, notes)
+        if doubt:
+            found = [finding for finding in found if finding.kind != "exif-orientation"] + doubt
+    alpha = 255 - alpha if pair.invert else alpha
+    try:
+        pair.refuse_sizes(picture, alpha)
+    except PictureError as error:
+        found.append(Finding(error.reason, str(error)))
+        return Examination(picture, alpha, pair.image, tuple(found))
+    if picture.alpha is not None and pair.image != pair.mask:
+        detail = f"{pair.image}: the picture is transparent in places; its colours are used there."
+        found.append(Finding("transparent-picture", detail))
+    found += _pixels(pair.image, pair.mask, picture, alpha)
+    return Examination(picture, alpha, pair.image, tuple(found))
+
+
+def _noted(path: Path, of: Literal["picture", "mask"], notes: Collection[str]) -> list[Finding]:
+    return [
+        Finding(kind, f"{path}: of the {of}, {words}.", of)
+        for note, (kind, words) in NOTED.items()
+        if note in notes
+    ]
+
+
+def _orientation(
+    pair: FilePair, picture: images.Picture, alpha: np.ndarray, notes: Collection[str]
+) -> tuple[np.ndarray, list[Finding]]:
+    of_picture, of_mask = (
+        images.read_orientation(path) if "exif-orientation" in words else 1
+        for path, words in ((pair.image, picture.notes), (pair.mask, notes))
+    )
+    if of_picture == of_mask:
+        return alpha, []
+    alpha, verdict, words = orientations.weigh(picture.rgb, alpha, of_picture, of_mask)
+    if verdict not in ("turned", "unclear"):
+        return alpha, []
+    kind = "exif-disagreement" if verdict == "turned" else "exif-unclear"
+    detail = (
+        f"{pair.mask}: EXIF orientation {of_mask}, but {of_picture} in the picture, "
+        f"and {words}; export both again, upright."
+    )
+    return alpha, [Finding(kind, detail, "mask")]
+
+
+def _pixels(
+    name: Path | str, mask: Path | str, picture: images.Picture, alpha: np.ndarray
+) -> list[Finding]:
+    """What shape and coverage tell."""
+    found = []
+    shorter, longer = sorted((picture.height, picture.width))
+    size = f"{picture.width}×{picture.height} pixels"
+    if shorter < MIN_SIDE:
+        found.append(Finding("tiny", f"{name} has only {size}."))
+    if longer > MAX_ASPECT * shorter:
+        found.append(
+            Finding("odd-aspect", f"{name} is {longer / shorter:.1f} times as long ({size}).")
+        )
+    if not alpha.any():
+        found.append(Finding("empty", f"{mask} is black everywhere: no subject.", "mask"))
+    elif alpha.min() == 255:
+        found.append(Finding("full", f"{mask} is white everywhere: no background.", "mask"))
+    else:
+        word, evidence = leaning(alpha)
+        if word == "inverted":
+            detail = f"{mask} may be inverted: {evidence}."
+            found.append(Finding("maybe-inverted", detail, "mask"))
+    return found

@@ -1,0 +1,90 @@
+"""One pair, read and checked, in the one format of `data/ingested/`."""
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+import imagehash
+import numpy as np
+from PIL import Image
+
+from clearbg import config, images
+from clearbg.data import manifest
+from clearbg.data.checks.examine import Examination, broken, examine
+from clearbg.data.ingest.cache import Kept
+from clearbg.data.sources import Pair
+
+FRESH, DETAIL = "fresh", "detail"  # what a row tells beside the manifest's columns
+
+
+def take_in(pair: Pair, data: config.Data, folder: Path, kept: Kept) -> dict[str, Any]:
+    """Write a pair's picture and mask under `folder`; return its row.
+
+    A pair that cannot be used leaves no file, and a row with status "quarantined", its reason
+    and a sentence (`detail`). `fresh` is false where `kept` knew the pair.
+    """
+    row = dict.fromkeys(manifest.COLUMNS, "") | {
+        "id": pair.id,
+        "group": pair.group or pair.id,
+        "split": pair.split,
+        "source": data.source,
+        "licence": data.licence,
+        "width": None,
+        "height": None,
+        "coverage": None,
+        "soft_fraction": None,
+        DETAIL: "",
+        FRESH: False,
+    }
+    key = kept.key(pair, data.max_pixels)
+    known = kept.recall(key, folder) if key else None
+    if known is not None:
+        if not (folder / known["image"]).exists():
+            shutil.copyfile(pair.image, folder / known["image"])
+        return row | known
+    examination = examine(pair, data.max_pixels)
+    row |= {FRESH: True, "findings": " ".join(sorted(examination.kinds))}
+    if fault := broken(examination):
+        bad = {"split": "", "status": "quarantined", "reason": fault.kind, DETAIL: fault.detail}
+        return row | bad
+    facts = {"findings": row["findings"], **_write(pair.id, examination, folder)}
+    if key:
+        # A copy of the pair's own picture can be made again.
+        files = ["mask"] if _is_plain(examination) else ["mask", "image"]
+        kept.keep(key, facts, folder, [facts[file] for file in files])
+    return row | facts
+
+
+def _write(name: str, examination: Examination, folder: Path) -> dict[str, Any]:
+    picture, alpha, original = examination.picture, examination.alpha, examination.original
+    rgb = picture.srgb()
+    if _is_plain(examination):
+        image = Path("images", name + original.suffix.lower())
+        shutil.copyfile(original, folder / image)
+    else:
+        # Generated pictures are written as photographs are; everything else keeps its pixels.
+        image = Path("images", name + (".png" if original else ".jpg"))
+        images.write_picture(folder / image, rgb, quality=95)
+    mask = Path("masks", name + ".png")
+    images.write_mask(folder / mask, alpha)
+    return {
+        "image": image.as_posix(),
+        "mask": mask.as_posix(),
+        "width": picture.width,
+        "height": picture.height,
+        "coverage": float(alpha.mean() / 255),
+        "soft_fraction": float(np.mean((alpha > 0) & (alpha < 255))),
+        "sha256": hashlib.sha256((folder / image).read_bytes()).hexdigest(),
+        "mask_sha256": hashlib.sha256((folder / mask).read_bytes()).hexdigest(),
+        "phash": str(imagehash.phash(Image.fromarray(rgb))),
+        "status": "ok",
+    }
+
+
+def _is_plain(examination: Examination) -> bool:
+    """The picture's file is upright sRGB in a common format: it can stay as it is."""
+    picture = examination.picture
+    if examination.original is None or picture.format not in ("JPEG", "PNG"):
+        return False
+    return not picture.notes and picture.alpha is None and picture.icc_profile is None

@@ -1,0 +1,75 @@
+"""Pictures, what models make of them, and the truth, side by side on one sheet."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from clearbg import images
+from clearbg.errors import DataError
+from clearbg.images import contact_sheet
+from clearbg.removal.remover import Remover
+from clearbg.system.progress import progress
+
+CELL = 240  # pixels of a view's longer side
+
+
+def compare(
+    pictures: Path,
+    masks: Path | None,
+    models: Sequence[Path],
+    output: Path,
+    count: int,
+    seed: int,
+) -> int:
+    """Write a sheet of `count` pictures drawn by `seed`; return how many are on it.
+
+    Args:
+        pictures: a folder of pictures, or one picture.
+        masks: a folder of masks (or one mask) of the same names; None: no column of truth.
+        models: exported models; each gives a column of alpha, the first one of cut-outs too.
+
+    Raises:
+        DataError: there are no pictures, or a mask is missing.
+        PictureError: a picture or a mask cannot be read.
+        ModelError: a model cannot be used.
+    """
+    found = images.find_pictures(pictures) if pictures.is_dir() else [pictures]
+    if not found:
+        raise DataError(f"{pictures} holds no pictures ({', '.join(images.SUFFIXES)}).")
+    order = np.random.default_rng(seed).permutation(len(found))[:count]
+    chosen = [found[i] for i in sorted(order)]
+    truths = {path: _mask_of(path, pictures, masks) for path in chosen} if masks else {}
+    removers = [Remover(model) for model in models]
+    rows = []
+    for path in progress(chosen, what="compare", unit="pictures"):
+        picture = images.read_picture(path)
+        alphas = [remover.matte(picture) for remover in removers]
+        views = [picture.srgb(), *alphas, contact_sheet.on_checkerboard(picture.srgb(), alphas[0])]
+        if masks:
+            views.insert(1 + len(alphas), images.read_mask(truths[path])[0])
+        rows.append([_small(view) for view in views])
+    names = [f"prediction {n + 1}" for n in range(len(models))]
+    names = names if len(models) > 1 else ["prediction"]
+    titles = ["input", *names, *(["truth"] if masks else []), "cut-out"]
+    captions = [path.name for path in chosen]
+    per_line = 2 if len(titles) <= 4 and len(rows) > 1 else 1
+    contact_sheet.sheet(
+        rows, output, titles=titles, captions=captions, per_line=per_line, cell=CELL
+    )
+    return len(rows)
+
+
+def _mask_of(picture: Path, pictures: Path, masks: Path) -> Path:
+    if masks.is_file():
+        return masks
+    stem = picture.relative_to(pictures if pictures.is_dir() else picture.parent).with_suffix("")
+    for suffix in images.SUFFIXES:
+        if (masks / f"{stem}{suffix}").is_file():
+            return masks / f"{stem}{suffix}"
+    raise DataError(f"{masks} holds no mask called {stem}: add it, or leave --masks out.")
+
+
+def _small(view: np.ndarray) -> np.ndarray:
+    scale = min(1, CELL / max(view.shape[:2]))
+    return images.resize(view, tuple(round(side * scale) or 1 for side in view.shape[:2]))

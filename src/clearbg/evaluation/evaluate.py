@@ -1,0 +1,208 @@
+"""A network, or anybody's predictions, over many pictures at the pictures' own size."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from clearbg import config, images, metrics, models
+from clearbg.contract import Contract
+from clearbg.data import leaks, manifest
+from clearbg.errors import DataError, SettingsError
+from clearbg.evaluation.report import Case
+from clearbg.inference.predict import Network, predict
+from clearbg.inference.torch_network import as_network
+from clearbg.metrics.document import otsu
+from clearbg.metrics.segmentation import histograms, pooled_curves
+from clearbg.models import weights
+from clearbg.system.progress import progress
+
+CASE_SIDE = 400  # pixels of a picture in the report
+SHOWN = (
+    "max_f", "weighted_f", "s_measure", "f_measure", "pseudo_f", "psnr", "drd", "gradient", "sad",
+    "mse", "mae", "dice", "iou", "pixel_accuracy", "empty_alpha",
+)  # fmt: skip
+"""Metrics for a short list, in this order after the headline."""
+
+Alphas = Iterable[tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a set of pictures showed.
+
+    Attributes:
+        headline: the metric that counts most.
+        metrics: protocol -> metric -> average over pictures; the first has every metric.
+            Documents also have "otsu": what Otsu's threshold reaches on the same pages. "clean"
+            is the first one without the pictures that leaked, when there are any.
+        curves: protocol -> threshold, f, precision, recall -> 256 values. Without saliency
+            "pooled": over the pixels of all pictures together, f with β = 1.
+        per_image: one row a picture, worst first by the headline (by MAE where it has no value);
+            its `leak` is "exact" or "near" where the model was trained on a duplicate, else "".
+        marks: of all pictures, in the order they were scored; None where nothing was looked for.
+    """
+
+    headline: str
+    metrics: dict[str, dict[str, float]]
+    curves: dict[str, dict[str, np.ndarray]]
+    per_image: pd.DataFrame
+    marks: leaks.Marks | None = None
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """The averages of the first protocol."""
+        return next(iter(self.metrics.values()))
+
+    def shown(self, count: int) -> list[str]:
+        """The headline and the names that follow it in a short list."""
+        names = dict.fromkeys([self.headline, *SHOWN])
+        return [name for name in names if name in self.figures][:count]
+
+    def curve_table(self) -> pd.DataFrame:
+        """One row a threshold; columns of all but the first protocol carry its name."""
+        first, *others = (pd.DataFrame(values) for values in self.curves.values())
+        named = [
+            table.drop(columns="threshold").add_prefix(f"{protocol}_")
+            for protocol, table in zip(list(self.curves)[1:], others, strict=True)
+        ]
+        return pd.concat([first, *named], axis=1)
+
+
+def trained_network(folder: Path, contract: Contract, accelerator: str) -> Network:
+    """The network of a models folder as the removal path sees one: numpy in, alpha out.
+
+    Raises:
+        SettingsError: CUDA is asked for and is not there.
+        ModelError: the weights do not fit the contract's architecture.
+    """
+    if accelerator == "cuda" and not torch.cuda.is_available():
+        raise SettingsError(
+            "evaluate.accelerator = cuda, but torch finds no CUDA device here: set it to cpu or "
+            "auto."
+        )
+    device = "cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu"
+    network = models.build(contract.model, **contract.settings)
+    return as_network(weights.load(network, folder / weights.FILE), device)
+
+
+def evaluate(
+    network: Network,
+    contract: Contract,
+    folder: Path,
+    split: str,
+    settings: config.Evaluate,
+    seen: leaks.Seen,
+) -> Evaluation:
+    """Score every picture of a split of an ingested folder; `seen` is what the model has seen.
+
+    Raises:
+        DataError: the split is empty, a picture cannot be read any more, or the model was
+            trained on more of them, or near-duplicates, than `evaluate.max_leaked` allows.
+    """
+    frame = manifest.read(folder)
+    frame = frame[frame.split == split].reset_index(drop=True)
+    if frame.empty:
+        raise DataError(f"{folder} holds no {split} pictures: run `dvc repro ingest`.")
+    marks = leaks.mark(frame, seen)
+    leaks.refuse_too_many(frame["id"], marks, settings.max_leaked)
+
+    def pairs(run: Callable[[list[np.ndarray]], list[np.ndarray]]) -> Alphas:
+        for first in range(0, len(frame), settings.batch_size):
+            rows = frame.iloc[first : first + settings.batch_size]
+            inputs, truths = zip(*(manifest.read_pair(folder, row) for _, row in rows.iterrows()))
+            yield from zip(run(list(inputs)), truths)
+
+    result = score(
+        frame["id"],
+        pairs(lambda inputs: predict(inputs, network, contract)),
+        settings.metrics,
+        contract.threshold,
+        settings.protocols or ["raw"],
+        contract.headline,
+        marks,
+    )
+    if "document" in settings.metrics:
+        by_otsu = pairs(lambda inputs: [otsu(images.luma(rgb)).astype(float) for rgb in inputs])
+        scores = list(metrics.score_all(by_otsu, ["document"], contract.threshold))
+        result.metrics["otsu"] = _rounded(metrics.summarise(scores))
+    return result
+
+
+def score(
+    names: Sequence[str],
+    pairs: Alphas,
+    families: Sequence[str],
+    threshold: float,
+    protocols: Sequence[str],
+    headline: str,
+    marks: leaks.Marks | None = None,
+) -> Evaluation:
+    """Score pairs of alpha, float `(H,W)` in [0, 1], and truth, uint8 `(H,W)`, named `names`."""
+    coverage: list[float] = []
+    counts = np.zeros((2, 256))
+
+    def watched() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for alpha, truth in pairs:
+            coverage.append(truth.mean() / 255)
+            counts[:] += histograms(alpha, truth)
+            yield alpha, truth
+
+    # Starting processes takes longer than scoring a handful of pictures.
+    processes = 1 if len(names) < 8 else None
+    scored = metrics.score_all(watched(), families, threshold, protocols, processes)
+    scores = list(progress(scored, what="evaluate", unit="pictures", total=len(names)))
+    averages = {name: _rounded(table) for name, table in metrics.by_protocol(scores).items()}
+    table = pd.DataFrame([s.row() for s in scores])
+    table.insert(0, "id", list(names))
+    table.insert(1, "coverage", coverage)
+    if headline not in table:
+        headline = next(name for name in SHOWN if name in table)
+    better = -table[headline] if headline in metrics.LOWER_IS_BETTER else table[headline]
+    order = better.fillna(1 - table["mae"]).sort_values(kind="stable").index
+    curves = metrics.curves(scores) or {"pooled": pooled_curves(counts)}
+    if marks is not None:
+        table.insert(1, "leak", marks.kinds)
+        clean = [s for s, kind in zip(scores, marks.kinds, strict=True) if not kind]
+        if 0 < len(clean) < len(scores):
+            averages["clean"] = _rounded(metrics.summarise(clean))
+    return Evaluation(headline, averages, curves, table.loc[order].reset_index(drop=True), marks)
+
+
+def _rounded(figures: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 6) for name, value in figures.items()}
+
+
+def cases(
+    result: Evaluation, network: Network, contract: Contract, folder: Path, count: int
+) -> list[Case]:
+    """The `count` worst pictures, and the best and middle with a subject; worst first."""
+    rows = manifest.read(folder).set_index("id")
+    names = [name for name in result.shown(6) if name in result.per_image][:5]
+    subjects = result.per_image[~result.per_image["empty"]]
+    middle = max(0, len(subjects) - count) // 2
+    chosen = {
+        "worst": result.per_image.head(count),
+        "best": subjects.tail(count),
+        "middle": subjects.iloc[middle : middle + count],
+    }
+    kinds: dict[str, str] = {}  # of few pictures each is shown once
+    for kind, part in chosen.items():
+        kinds |= {name: kind for name in part["id"] if name not in kinds}
+    found = []
+    for scores in result.per_image.to_dict("records"):
+        name = scores["id"]
+        if name not in kinds:
+            continue
+        rgb, truth = manifest.read_pair(folder, rows.loc[name])
+        alpha = predict([rgb], network, contract)[0]
+        scale = min(1, CASE_SIDE / max(truth.shape))
+        size = tuple(round(side * scale) or 1 for side in truth.shape)
+        grey = np.rint(alpha * 255).astype(np.uint8)
+        image, truth, grey = (images.resize(a, size) for a in (rgb, truth, grey))
+        shown = {key: scores[key] for key in names}
+        found.append(Case(name, kinds[name], shown, image, truth, grey))
+    return found

@@ -1,0 +1,214 @@
+"""The evaluation page: one HTML file that needs nothing beside itself."""
+
+import importlib.resources
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import jinja2
+import numpy as np
+import pandas as pd
+
+from clearbg.images import contact_sheet
+from clearbg.system.files import write_text
+
+NAMES = {
+    "max_f": ("max Fβ", "↑"),
+    "mean_f": ("mean Fβ", "↑"),
+    "adaptive_f": ("adaptive Fβ", "↑"),
+    "weighted_f": ("weighted F", "↑"),
+    "s_measure": ("S-measure", "↑"),
+    "max_e": ("max E-measure", "↑"),
+    "mean_e": ("mean E-measure", "↑"),
+    "adaptive_e": ("adaptive E-measure", "↑"),
+    "mae": ("MAE", "↓"),
+    "alpha_mae": ("MAE, soft truth", "↓"),
+    "empty_alpha": ("alpha on empty pictures", "↓"),
+    "mean_alpha": ("mean alpha", ""),
+    "dice": ("Dice", "↑"),
+    "iou": ("IoU", "↑"),
+    "pixel_accuracy": ("pixel accuracy", "↑"),
+    "f_measure": ("F-measure", "↑"),
+    "pseudo_f": ("pseudo-F-measure", "↑"),
+    "psnr": ("PSNR, dB", "↑"),
+    "drd": ("DRD", "↓"),
+    "sad": ("SAD, thousands", "↓"),
+    "mse": ("MSE", "↓"),
+    "gradient": ("gradient error, thousands", "↓"),
+    "connectivity": ("connectivity error, thousands", "↓"),
+    "sad_unknown": ("SAD, unknown band", "↓"),
+    "mse_unknown": ("MSE, unknown band", "↓"),
+    "gradient_unknown": ("gradient error, unknown band", "↓"),
+    "connectivity_unknown": ("connectivity error, unknown band", "↓"),
+}
+"""Metrics as a reader knows them, and where better is."""
+
+PROTOCOLS = {
+    "raw": "alpha as the model gives it; pictures without a subject are left out of F and show "
+    "in “alpha on empty pictures”, the mean alpha where there is nothing to see.",
+    "min_max": "each prediction stretched to [0, 1] and an empty truth counted as F = 0, as "
+    "published tables do.",
+    "clean": "as the first column, without the pictures that the model was trained on duplicates "
+    "of.",
+    "otsu": "what one global threshold, chosen by Otsu's method, reaches on the same pages.",
+}
+SLICES = {
+    "small, below 10%": (0, 0.1),
+    "medium, 10% to 30%": (0.1, 0.3),
+    "large, 30% and more": (0.3, np.inf),
+}
+"""Bounds of the coverage, the mean alpha of the truth."""
+KINDS = {"worst": "Worst", "middle": "In the middle", "best": "Best"}
+BINS = 20
+
+
+@dataclass(frozen=True)
+class Case:
+    """One picture for a person to look at.
+
+    Attributes:
+        scores: metric -> value, shown beside the picture.
+        image: uint8 `(H,W,3)`, some 400 pixels at most: it goes into the page as it is.
+        truth: uint8 `(H,W)`.
+        alpha: uint8 `(H,W)`, the prediction.
+    """
+
+    id: str
+    kind: Literal["worst", "middle", "best"]
+    scores: Mapping[str, float]
+    image: np.ndarray
+    truth: np.ndarray
+    alpha: np.ndarray
+
+
+def write_evaluation_page(
+    path: Path | str,
+    *,
+    title: str,
+    headlines: Sequence[str],
+    metrics: Mapping[str, Mapping[str, float]],
+    leaks: str,
+    curves: Mapping[str, Mapping[str, np.ndarray]],
+    per_image: pd.DataFrame,
+    cases: Sequence[Case],
+    settings: Mapping[str, Any],
+) -> None:
+    """Write the page. The same arguments give the same bytes.
+
+    Args:
+        headlines: the metrics to show first; the pictures are ordered by the first of them.
+        metrics: protocol -> metric -> average over pictures; the first protocol leads.
+        leaks: what is known of pictures that the model has seen; `per_image` has their kind
+            (exact, near) in its column `leak`.
+        curves: protocol -> "threshold", "precision", "recall", "f", ascending, in [0, 1].
+        per_image: a row a picture: coverage, empty, mae and other scores.
+        cases: in the order to show.
+        settings: name -> value, shown as text.
+
+    Raises:
+        ClearBGError: the file cannot be written.
+    """
+    source = importlib.resources.files("clearbg.evaluation").joinpath("report.html.jinja")
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {
+        "name": lambda metric: NAMES.get(metric, (metric,))[0],
+        "heading": lambda metric: " ".join(NAMES.get(metric, (metric,))).rstrip(),
+        "jpeg": contact_sheet.data_uri,
+    }
+    lead = next(iter(metrics))
+    page = environment.from_string(source.read_text(encoding="utf-8")).render(
+        title=title,
+        lead=lead,
+        headlines=headlines,
+        protocols=PROTOCOLS,
+        metrics=metrics,
+        rows=dict.fromkeys(name for table in metrics.values() for name in table),
+        leaks=leaks,
+        leaked=_leaked(per_image),
+        plots=[
+            _plot(curves, "recall", "precision", "Precision and recall"),
+            _plot(curves, "threshold", "f", "F over the threshold"),
+        ],
+        histograms=[
+            _histogram(per_image[name], name)
+            for name in dict.fromkeys([headlines[0], "mae"])
+            if name in per_image
+        ],
+        slices=_slices(per_image, [*headlines, "mean_alpha"]),
+        count=len(per_image),
+        groups={
+            heading: [(case, _views(case)) for case in cases if case.kind == kind]
+            for kind, heading in KINDS.items()
+        },
+        added=contact_sheet.ADDED,
+        missed=contact_sheet.MISSED,
+        settings=settings,
+    )
+    write_text(path, page)
+
+
+def _leaked(per_image: pd.DataFrame) -> dict[str, list[str]]:
+    """Kind -> ids in alphabetical order."""
+    marked = per_image[per_image["leak"] != ""].sort_values("id")
+    return {kind: list(part["id"]) for kind, part in marked.groupby("leak")}
+
+
+def _plot(curves: Mapping[str, Mapping[str, np.ndarray]], x: str, y: str, title: str) -> dict:
+    lines = {protocol: _line(curve[x], curve[y], curve["f"]) for protocol, curve in curves.items()}
+    return {"title": title, "x": x, "y": "Fβ" if y == "f" else y, "lines": lines}
+
+
+def _line(x: np.ndarray, y: np.ndarray, f: np.ndarray) -> dict[str, str]:
+    """SVG points in the unit square, and the one where F is highest; empty without values."""
+    known = np.isfinite(x + y + f)
+    points = [f"{a:.4f},{b:.4f}" for a, b in zip(x[known], y[known])]
+    return {"points": " ".join(points), "best": points[np.argmax(f[known])] if points else ""}
+
+
+def _histogram(values: pd.Series, name: str) -> dict[str, Any]:
+    """Bars in the unit square; the axes end at round numbers that no value exceeds."""
+    values = values.dropna()
+    top = 1
+    if NAMES.get(name, ("", ""))[1] == "↓" or values.max() > 1:
+        rounds = (k * 10.0**e for e in range(-4, 9) for k in (1, 2, 5))
+        top = next(value for value in rounds if value >= max(values.max(), 0.05))
+    counts, edges = np.histogram(values, BINS, (0, top))
+    most = max(5, -(-int(counts.max()) // 5) * 5)  # five intervals of whole pictures
+    bars = [
+        {
+            "x": k / BINS,
+            "width": 1 / BINS,
+            "height": count / most,
+            "text": f"{edges[k]:g} to {edges[k + 1]:g}: {count}",
+        }
+        for k, count in enumerate(counts)
+        if count
+    ]
+    return {"name": name, "bars": bars, "x_top": top, "y_top": most, "mean": values.mean()}
+
+
+def _slices(
+    per_image: pd.DataFrame, names: Sequence[str]
+) -> list[tuple[str, int, dict[str, float]]]:
+    """(name, number of pictures, metric -> average) for each size of subject."""
+    empty, coverage = per_image["empty"].astype(bool), per_image["coverage"]
+    chosen = {
+        name: ~empty & coverage.between(*bounds, inclusive="left")
+        for name, bounds in SLICES.items()
+    }
+    columns = [name for name in names if name in per_image]
+    return [
+        (name, int(rows.sum()), per_image.loc[rows, columns].mean().to_dict())
+        for name, rows in {**chosen, "no subject": empty}.items()
+    ]
+
+
+def _views(case: Case) -> dict[str, np.ndarray]:
+    return {
+        "input": case.image,
+        "truth": case.truth,
+        "prediction": case.alpha,
+        "cut-out": contact_sheet.on_checkerboard(case.image, case.alpha),
+        "errors": contact_sheet.error_map(case.image, case.truth, case.alpha),
+    }

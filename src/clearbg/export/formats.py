@@ -1,0 +1,83 @@
+"""model.onnx checked, and all that `export` in params.yaml asks for beside it made and checked."""
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from clearbg import config
+from clearbg.contract import Contract
+from clearbg.errors import ExportError
+from clearbg.export import fp16, hugging_face, parity, quantize, rembg
+from clearbg.export.gate import Gate, Verdict
+
+FILES = {"fp32": "model.onnx", "fp16": "model-fp16.onnx", "int8": "model-int8.onnx"}
+"""Format -> the file's name in exports/."""
+
+
+def complete(
+    network: nn.Module,
+    card: Contract,
+    trained: Path,
+    data: Path,
+    folder: Path,
+    settings: config.Export,
+) -> dict[str, Any]:
+    """Check the model.onnx in `folder` and write beside it what the settings ask for.
+
+    Args:
+        network: the trained one that model.onnx was exported from.
+        trained: the models folder that network and contract were read from.
+        data: an ingested folder, whose validation split the files are judged on.
+
+    Returns:
+        `max_difference` and `cases` of the fp32 file at all batches and sizes, and by format
+        the figures of its verdict (see `clearbg.export.gate`).
+
+    Raises:
+        ExportError: a file differs more than a budget allows, and the worst picture is named; or
+            rembg cannot run such a model.
+        DataError: there are no validation pictures.
+    """
+    paths = {name: folder / file for name, file in FILES.items()}
+    for session in settings.rembg:
+        rembg.write(paths["fp32"], folder / "rembg" / f"{session}.onnx", card, session)
+    if settings.hugging_face:
+        hugging_face.write(trained, folder / "hf", card)
+    gate = Gate(network, card, data, settings)
+    agreement = parity.check(network, paths["fp32"], data, settings)
+    verdicts = {"fp32": passed(gate.judge(paths["fp32"], "tolerance"), "export.opset")}
+    if "fp16" in settings.formats:
+        fp16.write(paths["fp32"], paths["fp16"])
+        verdicts["fp16"] = passed(gate.judge(paths["fp16"], "fp16_tolerance"))
+    if "int8" in settings.formats:
+        pictures = parity.prepared(data, card, slice(-settings.calibration, None))
+        verdicts["int8"] = passed(
+            quantize.write(
+                paths["fp32"],
+                paths["int8"],
+                list(pictures.values()),
+                settings.float_layers,
+                lambda path: gate.judge(path, "int8_tolerance"),
+            )
+        )
+    return agreement | {name: verdict.figures for name, verdict in verdicts.items()}
+
+
+def passed(verdict: Verdict, remedy: str = "export.formats") -> Verdict:
+    """The verdict itself when it names no budget.
+
+    Raises:
+        ExportError: it names one; `remedy` is the key to change instead of raising the budget.
+    """
+    if verdict.over is None:
+        return verdict
+    if "float_layers" in verdict.figures:
+        kept = verdict.figures["float_layers"]
+        raise ExportError(
+            f"{verdict.over}, though {kept} of its convolutions are kept in float: raise that "
+            "budget or export.float_layers, or take int8 out of export.formats."
+        )
+    raise ExportError(
+        f"{verdict.over}: raise that budget if you can accept it, or change {remedy}."
+    )

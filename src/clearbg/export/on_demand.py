@@ -1,0 +1,26 @@
+"""A models folder, trained or imported, as the ONNX file that removal runs."""
+
+import hashlib
+from pathlib import Path
+
+from clearbg import contract, models
+from clearbg.export import onnx
+from clearbg.models import weights
+from clearbg.system import project
+
+OPSET = 20
+
+
+def exported(folder: Path) -> Path:
+    """The exported model of a folder with model.json and weights; made once, kept in .clearbg/.
+
+    Raises:
+        ModelError: a file is missing, or weights and contract do not belong together.
+    """
+    card = contract.read(folder)
+    name = hashlib.sha256(card.to_json().encode()).hexdigest()
+    path = project.state() / "exported" / f"{name}.onnx"
+    if not path.is_file():
+        network = models.build(card.model, **card.settings)
+        onnx.export(weights.load(network, folder / weights.FILE), card, path, OPSET)
+    return path

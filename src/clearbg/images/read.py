@@ -1,0 +1,298 @@
+"""The one reader and writer of pictures: every stage, the command line and the app use it.
+
+Only pixels that were decoded whole leave `read_picture` and `read_mask`; for every other
+file (empty, cut short, text, decompression bomb) they raise `PictureError`. What they
+normalised on the way is listed in notes, so that nothing happens to a picture in silence.
+"""
+
+import io
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from clearbg.errors import PictureError
+from clearbg.images.decoding import (
+    MAX_PIXELS,
+    ORIENTATION,
+    Source,
+    decoded,
+    read_dpi,
+    read_exif,
+    split_opacity,
+    to_rgb,
+    to_srgb,
+    upright,
+)
+from clearbg.system.files import replacing_file
+
+SUFFIXES = (
+    ".avif", ".bmp", ".gif", ".heic", ".heif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm",
+    ".tif", ".tiff", ".webp",
+)  # fmt: skip
+
+WRITERS = {
+    ".png": "PNG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+}
+
+Kernel = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One upright picture.
+
+    `rgb` keeps the file's own values whenever the file is in an RGB space, and
+    `icc_profile` says in which (None: sRGB); an output that takes both over has exactly
+    the input's colours. A model takes `srgb()`. Grey, CMYK and Lab files with a profile
+    are converted to sRGB, and `icc_profile` is then None.
+
+    Attributes:
+        rgb: uint8 (H, W, 3).
+        alpha: uint8 (H, W); None when every pixel is opaque.
+        icc_profile: an RGB profile that is known to work.
+        dpi: pixels an inch, horizontally and vertically.
+        exif: without orientation (it has been applied) and thumbnail.
+        deep: uint16 (H, W, 3), the same picture, when the file has 16 bits a channel.
+        format: Pillow's word, e.g. "JPEG".
+        notes: what was normalised, e.g. ("exif-orientation", "cmyk").
+    """
+
+    rgb: np.ndarray
+    alpha: np.ndarray | None = None
+    icc_profile: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    exif: bytes | None = None
+    deep: np.ndarray | None = None
+    format: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def height(self) -> int:
+        return self.rgb.shape[0]
+
+    @property
+    def width(self) -> int:
+        return self.rgb.shape[1]
+
+    def srgb(self) -> np.ndarray:
+        """The picture in sRGB, uint8 (H, W, 3): `rgb` itself when there is no profile."""
+        if self.icc_profile is None:
+            return self.rgb
+        transform = to_srgb(self.icc_profile, "RGB")
+        return np.array(ImageCms.applyTransform(Image.fromarray(self.rgb), transform))
+
+
+def read_picture(
+    source: Source, *, max_pixels: int = MAX_PIXELS, name: str | None = None
+) -> Picture:
+    """Read the first frame of `source`, upright.
+
+    Args:
+        source: a path, a file's bytes, or a binary stream.
+        max_pixels: a larger picture is refused from its header, before it is decoded.
+        name: what messages call a source that is not a path.
+
+    Raises:
+        PictureError: `reason` is "missing", "empty-file", "not-a-picture", "truncated",
+            "too-large" or "unreadable".
+    """
+    with decoded(source, max_pixels, name) as (image, deep, notes):
+        return of_image(image, deep, notes)
+
+
+def of_image(image: Image.Image, deep: np.ndarray | None, notes: list[str]) -> Picture:
+    """A loaded image of Pillow's, with its 16-bit values `(H, W, C)` if it has such."""
+    orientation, block = read_exif(image, notes)
+    colours, opacity = split_opacity(image, deep, notes)
+    colours, icc_profile = to_rgb(colours, image.info.get("icc_profile"), notes)
+    if "icc-to-srgb" in notes:
+        deep = None  # its values are in the space that was left
+    elif deep is not None:
+        deep = np.repeat(deep, 3, axis=-1) if deep.shape[2] == 1 else deep[..., :3]
+    opaque = opacity is None or opacity.getextrema() == (255, 255)
+    return Picture(
+        rgb=upright(np.asarray(colours), orientation),
+        alpha=None if opaque else upright(np.asarray(opacity), orientation),
+        icc_profile=icc_profile,
+        dpi=read_dpi(image),
+        exif=block,
+        deep=None if deep is None else upright(deep, orientation),
+        format=image.format or "",
+        notes=tuple(notes),
+    )
+
+
+def read_mask(
+    source: Source,
+    *,
+    index_foreground: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    name: str | None = None,
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Read an alpha matte or a mask: uint8 (H, W) in 0..255, and notes.
+
+    Grey values are alpha; {0, 1} becomes {0, 255}; 16 bits are divided by 257; an alpha
+    channel that varies wins over the colours; unequal colours are reduced to luma.
+
+    Args:
+        index_foreground: the pixels are class numbers (grey values or palette indices),
+            and every class but 0 is foreground.
+
+    Raises:
+        PictureError: as `read_picture`.
+    """
+    with decoded(source, max_pixels, name) as (image, deep, notes):
+        orientation, _ = read_exif(image, notes)
+        alpha = _mask_values(image, deep, index_foreground, notes)
+        return upright(alpha, orientation), tuple(notes)
+
+
+def read_orientation(path: Path | str) -> int:
+    """The EXIF orientation of a picture that can be read, 1 to 8; see `decoding.upright`."""
+    with Image.open(path) as image:
+        orientation = image.getexif().get(ORIENTATION, 1)
+    return orientation if orientation in range(2, 9) else 1
+
+
+def _mask_values(
+    image: Image.Image, deep: np.ndarray | None, index_foreground: bool, notes: list[str]
+) -> np.ndarray:
+    if index_foreground and len(image.getbands()) == 1:
+        notes.append("index")
+        return np.uint8(255) * (np.asarray(image) > 0)
+    colours, opacity = split_opacity(image, deep, notes)
+    if opacity is not None and len(set(opacity.getextrema())) == 2:
+        notes.append("alpha channel")
+        return np.asarray(opacity)
+    values = np.asarray(colours.convert("L"))
+    if colours.mode != "L":
+        equal = all(np.array_equal(values, band) for band in colours.convert("RGB").split())
+        notes.append("rgb" if equal else "colour")
+    if deep is not None and deep.max() == 1:
+        values = deep.any(axis=-1).astype(np.uint8)
+    if values.max() == 1:
+        notes.append("0/1")
+        values = values * np.uint8(255)
+    return values
+
+
+def resize(array: np.ndarray, size: tuple[int, int], kernel: Kernel = "bilinear") -> np.ndarray:
+    """Resample with Pillow's antialiased kernels: the one way in training and removal.
+
+    Args:
+        array: uint8 or float32, (H, W) or (H, W, C). Floats are not clipped: bicubic and
+            lanczos overshoot.
+        size: the new (height, width).
+    """
+    if array.ndim == 3 and not (array.dtype == np.uint8 and array.shape[2] == 3):
+        return np.stack([resize(array[..., c], size, kernel) for c in range(array.shape[2])], -1)
+    image = Image.fromarray(np.ascontiguousarray(array))
+    return np.array(image.resize(size[::-1], Image.Resampling[kernel.upper()]))
+
+
+def luma(rgb: np.ndarray) -> np.ndarray:
+    """The luma of a picture, uint8 (H, W, 3) sRGB -> (H, W): (299 R + 587 G + 114 B) / 1000.
+
+    ITU-R BT.601's weights, as Pillow's mode "L"; the one way to grey in training and removal.
+    """
+    return np.array(Image.fromarray(rgb).convert("L"))
+
+
+def write_picture(
+    path: Path | str, rgb: np.ndarray, alpha: np.ndarray | None = None, **options
+) -> None:
+    """Write a picture, atomically, in the format of `path`'s suffix (see `WRITERS`).
+
+    Takes the options of `encode_picture`, and raises what it and `replacing_file` raise.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in WRITERS:
+        raise PictureError(
+            f"{path} cannot be written as {suffix or 'a picture without suffix'}: "
+            f"choose one of {', '.join(WRITERS)}.",
+            "unwritable",
+        )
+    encoded = encode_picture(rgb, alpha, format=WRITERS[suffix], **options)
+    with replacing_file(path) as aside:
+        aside.write_bytes(encoded)
+
+
+def encode_picture(
+    rgb: np.ndarray,
+    alpha: np.ndarray | None = None,
+    *,
+    format: str = "PNG",
+    icc_profile: bytes | None = None,
+    dpi: tuple[float, float] | None = None,
+    exif: bytes | None = None,
+    quality: int = 95,
+) -> bytes:
+    """The bytes of a PNG, WEBP, TIFF or JPEG file; the same bytes for the same input.
+
+    Args:
+        rgb: uint8 (H, W, 3), or (H, W) for grey.
+        alpha: uint8 (H, W).
+        quality: 1 to 100, of JPEG and WEBP; 100 is lossless in WEBP.
+
+    Raises:
+        PictureError: alpha in JPEG, or a size that the format cannot hold.
+    """
+    if format == "JPEG" and alpha is not None:
+        raise PictureError(
+            "JPEG has no transparency: write PNG or WebP, or give a background.", "unwritable"
+        )
+    options = {
+        "PNG": {"compress_level": 1},
+        "WEBP": {"quality": quality, "lossless": quality == 100, "exact": True},
+        "TIFF": {"compression": "tiff_adobe_deflate"},
+        "JPEG": {"quality": quality, "subsampling": 0},
+    }[format]
+    carried = {"icc_profile": icc_profile, "dpi": dpi, "exif": exif}
+    options |= {key: value for key, value in carried.items() if value is not None}
+    image = Image.fromarray(rgb)
+    if alpha is not None:
+        image.putalpha(Image.fromarray(alpha))
+    buffer = io.BytesIO()
+    try:
+        image.save(buffer, format, **options)
+    except (OSError, ValueError, struct.error) as error:
+        size = f"{image.width} x {image.height}"
+        raise PictureError(f"{format} cannot hold a picture of {size} ({error}).") from error
+    return buffer.getvalue()
+
+
+def write_mask(path: Path | str, alpha: np.ndarray) -> None:
+    """Write alpha, uint8 (H, W), as a grey picture; see `write_picture`."""
+    write_picture(path, alpha)
+
+
+def find_pictures(folder: Path | str) -> list[Path]:
+    """Every file under `folder` with a picture's suffix, sorted; hidden ones are left out.
+
+    Linked folders are followed, each folder once.
+
+    Raises:
+        PictureError: `folder` or a folder in it cannot be listed.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise PictureError(f"{error.filename} cannot be listed: {error.strerror}.", "missing")
+
+    found, seen = [], set()
+    for parent, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
+        real = os.path.realpath(parent)
+        folders[:] = [] if real in seen else sorted(f for f in folders if not f.startswith("."))
+        if real not in seen:
+            found += [Path(parent, f) for f in files if not f.startswith(".")]
+        seen.add(real)
+    return sorted(path for path in found if path.suffix.lower() in SUFFIXES)

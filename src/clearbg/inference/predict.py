@@ -1,0 +1,118 @@
+"""A picture through a network and back to its own size, as the contract says."""
+
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+
+from clearbg import images
+from clearbg.contract import Contract
+from clearbg.errors import ModelError
+from clearbg.images.tiling import extend, starts
+
+Network = Callable[[np.ndarray], np.ndarray]
+"""float32 `(N,C,h,w)`, normalised -> alpha float32 `(N,1,h,w)` in [0, 1]."""
+
+PIXELS_AT_ONCE = 2**18
+"""Most pixels of tiles in one call of the network, of which at least one tile: 4 of 256×256."""
+
+
+def prepare(rgb: np.ndarray, contract: Contract) -> np.ndarray:
+    """One input of the network, float32 `(C,h,w)`, from a picture, uint8 `(H,W,3)` sRGB.
+
+    The whole picture, squeezed; of a contract with tiles the middle tile.
+    """
+    height, width = contract.height, contract.width
+    if contract.fit == "squeeze":
+        return _normalise(images.resize(rgb, (height, width), contract.kernel), contract)
+    page = extend(rgb, contract.height, contract.width)
+    top, left = (page.shape[0] - height) // 2, (page.shape[1] - width) // 2
+    return _normalise(page[top : top + height, left : left + width], contract)
+
+
+def predict(pictures: list[np.ndarray], network: Network, contract: Contract) -> list[np.ndarray]:
+    """Alpha float32 `(H,W)` in [0, 1] for each uint8 `(H,W,3)` sRGB picture; see `infer`.
+
+    The network's own alpha, which evaluation and scoring measure: edges are not refined.
+    """
+    alphas = infer(pictures, network, contract)
+    return [restore(a, rgb.shape[:2]) for a, rgb in zip(alphas, pictures, strict=True)]
+
+
+def restore(alpha: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """float32 alpha `(h,w)` -> `(H,W)`, in [0, 1]. No stretch: an empty scene stays empty."""
+    return np.clip(images.resize(np.ascontiguousarray(alpha), size, "bilinear"), 0, 1)
+
+
+def infer(pictures: list[np.ndarray], network: Network, contract: Contract) -> list[np.ndarray]:
+    """What the network says of each uint8 `(H,W,3)` sRGB picture, before `restore`.
+
+    Squeezed pictures go through as one batch and give alphas of the network's size. A picture
+    in tiles gives one of its own size, and needs, beside that, the memory of `PIXELS_AT_ONCE`,
+    however large it is.
+
+    Returns:
+        float32 `(h,w)`, or `(H,W)` of tiles, in [0, 1].
+
+    Raises:
+        ModelError: the network returns another shape than the contract promises.
+    """
+    if contract.fit == "tile":
+        return [_predict_tiles(rgb, network, contract) for rgb in pictures]
+    return list(_run(network, np.stack([prepare(rgb, contract) for rgb in pictures]))[:, 0])
+
+
+def _predict_tiles(rgb: np.ndarray, network: Network, contract: Contract) -> np.ndarray:
+    height, width = contract.height, contract.width
+    page = extend(rgb, contract.height, contract.width)
+    axes = zip(page.shape, (height, width))
+    tiles = list(itertools.product(*(_cover(*sides, contract.overlap) for sides in axes)))
+    alpha = np.zeros(page.shape[:2], np.float32)
+    at_once = max(1, PIXELS_AT_ONCE // (height * width))
+    for first in range(0, len(tiles), at_once):
+        part = tiles[first : first + at_once]
+        cut = [page[top : top + height, left : left + width] for (top, _), (left, _) in part]
+        predicted = _run(network, np.stack([_normalise(tile, contract) for tile in cut]))
+        for ((top, down), (left, across)), tile in zip(part, predicted, strict=True):
+            alpha[top : top + height, left : left + width] += tile[0] * np.outer(down, across)
+    return np.clip(alpha, 0, 1, out=alpha)[: rgb.shape[0], : rgb.shape[1]]
+
+
+def _cover(length: int, side: int, overlap: int) -> list[tuple[int, np.ndarray]]:
+    """Tiles along one axis, of `length >= side` pixels: the start and the weights of each.
+
+    Weights, float32 `(side,)`, ramp linearly over the overlap and sum to 1 at every pixel.
+    From pixel to pixel half the sum of their changes is at most `2 / (overlap + 1)`.
+    """
+    firsts = starts(length, side, overlap)
+    ramp = np.minimum(np.arange(1, side + 1) / (overlap + 1), 1)
+    weights = np.ones((len(firsts), side))
+    weights[1:] *= ramp
+    weights[:-1] *= ramp[::-1]
+    total = np.zeros(length)
+    for start, tile in zip(firsts, weights):
+        total[start : start + side] += tile
+    return [
+        (start, (tile / total[start : start + side]).astype(np.float32))
+        for start, tile in zip(firsts, weights)
+    ]
+
+
+def _normalise(rgb: np.ndarray, contract: Contract) -> np.ndarray:
+    """uint8 `(H,W,3)` -> float32 `(C,H,W)`.
+
+    No division by the picture's own maximum: a dark photograph stays dark.
+    """
+    values = images.luma(rgb)[..., None] if contract.colour_order == "L" else rgb
+    mean, std = (np.array(v, np.float32) for v in (contract.mean, contract.std))
+    return ((values.astype(np.float32) / 255 - mean) / std).transpose(2, 0, 1)
+
+
+def _run(network: Network, batch: np.ndarray) -> np.ndarray:
+    alphas = network(batch)
+    if alphas.shape != (len(batch), 1, *batch.shape[2:]):
+        raise ModelError(
+            f"the network returned alpha of shape {alphas.shape} for images {batch.shape}: "
+            "the model file and its contract do not belong together; export it again."
+        )
+    return alphas

@@ -1,0 +1,111 @@
+"""Where a head is in the frame, and the canvas on which it is painted with soft light."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from clearbg.synthetic.colours import veil
+from clearbg.synthetic.painting import SHIFT, Layer, fixed
+from clearbg.synthetic.textures import blurred
+
+FINE = 2  # coverage is drawn this many times as large as the picture
+
+
+def coverage(sheet: np.ndarray) -> np.ndarray:
+    """The share of each pixel that a `FINE` sheet, uint8, covers: float32 in [0,1]."""
+    small = cv2.resize(sheet, None, fx=1 / FINE, fy=1 / FINE, interpolation=cv2.INTER_AREA)
+    return small.astype(np.float32) / 255
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Where a head is in the frame: pixels = `matrix` @ point + `centre`; `unit` in pixels.
+
+    `turn` is how far the features look aside, in units.
+    """
+
+    matrix: np.ndarray
+    centre: np.ndarray
+    unit: float
+    turn: float
+
+    def at(self, points) -> np.ndarray:
+        """Pixels `(K,2)` of the points `(K,2)`."""
+        return np.asarray(points, float) @ self.matrix.T + self.centre
+
+
+class Canvas:
+    """A float32 picture `(H,W,3)` that takes shapes, hard or soft, given in units."""
+
+    def __init__(self, frame: tuple[int, int], pose: Pose):
+        self.frame, self.pose = frame, pose
+        self.picture = np.zeros((*frame, 3), np.float32)
+
+    def mask(self, *outlines, soft: float = 0.0, rim: int = 1) -> np.ndarray:
+        """The outlines, given in units, as float32 `(H,W)`.
+
+        Args:
+            soft: how far to blur them, in units.
+            rim: pixels of the line around them.
+        """
+        return self._mask([self.pose.at(outline) for outline in outlines], self.frame, soft, rim)
+
+    def lay(
+        self,
+        colour: np.ndarray,
+        *outlines,
+        share: float = 1.0,
+        soft: float = 0.0,
+        rim: int = 1,
+        within=None,
+    ) -> None:
+        """Paint the outlines with a colour of which `share` covers.
+
+        Args:
+            soft, rim: as for `mask`.
+            within: an outline beyond which nothing is painted.
+        """
+        placed = [self.pose.at(outline) for outline in outlines]
+        points = np.vstack(placed)
+        margin = 2 + rim + 3 * soft * self.pose.unit
+        left, top = np.maximum(np.floor(points.min(0) - margin), 0).astype(int)
+        right, bottom = np.minimum(np.ceil(points.max(0) + margin), self.frame[::-1]).astype(int)
+        if right <= left or bottom <= top:
+            return
+        size = int(bottom - top), int(right - left)
+        cover = self._mask([outline - (left, top) for outline in placed], size, soft, rim)
+        if within is not None:
+            cover *= self._mask([self.pose.at(within) - (left, top)], size, 0.0, 1)
+        veil(self.picture[top:bottom, left:right], np.float32(share) * cover, colour)
+
+    def _mask(self, placed: list[np.ndarray], size: tuple[int, int], soft: float, rim: int):
+        """The outlines, given in pixels, as float32 of the `(height, width)` size."""
+        sheet = np.zeros(size, np.uint8)
+        for outline in placed:
+            points = [fixed(outline, 1)]
+            cv2.fillPoly(sheet, points, 255, cv2.LINE_AA, SHIFT)
+            if rim > 1:
+                cv2.polylines(sheet, points, True, 255, rim, cv2.LINE_AA, SHIFT)
+        return blurred(sheet, soft * self.pose.unit).astype(np.float32) / 255
+
+    def shade(self, mask: np.ndarray, soft: float, light: np.ndarray, depth: float) -> None:
+        """Light the shape `mask (H,W)` as a bulge that slopes as the blurred mask does."""
+        sigma = soft * self.pose.unit / 2
+        half = cv2.resize(mask, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        hill = blurred(half, sigma)
+        x, y = (
+            -2 * sigma * cv2.Sobel(hill, cv2.CV_32F, *order, scale=0.125)
+            for order in ((1, 0), (0, 1))
+        )
+        facing = np.float32(light[0]) * x + np.float32(light[1]) * y
+        dark = 1 + depth * (0.9 * facing - 0.35 * (x * x + y * y))
+        dark = np.clip(cv2.resize(dark.astype(np.float32), mask.shape[::-1]), 0.25, 1.5)
+        self.picture *= cv2.merge((np.sqrt(dark) ** 1.8, dark, dark**1.1))
+
+    def layer(self, *outlines, opacity: float = 1.0) -> Layer:
+        """The picture where the outlines are, as a layer over the whole frame."""
+        sheet = np.zeros((FINE * self.frame[0], FINE * self.frame[1]), np.uint8)
+        for outline in outlines:
+            cv2.fillPoly(sheet, [fixed(self.pose.at(outline), FINE)], 255, cv2.LINE_AA, SHIFT)
+        return Layer(np.clip(self.picture, 0, 1), np.float32(opacity) * coverage(sheet), 0, 0)

@@ -1,0 +1,263 @@
+"""The model registry: numbered versions of the remover, and the aliases that others read.
+
+A version is tagged with the SHA-256 of its ONNX file; a file that comes out of the registry
+must have it. Aliases (champion, challenger, previous) name a version each. MLflow gives no number
+twice, and a version appears with its tags or not at all. Setting an alias is one such step too,
+but overwrites what somebody else has set meanwhile: see `clearbg.promotion.ledger`.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from clearbg.contract import file_sha256
+from clearbg.errors import ClearBGError, RegistryError
+from clearbg.system import project
+from clearbg.system.files import exclusive, replacing_folder
+from clearbg.tracking.runs import ONNX, prepare  # the import also sets how MLflow behaves
+from clearbg.tracking.store import ask, database, reason, shown, uri
+
+import mlflow.artifacts  # isort: skip
+from mlflow.entities import Run  # isort: skip
+
+MODEL = "model.onnx"
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of a registered model.
+
+    Attributes:
+        source: URI of its logged model, `models:/<id>`.
+        created: milliseconds since 1970, by the store's clock.
+        text: its description.
+    """
+
+    name: str
+    number: int
+    tags: Mapping[str, str]
+    run_id: str
+    source: str
+    created: int
+    text: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name} version {self.number}"
+
+    @property
+    def onnx(self) -> str:
+        """SHA-256 of its ONNX file; "" when nothing says it."""
+        return self.tags.get(ONNX, "")
+
+
+def name() -> str:
+    """The registered model: CLEARBG_REGISTERED_MODEL, or "clearbg"."""
+    return os.getenv("CLEARBG_REGISTERED_MODEL") or "clearbg"
+
+
+def fetch(alias: str = CHAMPION) -> Path | None:
+    """The ONNX file of the version with this alias, kept in .clearbg/registry/.
+
+    Beside it lie the model's card and its list of training pictures, where it has them.
+
+    Returns:
+        None: there is no store, no registered model, or no such alias.
+
+    Raises:
+        RegistryError: the server does not answer, or the file is not the registered one.
+        ClearBGError: the file cannot be written.
+    """
+    registry = existing()
+    version = registry.aliased(alias) if registry else None
+    return registry.file(version) if version else None
+
+
+def existing() -> "Registry | None":
+    """The registry of the store that `uri` names; None: there is no such database yet.
+
+    Raises:
+        RegistryError: the store does not answer.
+    """
+    file = database(uri())
+    return None if file is not None and not file.exists() else Registry(name())
+
+
+def opened() -> "Registry":
+    """The registry of the store that `uri` names; a database that is missing is made.
+
+    Raises:
+        RegistryError: the store does not answer, or cannot be made.
+    """
+    with _told():
+        prepare(uri())
+    return Registry(name())
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Tell in one sentence what goes wrong with the store."""
+    try:
+        yield
+    except ClearBGError:
+        raise
+    except Exception as error:  # each store raises the errors of its own driver
+        raise RegistryError(
+            f"the model registry at {shown(uri())} failed ({reason(error)}): see that it runs and "
+            "that there is room on the disk, then run again (MLFLOW_TRACKING_URI says where it is)."
+        ) from error
+
+
+class Registry:
+    """One registered model of the store that `uri` names.
+
+    Raises:
+        RegistryError: here and in every method, when the store does not answer or refuses.
+    """
+
+    @_told()
+    def __init__(self, name: str):
+        self.name = name
+        self._address = uri()
+        ask(self._address)
+        # Beside the client's own address MLflow reads this one when a version is made.
+        mlflow.set_tracking_uri(self._address)
+        self._client = mlflow.MlflowClient(self._address, self._address)
+
+    @_told()
+    def aliases(self) -> dict[str, int]:
+        """Alias -> number of its version; nothing where the model is not registered yet."""
+        try:
+            found = self._client.get_registered_model(self.name).aliases
+        except mlflow.MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return {}
+        return {alias: int(number) for alias, number in found.items()}
+
+    def aliased(self, alias: str) -> Version | None:
+        number = self.aliases().get(alias)
+        return None if number is None else self.version(number)
+
+    @_told()
+    def version(self, number: int) -> Version | None:
+        """The version with this number; None: there is none, or it was deleted."""
+        try:
+            return _version(self._client.get_model_version(self.name, str(number)))
+        except mlflow.MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None
+
+    @_told()
+    def versions(self) -> list[Version]:
+        """All versions that were not deleted, by rising number."""
+        found, page = [], None
+        while page is None or page.token:
+            page = self._client.search_model_versions(
+                f"name = '{self.name}'",
+                order_by=["version_number ASC"],
+                page_token=page.token if page else None,
+            )
+            found += map(_version, page)
+        return found
+
+    @_told()
+    def add(
+        self, source: str, run_id: str, tags: Mapping[str, str], text: str | None = None
+    ) -> Version:
+        """A new version from a logged model, `models:/<id>`; it has its tags from the start."""
+        with contextlib.suppress(mlflow.MlflowException):  # it exists; if not, the next step says
+            self._client.create_registered_model(self.name)
+        made = self._client.create_model_version(
+            self.name,
+            source,
+            run_id,
+            dict(tags),
+            description=text,
+            model_id=source.removeprefix("models:/"),
+        )
+        return _version(made)
+
+    @_told()
+    def tag(self, number: int, key: str, value: str) -> None:
+        self._client.set_model_version_tag(self.name, str(number), key, value)
+
+    @_told()
+    def remove(self, number: int) -> None:
+        """Delete a version; its number is never given again."""
+        self._client.delete_model_version(self.name, str(number))
+
+    @_told()
+    def point(self, alias: str, number: int | None) -> None:
+        """Let an alias name a version, or none."""
+        if number is None:
+            self._client.delete_registered_model_alias(self.name, alias)
+        else:
+            self._client.set_registered_model_alias(self.name, alias, str(number))
+
+    @_told()
+    def runs(self, tag: str, value: str) -> list[Run]:
+        """The runs of all experiments with a tag, newest first."""
+        experiments = [found.experiment_id for found in self._client.search_experiments()]
+        return list(self._client.search_runs(experiments, f"tags.`{tag}` = '{value}'"))
+
+    def file(self, version: Version) -> Path:
+        """The version's ONNX file, from .clearbg/registry/ where it is there and whole.
+
+        Raises:
+            RegistryError: the registered file is missing or is not the one that was tagged.
+        """
+        folder = project.state() / "registry" / (version.onnx or "untold")
+        if not _is_whole(folder / MODEL, version):
+            with exclusive(folder.parent):
+                if not _is_whole(folder / MODEL, version):
+                    with replacing_folder(folder) as aside:
+                        self.download(version, aside)
+        return folder / MODEL
+
+    @_told()
+    def download(self, version: Version, folder: Path) -> Path:
+        """Bring a version's ONNX file, and what lies beside it, into an empty folder.
+
+        Raises:
+            RegistryError: as `file`.
+        """
+        if not version.onnx:
+            raise RegistryError(
+                f"{version} has no tag {ONNX}, so nothing says which file it is: move its alias "
+                "to a version that `python pipelines/promote.py` registered."
+            )
+        address = self._client.get_model_version_download_uri(self.name, str(version.number))
+        with tempfile.TemporaryDirectory(dir=folder) as aside:
+            brought = mlflow.artifacts.download_artifacts(
+                f"{address}/artifacts", dst_path=aside, tracking_uri=self._address
+            )
+            for path in Path(brought).iterdir():
+                shutil.move(path, folder / path.name)
+        if not _is_whole(folder / MODEL, version):
+            raise RegistryError(
+                f"the file registered as {version} is missing or is not the one that was tagged "
+                f"({version.onnx[:12]}...): go back with `python pipelines/promote.py --rollback`."
+            )
+        return folder / MODEL
+
+
+def _is_whole(path: Path, version: Version) -> bool:
+    return path.is_file() and file_sha256(path) == version.onnx
+
+
+def _version(found) -> Version:
+    return Version(
+        name=found.name,
+        number=int(found.version),
+        tags=dict(found.tags),
+        run_id=found.run_id or "",
+        source=found.source or "",
+        created=int(found.creation_timestamp),
+        text=found.description or "",
+    )

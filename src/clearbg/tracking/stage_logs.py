@@ -1,0 +1,75 @@
+"""What the stages' files say, as MLflow gets to see it.
+
+Everything is read from files, so that a run can be recorded as well by a later stage: after
+DVC restored the training from its run cache, or when the server was down while it ran.
+"""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from clearbg import config
+from clearbg.config import recipes
+from clearbg.contract import Contract
+from clearbg.tracking import runs
+from clearbg.training.fingerprint import fingerprint
+
+INGEST, TRAINING = Path("reports/ingest"), Path("reports/train")
+DATA = Path("data/augmented")
+
+
+def log_training(run: runs.Run, contract: Contract, settings: config.Settings) -> None:
+    """The data, the epochs, the best epoch's figures, the sample sheets, the weights' name."""
+    _log_ingest(run)
+    run.history(pd.read_csv(TRAINING / "history.csv"))
+    best = json.loads((TRAINING / "metrics.json").read_text(encoding="utf-8"))
+    run.metrics({f"best/{name}": value for name, value in best.items()})
+    for path in sorted((TRAINING / "samples").glob("*.jpg")):
+        run.file(path)
+    for split in ("train", "validation"):
+        run.dataset(DATA / "manifest.csv", split, settings.data.source, settings.data.path)
+    run.weights(contract.weights_sha256)
+
+
+def _log_ingest(run: runs.Run) -> None:
+    """What the checks counted, the sheet of pictures and the list of those set aside."""
+    counts = json.loads((INGEST / "summary.json").read_text(encoding="utf-8"))
+    run.metrics({f"data/{k}": v for k, v in pd.json_normalize(counts, sep="/").iloc[0].items()})
+    run.file(INGEST / "contact_sheet.jpg")
+    run.file(INGEST / "quarantine.csv", "reports")
+
+
+def log_evaluation(run: runs.Run, reports: Path) -> None:
+    """The test split's figures, curves over the threshold (step = 255 · threshold), reports."""
+    figures = json.loads((reports / "metrics.json").read_text(encoding="utf-8"))
+    for protocol in [name for name, value in figures.items() if isinstance(value, dict)]:
+        run.metrics({f"test_{protocol}/{k}": v for k, v in figures.pop(protocol).items()})
+    run.metrics({f"test/{name}": value for name, value in figures.items()})
+    curves = pd.read_csv(reports / "curves.csv")
+    steps = (curves.pop("threshold") * 255).round().astype(int)
+    run.history(curves.add_prefix("curve/").assign(epoch=steps))
+    run.file(reports / "sheet.jpg")
+    run.file(reports / "report.html", "reports")
+    run.file(reports / "per_image.csv", "reports")
+
+
+def log_export(run: runs.Run, model: Path, parity: Path, latency: dict[str, float]) -> None:
+    """The exported model, its agreement with the trained one, milliseconds a picture."""
+    agreement = json.loads(parity.read_text(encoding="utf-8"))
+    figures = pd.json_normalize(agreement, sep="/").iloc[0]
+    run.metrics({f"export/{name}": value for name, value in figures.items()})
+    run.metrics({f"export/{name}_ms": value for name, value in latency.items()})
+    run.model(model)
+
+
+def run_of(contract: Contract, settings: config.Settings) -> runs.Run:
+    """The MLflow run that trained these weights, filled from files when the store has none."""
+    return runs.run_of_weights(
+        contract.weights_sha256,
+        settings.flat(),
+        name=contract.model,
+        backfill=lambda run: log_training(run, contract, settings),
+        fingerprint=fingerprint(settings, DATA),
+        recipe=recipes.live(),
+    )

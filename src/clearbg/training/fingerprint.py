@@ -1,0 +1,30 @@
+"""What decides a training's result, in one name: settings, data, code and libraries."""
+
+import hashlib
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+from clearbg import config
+
+
+def fingerprint(settings: config.Settings, data: Path) -> str:
+    """A name for the training of these settings on the augmented folder `data`.
+
+    The manifest tells pictures apart; masks are read, since two of equal coverage may differ.
+    """
+    content = hashlib.sha256()
+    for path in (*data.glob("manifest.csv"), *sorted(data.glob("masks/*"))):
+        content.update(path.read_bytes())
+    code = hashlib.sha256()
+    package = Path(__file__).parents[1]
+    for path in sorted(package.rglob("*.py")):
+        code.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
+    trained = ("data", "augment", "model", "train")
+    facts = {
+        "settings": {k: v for k, v in settings.flat().items() if k.split(".")[0] in trained},
+        "data": content.hexdigest(),
+        "code": code.hexdigest(),
+        "libraries": [version(name) for name in ("torch", "torchvision", "lightning-fabric")],
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]

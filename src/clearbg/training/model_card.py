@@ -1,0 +1,62 @@
+"""The model card: what a person should know before using the weights."""
+
+import importlib.resources
+from collections.abc import Mapping
+
+import jinja2
+
+from clearbg import licenses
+from clearbg.contract import Contract
+from clearbg.evaluation.report import NAMES
+
+FILE = "card.md"
+MEASURES = {"max_f", "mae", "alpha_mae", "dice", "iou", "pixel_accuracy", "gradient", "sad", "mse",
+            "f_measure", "psnr"}  # fmt: skip
+
+
+def text(contract: Contract, pictures: int, parameters: int, best: Mapping[str, float]) -> str:
+    """The card as Markdown. The same arguments give the same text.
+
+    Args:
+        pictures: listed beside the weights, each an original that was trained or validated on.
+        parameters: numbers in the weights that a training changes.
+        best: the row of the training's history that the weights come from.
+    """
+    source = importlib.resources.files("clearbg.training").joinpath("card.md.jinja")
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, autoescape=False)
+    environment.filters |= {"cell": _cell, "channels": _channels}
+    origins = contract.trained_on
+    return environment.from_string(source.read_text(encoding="utf-8")).render(
+        card=contract,
+        pictures=pictures,
+        parameters=parameters,
+        epoch=int(best["epoch"]),
+        figures=_figures(contract.headline, best),
+        origins=origins,
+        words=licenses.WORDS,
+        is_open=licenses.is_open(origins),
+        closed=[origin for origin in origins if origin.commercial != "yes"],
+        generated=all(origin.source == "synthetic" for origin in origins),
+        unlisted=[origin.source for origin in origins if origin.pictures is None],
+    )
+
+
+def _figures(headline: str, best: Mapping[str, float]) -> dict[str, str]:
+    """Name and arrow -> value, the headline first."""
+    values = {name.removeprefix("validation/"): value for name, value in best.items()
+              if name.startswith("validation/")}  # fmt: skip
+    names = [name for name in dict.fromkeys([headline, *values]) if name in values]
+    return {
+        " ".join(NAMES.get(name, (name,))).rstrip(): f"{values[name]:.4f}"
+        for name in names
+        if name == headline or (name in MEASURES and values[name] == values[name])
+    }
+
+
+def _cell(text: str) -> str:
+    """Text that stays inside its cell of a Markdown table."""
+    return " ".join(text.replace("|", "\\|").replace("<", "&lt;").split())
+
+
+def _channels(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:g}" for value in values)

@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+import torch
+from support.project import TINY, demo
+
+from clearbg import config, images
+from clearbg.data import manifest
+from clearbg.data.dataset import EpochOrder, Pairs, loader
+from clearbg.errors import DataError
+
+STRONG = {
+    "scale": [0.75, 1.5], "rotate": 35.0, "flip": 0.5, "color": 0.3, "tint": 0.5, "tone": 0.5,
+    "noise": 0.5, "blur": 0.5, "holes": 4, "bleed_through": 0.5,
+}  # fmt: skip
+
+
+def settings(**augment) -> config.Settings:
+    return config.parse(demo(**{**TINY, "augment": {**TINY["augment"], **augment}}))
+
+
+def epoch(folder, workers: int, number: int = 0, start: int = 0) -> torch.Tensor:
+    pairs = Pairs(folder, "train", settings(**STRONG))
+    order = EpochOrder(len(pairs), 4, seed=1)
+    order.epoch, order.start = number, start
+    return torch.cat([images for images, _ in loader(pairs, order, workers)])
+
+
+def test_items_are_normalised_images_and_alpha(augmented):
+    image, alpha = Pairs(augmented, "validation", settings())[0, 0]
+    assert image.shape == (3, 32, 32) and alpha.shape == (1, 32, 32)
+    assert type(image) is torch.Tensor and image.dtype == alpha.dtype == torch.float32
+    assert alpha.min() >= 0 and alpha.max() <= 1 and image.min() < 0
+
+
+@pytest.mark.slow
+def test_pictures_are_the_same_for_any_number_of_workers(augmented):
+    assert torch.equal(epoch(augmented, workers=0), epoch(augmented, workers=2))
+
+
+def test_epoch_goes_on_in_the_middle_as_if_never_stopped(augmented):
+    assert torch.equal(epoch(augmented, 0)[4:], epoch(augmented, 0, start=1))
+
+
+def test_epochs_differ(augmented):
+    assert not torch.equal(epoch(augmented, 0), epoch(augmented, 0, number=1))
+
+
+def test_global_random_state_is_left_alone(augmented):
+    before = torch.random.get_rng_state()
+    Pairs(augmented, "train", settings(color=0.3))[0, 0]
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_processes_share_an_epoch_without_overlap():
+    orders = [EpochOrder(21, 2, seed=3, rank=rank, processes=2) for rank in range(2)]
+    batches = [list(order) for order in orders]
+    assert len(batches[0]) == len(batches[1]) == 5
+    places = [place for rank in batches for batch in rank for place in batch]
+    assert len(set(places)) == 20
+
+
+def test_grey_model_takes_luma_and_may_invert_it(augmented):
+    grey = {"name": "stacked_unet", "blocks": 2, "mean": [1.0], "std": [-1.0]}
+    pairs = Pairs(augmented, "validation", config.parse(demo(**{**TINY, "model": grey})))
+    image, alpha = pairs[0, 0]
+    rgb, _ = manifest.read_pair(augmented, pairs.rows[0])
+    assert image.shape == alpha.shape == (1, 32, 32)
+    assert np.allclose(image[0], 1 - images.luma(rgb) / 255, atol=1e-6)
+
+
+def test_validation_pictures_are_the_same_in_every_epoch(augmented):
+    pairs = Pairs(augmented, "validation", settings(flip=0.5, color=0.3))
+    assert torch.equal(pairs[0, 0][0], pairs[1, 0][0])
+
+
+def test_split_without_pictures_is_a_sentence(augmented):
+    with pytest.raises(DataError, match="holds no test pictures"):
+        Pairs(augmented, "test", settings())
+
+
+def test_lost_picture_names_the_file(augmented):
+    (augmented / "images/0.jpg").unlink()
+    with pytest.raises(DataError, match=r"0\.jpg"):
+        Pairs(augmented, "train", settings())[0, 0]

@@ -1,0 +1,196 @@
+"""Sheets of pictures and the evaluation page."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from support.images import disc
+
+from clearbg.evaluation import report
+from clearbg.images import contact_sheet
+
+RED, WHITE = np.uint8([200, 0, 0]), 255
+
+
+def flat(height: int, width: int) -> np.ndarray:
+    return np.full((height, width, 3), RED)
+
+
+def is_red(picture: np.ndarray) -> np.ndarray:
+    return np.abs(picture.astype(int) - RED).max(axis=-1) < 8
+
+
+def written(path: Path, *arguments, **options) -> np.ndarray:
+    contact_sheet.sheet(*arguments, path=path, **options)
+    return np.asarray(Image.open(path))
+
+
+@pytest.mark.parametrize("alpha", [np.uint8([[0, 255]]), np.float32([[0, 1]])])
+def test_cut_out_keeps_the_subject_and_shows_the_board_elsewhere(alpha):
+    cut = contact_sheet.on_checkerboard(flat(1, 2), alpha)
+    assert cut[0, 1].tolist() == RED.tolist()
+    assert len(set(cut[0, 0].tolist())) == 1 and cut[0, 0, 0] > 200
+
+
+def test_error_map_colours_only_what_differs():
+    truth, alpha = np.uint8([[0, 255, 255]]), np.uint8([[255, 0, 255]])
+    added, missed, right = contact_sheet.error_map(flat(1, 3), truth, alpha)[0].tolist()
+    assert tuple(added) == contact_sheet.ADDED and tuple(missed) == contact_sheet.MISSED
+    assert len(set(right)) == 1
+
+
+def test_sheet_keeps_the_shape_of_every_picture(tmp_path):
+    sheet = written(tmp_path / "s.png", [[flat(100, 50)], [flat(30, 60)]], per_line=2, cell=80)
+    left, right = np.hsplit(is_red(sheet), [sheet.shape[1] // 2])
+    for half, shape in ((left, (80, 40)), (right, (40, 80))):
+        assert (half.any(axis=1).sum(), half.any(axis=0).sum()) == shape
+
+
+def test_sheet_has_the_size_that_its_parts_add_up_to(tmp_path):
+    rows = [[flat(40, 40), flat(40, 40)[..., 0]]] * 3
+    options = {"titles": ["input", "truth"], "captions": ["a", "b", "c"], "per_line": 2, "cell": 50}
+    height, width, _ = written(tmp_path / "s.png", rows, **options).shape
+    gap, margin, text = contact_sheet.GAP, contact_sheet.MARGIN, contact_sheet.TEXT
+    assert width == margin + 2 * (50 + gap + 50 + margin)
+    assert height == margin + text + gap + 2 * (50 + text + gap + margin)
+
+
+def test_more_pictures_on_a_line_make_a_lower_sheet(tmp_path):
+    rows = [[flat(40, 40), flat(40, 40)]] * 60
+    strip = written(tmp_path / "strip.png", rows, cell=40)
+    sheet = written(tmp_path / "sheet.png", rows, cell=40, per_line=6)
+    assert sheet.shape[0] < strip.shape[0] / 5
+
+
+def test_long_caption_stays_under_its_picture(tmp_path):
+    options = {"per_line": 2, "cell": 60}
+    sheet = written(
+        tmp_path / "s.png", [[flat(60, 60)]] * 2, captions=["long " * 40, ""], **options
+    )
+    first_right = contact_sheet.MARGIN + 60
+    assert (sheet[:, first_right : first_right + contact_sheet.MARGIN] == WHITE).all()
+
+
+def test_same_pictures_make_the_same_jpeg(tmp_path):
+    for name in ("a.jpg", "b.jpg"):
+        contact_sheet.sheet([[disc(1)[0]]], tmp_path / name, captions=["one"])
+    assert (tmp_path / "a.jpg").read_bytes() == (tmp_path / "b.jpg").read_bytes()
+
+
+def test_sheet_of_nothing_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="at least one row"):
+        contact_sheet.sheet([], tmp_path / "s.png")
+
+
+def content(**changes) -> dict:
+    """Arguments of the evaluation page: four pictures, two protocols."""
+    threshold = np.linspace(0, 1, 256)
+    curve = {"threshold": threshold, "precision": 0.5 + threshold / 2, "recall": 1 - threshold,
+             "f": threshold * (1 - threshold) * 4}  # fmt: skip
+    per_image = pd.DataFrame(
+        {
+            "id": ["a", "b", "c", "d"],
+            "leak": ["", "near", "", "exact"],
+            "coverage": [0.05, 0.2, 0.6, 0.0],
+            "empty": [False, False, False, True],
+            "max_f": [0.4, 0.8, 0.95, np.nan],
+            "mae": [0.2, 0.05, 0.01, 0.0],
+            "mean_alpha": [0.1, 0.2, 0.6, 0.002],
+        }
+    )
+    cases = [
+        report.Case(name, kind, {"max_f": 0.5}, *disc(index), disc(index)[1])
+        for index, (name, kind) in enumerate([("a", "worst"), ("b", "middle"), ("c", "best")])
+    ]
+    return {
+        "title": "u2netp on the test split",
+        "headlines": ["max_f", "mae", "dice"],
+        "metrics": {"raw": {"max_f": 0.91234, "mae": 0.0321, "dice": 0.88},
+                    "min_max": {"max_f": 0.87654, "mae": 0.0456}},
+        "leaks": "Two were seen.",
+        "curves": {"raw": curve, "min_max": curve},
+        "per_image": per_image,
+        "cases": cases,
+        "settings": {"model.name": "u2netp", "data.licence": "CC0-1.0"},
+    } | changes  # fmt: skip
+
+
+def page(tmp_path: Path, **changes) -> str:
+    report.write_evaluation_page(tmp_path / "report.html", **content(**changes))
+    return (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def cells(html: str, start: str) -> list[str]:
+    """The cells of the table row that starts with `start`."""
+    row = next(r for r in re.findall(r"<tr>(.*?)</tr>", html, re.S) if f"<td>{start}" in r)
+    return re.findall(r"<td>(.*?)</td>", row)
+
+
+def test_page_has_every_metric_of_every_protocol(tmp_path):
+    html = page(tmp_path)
+    assert cells(html, "max Fβ") == ["max Fβ ↑", "0.9123", "0.8765"]
+    assert cells(html, "MAE") == ["MAE ↓", "0.0321", "0.0456"]
+    assert cells(html, "Dice") == ["Dice ↑", "0.8800", "–"]
+
+
+def test_metric_that_has_no_name_yet_is_shown_as_it_is(tmp_path):
+    html = page(tmp_path, headlines=["sharpness"], metrics={"raw": {"sharpness": 19.5}})
+    assert cells(html, "sharpness") == ["sharpness", "19.5000"]
+
+
+def test_page_shows_five_views_of_every_case(tmp_path):
+    html = page(tmp_path)
+    assert re.findall(r"<h4>(.*?)</h4>", html) == ["a", "b", "c"]
+    assert html.count('src="data:image/jpeg;base64,') == 3 * 5
+
+
+def test_slices_tell_small_subjects_from_large_and_from_none(tmp_path):
+    html = page(tmp_path)
+    assert cells(html, "small")[1:3] == ["1", "0.400"]
+    assert cells(html, "large")[1:3] == ["1", "0.950"]
+    assert cells(html, "no subject")[1:3] == ["1", "–"]
+
+
+def test_pictures_that_the_model_has_seen_are_named(tmp_path):
+    html = page(tmp_path)
+    assert '<p class="warning">Two were seen.</p>' in html
+    assert "<b>near</b> b" in html and "<b>exact</b> d" in html
+
+
+def test_page_without_leaks_says_so_and_warns_of_nothing(tmp_path):
+    table = content()["per_image"].assign(leak="")
+    html = page(tmp_path, per_image=table, leaks="None was seen.")
+    assert "<p>None was seen.</p>" in html and "Seen in training" not in html
+
+
+def test_curves_mark_their_best_threshold(tmp_path):
+    f = np.zeros(256)
+    f[51] = 0.9
+    curve = {"threshold": np.arange(256) / 255, "precision": f, "recall": f, "f": f}
+    assert 'd="M0.2000,0.9000h0"' in page(tmp_path, curves={"raw": curve})
+
+
+def test_pictures_without_any_subject_make_a_page_too(tmp_path):
+    nothing = dict.fromkeys(("threshold", "precision", "recall", "f"), np.full(256, np.nan))
+    table = content()["per_image"].assign(empty=True, max_f=np.nan)
+    html = page(tmp_path, curves={"raw": nothing}, per_image=table)
+    assert cells(html, "no subject")[1:3] == ["4", "–"]
+    assert "nan" not in re.sub(r"base64,[^\"]*", "", html)
+
+
+def test_page_needs_nothing_beside_itself(tmp_path):
+    html = page(tmp_path)
+    assert not re.search(r"https?://|<script|<link|@import|url\(", html)
+    assert all(src.startswith("data:") for src in re.findall(r'src="([^"]*)"', html))
+
+
+def test_page_takes_names_as_text(tmp_path):
+    html = page(tmp_path, settings={"data.path": "<b>&"}, title="<i>")
+    assert "&lt;b&gt;&amp;" in html and "<i>" not in html
+
+
+def test_same_scores_make_the_same_page(tmp_path):
+    assert page(tmp_path / "a") == page(tmp_path / "b")

@@ -1,0 +1,163 @@
+"""`clearbg evaluate`, `score` and `compare`: files on disk in, figures and sheets out."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from support.images import disc
+from support.models import brightness_model
+from support.project import ROOT
+
+from clearbg import Remover, contract, images, models
+from clearbg.errors import DataError, SettingsError
+from clearbg.evaluation import score_files
+from clearbg.models import weights
+
+
+def clearbg(*arguments: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "clearbg", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.fixture
+def model(tmp_path) -> Path:
+    return brightness_model(tmp_path / "model.onnx")
+
+
+@pytest.fixture
+def halves(tmp_path) -> tuple[Path, Path]:
+    """Predictions that cover a quarter where the truth covers a half: Dice 2/3."""
+    truth = np.zeros((8, 8), np.uint8)
+    truth[:4] = 255
+    guess = truth.copy()
+    guess[:, 4:] = 0
+    for name in ("a", "b"):
+        images.write_mask(tmp_path / f"guesses/{name}.png", guess)
+        images.write_mask(tmp_path / f"truths/{name}.png", truth)
+    return tmp_path / "guesses", tmp_path / "truths"
+
+
+def test_predictions_get_the_figures_that_a_hand_computes(halves):
+    result = score_files.score_files(*halves, ["segmentation"], 0.5, inverted=False)
+    assert result.figures["dice"] == pytest.approx(2 / 3, abs=1e-6)
+    assert result.figures["mae"] == 0.25 and result.headline == "dice"
+
+
+def test_inverted_files_are_turned_over(halves):
+    result = score_files.score_files(*halves, ["segmentation"], 0.5, inverted=True)
+    assert result.figures["dice"] == pytest.approx(0.8, abs=1e-6)  # 4 rows of 8, 6 of 8 predicted
+
+
+@pytest.mark.slow
+def test_score_prints_a_column_a_protocol_and_writes_every_picture(halves, tmp_path):
+    done = clearbg("score", *halves, "--metrics", "saliency,matting", "-o", tmp_path / "all.csv")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[:2] == ["raw", "min_max"]
+    assert {"max_f", "sad", "dice"} <= {line.split()[0] for line in done.stdout.splitlines()[1:]}
+    assert list(pd.read_csv(tmp_path / "all.csv").id) == ["a", "b"]
+
+
+def test_model_is_measured_at_the_pictures_own_size(model, pairs_folder):
+    own = pairs_folder(4)
+    result = score_files.score_model(own / "images", own / "masks", model, ["saliency"], False)
+    assert result.figures["max_f"] > 0.9 and len(result.per_image) == 4
+
+
+@pytest.mark.slow
+def test_evaluate_command_measures_a_model(model, pairs_folder):
+    own = pairs_folder(2)
+    done = clearbg("evaluate", own / "images", own / "masks", "--model", model)
+    assert done.returncode == 0, done.stderr
+    assert "max_f" in done.stdout and "min_max" in done.stdout
+
+
+def test_unknown_family_names_the_known_ones(halves):
+    with pytest.raises(SettingsError, match="saliency, segmentation, matting, document"):
+        score_files.score_files(*halves, ["saliancy"], 0.5, False)
+
+
+def test_picture_without_partner_is_named(halves):
+    (halves[1] / "b.png").unlink()
+    with pytest.raises(DataError, match=r"b\.png has no partner"):
+        score_files.score_files(*halves, ["segmentation"], 0.5, False)
+
+
+@pytest.mark.slow
+def test_sizes_that_differ_are_one_sentence(halves):
+    images.write_mask(halves[1] / "b.png", np.zeros((4, 8), np.uint8))
+    done = clearbg("score", *halves)
+    assert done.returncode == 1 and "8×8 pixels" in done.stderr and "8×4" in done.stderr
+
+
+def test_compare_draws_input_prediction_truth_and_cutout(model, pairs_folder, tmp_path):
+    own = pairs_folder(6)
+    sheet = tmp_path / "sheet.png"
+    done = clearbg(
+        "compare", own / "images", "--masks", own / "masks", "--model", model, "-n", 3, "-o", sheet
+    )
+    assert done.returncode == 0 and "3 pictures" in done.stdout, done.stderr
+    without = tmp_path / "without.png"
+    clearbg("compare", own / "images", "--model", model, "-n", 3, "-o", without)
+    assert Image.open(sheet).width > Image.open(without).width
+
+
+def test_compare_gives_every_model_a_column(model, tmp_path):
+    images.write_picture(tmp_path / "photo.png", disc(0)[0])
+    other = brightness_model(tmp_path / "other.onnx")
+    widths = []
+    for given in (["--model", model], ["--model", model, "--model", other]):
+        done = clearbg("compare", tmp_path / "photo.png", *given, "-o", tmp_path / "s.png")
+        assert done.returncode == 0, done.stderr
+        widths.append(Image.open(tmp_path / "s.png").width)
+    assert widths[1] > widths[0]
+
+
+def test_compare_draws_other_pictures_for_another_seed(model, pairs_folder, tmp_path):
+    own = pairs_folder(12)
+    for seed in (0, 1):
+        clearbg("compare", own / "images", "--model", model, "-n", 2, "--seed", seed,
+                "-o", tmp_path / f"{seed}.png")  # fmt: skip
+    assert (tmp_path / "0.png").read_bytes() != (tmp_path / "1.png").read_bytes()
+
+
+def test_compare_names_the_mask_that_is_missing(model, pairs_folder, tmp_path):
+    own = pairs_folder(2)
+    (own / "masks/p01.png").unlink()
+    done = clearbg("compare", own / "images", "--masks", own / "masks", "--model", model)
+    assert done.returncode == 1 and "no mask called p01" in done.stderr
+
+
+@pytest.mark.slow
+def test_folder_of_weights_removes_backgrounds_without_a_pipeline(tmp_path):
+    folder = tmp_path / "imported"
+    weights.save(
+        models.build("stacked_unet", blocks=1).state_dict(), folder / "weights.safetensors"
+    )
+    card = Remover(brightness_model(
+        tmp_path / "m.onnx", model="stacked_unet", settings={"blocks": 1}, fit="tile", mean=(1.0,),
+        std=(-1.0,), colour_order="L", output="ink",
+        weights_sha256=contract.file_sha256(folder / "weights.safetensors"),
+    )).contract  # fmt: skip
+    (folder / "model.json").write_text(card.to_json())
+    images.write_picture(tmp_path / "page.png", disc(0)[0])
+    for _ in range(2):  # the second finds the exported file
+        done = clearbg("remove", tmp_path / "page.png", "--model", folder, "-o", tmp_path / "o.png")
+        assert done.returncode == 0, done.stderr
+    assert Image.open(tmp_path / "o.png").mode == "RGBA"
+    assert len(list(tmp_path.glob(".clearbg/exported/*.onnx"))) == 1
+
+
+@pytest.mark.slow
+def test_zero_shot_benchmark_measures_a_model_against_the_mean_mask(model, pairs_folder):
+    own = pairs_folder(3)
+    command = [sys.executable, ROOT / "benchmarks/zero_shot.py", own / "images", own / "masks",
+               "--model", model]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()] == (
+        "3 model model mean mean".split()
+    )

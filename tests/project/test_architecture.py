@@ -1,0 +1,141 @@
+"""The house keeps its shape: imports run one way, heavy ones stay where they belong."""
+
+import ast
+import subprocess
+import sys
+
+import pytest
+import yaml
+from support.project import ROOT, demo
+
+PACKAGE = ROOT / "src/clearbg"
+FLOORS = [
+    {"errors", "licenses"},
+    {"system"},
+    {"images", "config", "metrics", "losses"},
+    {"contract", "synthetic", "models"},
+    {"data", "inference"},
+    {"removal", "training", "export", "importing", "doctor", "drift", "evaluation"},
+    {"tracking"},
+    {"lineage", "page", "promotion", "retraining"},
+    {"cli"},
+    {"__main__"},
+]
+"""From the ground up: a module imports from its own floor and from those below."""
+
+ONLY_IN = {
+    "mlflow": {"tracking/runs.py", "tracking/registry.py", "export/pyfunc.py"},
+    "kaggle": {"data/fetching/fetch.py", "data/fetching/hubs.py"},
+    "gdown": {"data/fetching/fetch.py", "data/fetching/hubs.py"},
+    "dvc": set(),
+    "pickle": set(),
+}
+
+
+def modules():
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(path) -> set[str]:
+    """Full names that a file imports anywhere, `from a import b` as a.b."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def floor(name: str) -> int:
+    return next(level for level, names in enumerate(FLOORS) if name in names)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_imports_run_one_way(path):
+    here = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if here == "__init__":
+        return
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] == "clearbg" and len(parts) > 1:
+            assert floor(parts[1]) <= floor(here), f"{path.name} imports {name} from above"
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_library_is_known_to_its_own_files_only(library):
+    users = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in modules()
+        if any(name.split(".")[0] == library for name in imports(path))
+    }
+    assert users <= ONLY_IN[library]
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_file_fits_one_sitting(path):
+    assert len(path.read_text().splitlines()) <= 320
+
+
+REFINING = """
+import numpy
+from clearbg.removal import foreground, guided_filter
+rgb = numpy.zeros((9, 9, 3), numpy.uint8)
+foreground.foreground(rgb, guided_filter.refine(numpy.eye(4), rgb))"""
+
+
+@pytest.mark.parametrize(
+    "code, absent",
+    [
+        ("import clearbg.cli.app", "torch numpy pandas mlflow onnxruntime"),
+        ("from clearbg import Remover", "torch mlflow pandas scipy cv2"),
+        ("import clearbg.removal.files", "torch mlflow pandas scipy cv2"),
+        ("import clearbg.removal.distributed.bulk", "torch mlflow pandas scipy cv2 ray fsspec"),
+        ("import clearbg.drift.log", "torch mlflow pandas scipy cv2"),
+        ("import clearbg.page.server", "torch mlflow pandas scipy cv2 gradio"),
+        ("import clearbg.page.jobs", "torch mlflow pandas scipy cv2 gradio"),
+        (REFINING, "torch mlflow pandas scipy cv2"),
+    ],
+)
+def test_light_paths_stay_light(code, absent):
+    probe = f"{code}; import sys; print(*set(sys.modules) & set({absent.split()!r}))"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("stage", ["ingest", "augment", "train", "evaluate", "export"])
+def test_dvc_watches_the_code_that_a_stage_runs(stage):
+    """Every module that a stage reaches decides its result, but for those named here."""
+    beside_the_result = set(
+        "config errors atomic memory places progress stage store tracking records fingerprint "
+        "recipes licences __init__ sheets report".split()
+    )
+    path_setting = demo()["data"]["path"]
+    watched = [
+        ROOT / name.replace("${data.path}", path_setting)
+        for name in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][stage]["deps"]
+    ]
+    for path in reached(ROOT / f"pipelines/{stage}.py"):
+        if path.relative_to(PACKAGE).parts[0].removesuffix(".py") in beside_the_result:
+            continue
+        if path.name == "__init__.py" and not path.read_text().strip():
+            continue
+        assert any(path == w or w in path.parents for w in watched), f"{stage} misses {path}"
+
+
+def reached(start) -> set:
+    """Files of the package that a file imports, directly or not."""
+    todo, found = [start], set()
+    while todo:
+        for name in imports(todo.pop()):
+            parts = name.split(".")
+            if parts[0] != "clearbg":
+                continue
+            for length in range(2, len(parts) + 1):
+                base = PACKAGE.joinpath(*parts[1:length])
+                for path in (base.with_suffix(".py"), base / "__init__.py"):
+                    if path.is_file() and path not in found:
+                        found.add(path)
+                        todo.append(path)
+    return found

@@ -1,0 +1,137 @@
+"""What README and docs tell people to type works, in their order, in a project of its own."""
+
+import re
+import shutil
+
+import pytest
+import torch
+import yaml
+from support.images import disc
+from support.project import ROOT, TINY, Project
+
+from clearbg import images
+from clearbg.models import build
+
+PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+RUN_BY = {
+    r"make (repro|test|env)\b": ".ci/run",
+    r"make ui|dvc (exp|queue)": "tests/project/test_pipeline.py",
+    r"make retrain": "tests/retraining/test_retraining.py",
+    r"make storage|dvc remote|dvc push|dvc pull|git (add -A|clone|commit)|pip install": (
+        "tests/project/test_remotes.py"
+    ),
+    r"docker|cp \.env|export |AWS": "tests/project/test_containers.py",
+    r"python docker/": "docker/prove.py",
+    r"clearbg use (portrait|documents)": "tests/project/test_systems.py",
+    r"dvc repro$": "tests/data/test_own_images.py",
+    r"clearbg fetch --from": "tests/data/test_fetch_recipe.py",
+    r"dvc (status --cloud|repro --pull)": "tests/project/test_remotes.py",
+    r"clearbg remove (s3:|photos/)|ray start": "tests/removal/test_bulk.py",
+    r"clearbg demo": "tests/page/test_page_served.py",
+    r"mlflow models serve|echo|curl|jq": "tests/export/test_pyfunc.py",
+    r"make (promote|rollback)|clearbg lineage": "tests/promotion/test_promotion.py",
+    r"REMBG_HOME": "tests/export/test_export_rembg.py",
+    r"source|open|git checkout --theirs|case|\S+\) |esac": "",  # the shell's, a desktop's, git's
+}
+"""Commands of the pages that are not run here -> what runs them."""
+
+BEYOND = {"bulk": "tests/export/test_spark.py", "page": "tests/page/test_page_served.py"}
+"""Pages whose Python wants a server or a cluster -> what runs it."""
+
+ANSWERING = {"doctor", "drift"}
+"""Commands of `clearbg` whose exit status is an answer."""
+
+
+def told(page) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def commands(page) -> list[str]:
+    """Lines of the page's bash blocks, continued ones joined, comments left out."""
+    blocks = re.findall(r"```bash\n(.*?)```", page.read_text(), re.DOTALL)
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    return [line for text in lines if (line := re.sub(r"(^|\s)#.*", "", text).strip())]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=told)
+def test_links_lead_somewhere(page):
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        if re.match(r"\w+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        other = page.parent / name if name else page
+        assert other.exists(), target
+        if anchor:
+            titles = re.findall(r"^#+ (.*)$", other.read_text(), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", t).lower().replace(" ", "-") for t in titles}
+
+
+def test_every_page_is_told_of():
+    readme = PAGES[0].read_text()
+    assert all(told(page) in readme for page in PAGES[1:])
+
+
+@pytest.mark.parametrize("name", sorted({name for name in RUN_BY.values() if name}))
+def test_what_runs_the_others_is_there(name):
+    assert (ROOT / name).is_file()
+
+
+@pytest.fixture(scope="module")
+def filled(finished, tmp_path_factory) -> Project:
+    """A project after `dvc repro`, with everything in it that the pages speak of."""
+    project = finished.copy(tmp_path_factory.mktemp("docs") / "project")
+    fill(project.folder)
+    return project
+
+
+def fill(folder) -> None:
+    discs = [disc(index) for index in range(24)]
+    for index, (rgb, alpha) in enumerate(discs):
+        pairs = (
+            ["own/images own/masks", "photos truth"] if index < 12 else ["train/images train/masks"]
+        )
+        if index >= 20:
+            pairs = ["test/images test/masks"]
+        for pictures, masks in map(str.split, pairs):
+            images.write_picture(folder / pictures / f"p{index:02d}.jpg", rgb)
+            images.write_mask(folder / masks / f"p{index:02d}.png", alpha)
+    for name in ("photo.jpg", "a.jpg", "b.jpg", "beach.jpg", "page.png", "holiday/day 1/x.jpg",
+                 "shop/shoes/y.jpg"):  # fmt: skip
+        images.write_picture(folder / name, discs[0][0])
+    shutil.copytree(folder / "truth", folder / "predictions")
+    shutil.copytree(folder / "photos", folder / "uploads")
+    torch.save(build("u2netp").state_dict(), folder / "u2net.pth")
+
+
+def shrunk(project: Project) -> None:
+    """The live recipe's budget, brought down to seconds."""
+    raw = yaml.safe_load((project.folder / "params.yaml").read_text())
+    for section in ("augment", "train", "evaluate"):
+        raw[section] |= TINY[section]
+    project.write_params(raw)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=told)
+def test_commands_do_what_the_page_says(page, filled, tmp_path):
+    here = [c for c in commands(page) if not any(re.match(text, c) for text in RUN_BY)]
+    project = filled.copy(tmp_path / "project") if here else filled
+    for command in here:
+        # An exit status of 1 to 4 may be an answer; a sentence tells it from a failure.
+        done = project.run("bash", "-ec", command, status=None)
+        assert done.returncode < 5 and "Traceback" not in done.stderr, (command, done.stderr)
+        assert done.returncode == 0 or command.split()[1] in ANSWERING, (command, done.stderr)
+        if command.startswith("clearbg use"):
+            shrunk(project)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=told)
+def test_python_does_what_the_page_says(page, filled):
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    if page.stem in BEYOND:
+        assert (ROOT / BEYOND[page.stem]).is_file()
+    elif blocks:
+        filled.run("python", "-c", "\n".join(blocks))

@@ -1,0 +1,233 @@
+"""The five stages as people run them: through real DVC, without it, killed, and starved."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+from safetensors.numpy import load_file
+from support.project import EVERY_EXPORT, TINY, Project, demo
+
+pytestmark = pytest.mark.slow
+
+STAGES = ("ingest", "augment", "train", "evaluate", "export")
+
+
+@pytest.fixture
+def ready(finished, tmp_path) -> Project:
+    return finished.copy(tmp_path / "a copy")
+
+
+def one_sentence(done, *words: str) -> None:
+    lines = [line for line in done.stderr.splitlines() if line and "%|" not in line]
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert all(word in lines[-1] for word in words), lines
+
+
+def test_repro_makes_a_remover_then_does_nothing_and_again_elsewhere_the_same(project, tmp_path):
+    project.params(**EVERY_EXPORT)
+    done = project.dvc("repro")
+    for stage in STAGES:
+        assert f"\n{stage}: wrote " in done.stdout
+    again = project.dvc("repro")
+    assert "up to date" in again.stdout and "wrote" not in again.stdout
+    assert "up to date" in project.dvc("status").stdout
+
+    project.run("clearbg", "remove", "data/ingested/images", "-o", "cut")
+    with Image.open(next((project.folder / "cut").iterdir())) as picture:
+        assert picture.mode == "RGBA"
+
+    assert "evaluate" in project.dvc("metrics", "show").stdout
+    assert "file://" in project.dvc("plots", "show").stdout
+    history = pd.read_csv(project.folder / "reports/train/history.csv")
+    assert list(history.epoch) == [1, 2]
+
+    # A second place, another absolute path, without DVC: the same bytes.
+    other = Project(_made(tmp_path / "other"))
+    other.params(**EVERY_EXPORT)
+    for stage in STAGES:
+        other.stage(stage)
+    assert tree(other.folder) == tree(project.folder)
+
+    # What evaluation or export asks for does not train again.
+    raw = demo(**EVERY_EXPORT)
+    raw["evaluate"]["cases"] = 1
+    project.write_params(raw)
+    changed = project.dvc("repro").stdout
+    assert "evaluate: wrote" in changed
+    assert not any(f"{stage}: wrote" in changed for stage in ("ingest", "augment", "train"))
+    assert "evaluate.cases" in project.dvc("params", "diff").stdout
+
+    # An experiment, then two queued ones, in temporary copies but in one MLflow store.
+    project.run("git", "add", "-A")
+    project.run("git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "run")
+    project.dvc("exp", "run", "-S", "train.lr=0.003", "train")
+    project.dvc("exp", "run", "--queue", "-S", "train.lr=0.004", "train")
+    project.dvc("queue", "start")
+    for _ in range(240):
+        if "Success" in (status := project.dvc("queue", "status").stdout) or "Failed" in status:
+            break
+        time.sleep(1)
+    assert "Success" in status, project.dvc("queue", "logs", status.split()[5], status=None).stdout
+    shown = project.dvc("exp", "show", "--csv").stdout
+    assert "0.003" in shown and "0.004" in shown
+    with sqlite3.connect(project.folder / "mlflow.db") as store:
+        rates = store.execute("select value from params where key = 'train.lr'").fetchall()
+    assert {"0.01", "0.003", "0.004"} <= {rate for (rate,) in rates}
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def tree(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for part in ("data", "models", "exports", "reports")
+        for path in sorted((folder / part).rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_killed_training_goes_on_in_the_same_run_to_the_same_weights(ready):
+    project = ready
+    project.params(**{**TINY, "train": {**TINY["train"], "epochs": 4, "checkpoint_every": 1}})
+    project.stage("train")
+    whole = load_file(project.folder / "models/weights.safetensors")
+    (project.folder / "mlflow.db").unlink()
+    shutil.rmtree(project.folder / "models")
+
+    checkpoints = project.folder / ".clearbg/checkpoints"
+    for _ in range(2):
+        before = saved(checkpoints)
+        process = project.start("python", "pipelines/train.py")
+        wait_for(lambda before=before: saved(checkpoints) != before, process)
+        time.sleep(0.5)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        assert not (project.folder / "models").exists()
+    project.stage("train")
+    resumed = load_file(project.folder / "models/weights.safetensors")
+    assert all((resumed[name] == value).all() for name, value in whole.items())
+    assert not saved(checkpoints)
+    with sqlite3.connect(project.folder / "mlflow.db") as store:
+        runs = store.execute("select status from runs").fetchall()
+        steps = store.execute("select step from metrics where key = 'train/loss'").fetchall()
+    assert runs == [("FINISHED",)]
+    assert sorted(step for (step,) in steps) == [1, 2, 3, 4]
+
+
+def saved(folder: Path) -> dict[Path, int]:
+    """Checkpoints and when each was written."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("state.pt")}
+
+
+def wait_for(condition, process) -> None:
+    for _ in range(1200):
+        if condition():
+            return
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.1)
+    raise AssertionError("waited for two minutes")
+
+
+def test_checkpoint_of_other_settings_is_not_picked_up(ready):
+    project = ready
+    plain = load_file(project.folder / "models/weights.safetensors")
+
+    process = project.start("python", "pipelines/train.py")
+    checkpoints = project.folder / ".clearbg/checkpoints"
+    wait_for(lambda: saved(checkpoints), process)
+    process.kill()
+    process.communicate()
+    project.params(**{**TINY, "train": {**TINY["train"], "lr": 0.02}})
+    project.stage("train")
+    other = load_file(project.folder / "models/weights.safetensors")
+    assert any((other[name] != value).any() for name, value in plain.items())
+    assert len(saved(checkpoints)) == 1  # the killed one's, still waiting
+
+
+def test_unreachable_tracking_server_loses_no_work(ready):
+    project = ready
+    (project.folder / "mlflow.db").unlink()
+    for name in ("models", "exports"):
+        shutil.rmtree(project.folder / name)
+    for stage in ("train", "evaluate", "export"):
+        done = project.stage(stage, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+        assert done.stderr.count("warning: MLflow at http://127.0.0.1:9") == 1
+    assert (project.folder / "exports/model.onnx").is_file()
+    assert not (project.folder / "mlflow.db").exists()
+
+    project.stage("evaluate")  # the store is back: the whole training is recorded from files
+    with sqlite3.connect(project.folder / "mlflow.db") as store:
+        keys = {key for (key,) in store.execute("select distinct key from metrics")}
+    assert {"train/loss", "validation/max_f", "test/max_f", "data/pictures/train"} <= keys
+
+
+def test_stage_without_its_input_says_what_to_run(project):
+    for stage in ("augment", "train", "evaluate", "export"):
+        one_sentence(project.stage(stage, status=1), f"{stage}:", "dvc repro")
+
+
+def test_folder_that_cannot_be_written_is_a_sentence(project):
+    (project.folder / "data").write_text("a file where a folder should be")
+    one_sentence(project.stage("ingest", status=1), "data/ingested", "could not be written")
+
+
+def test_typo_in_the_settings_stops_every_stage(project):
+    raw = demo(**TINY)
+    raw["train"]["lrr"] = 1
+    project.write_params(raw)
+    for stage in STAGES:
+        one_sentence(project.stage(stage, status=1), "train.lrr", "did you mean train.lr")
+
+
+def test_repro_outside_git_is_one_sentence(project):
+    shutil.rmtree(project.folder / ".git")
+    done = project.dvc("repro", status=None)
+    assert done.returncode != 0 and "Traceback" not in done.stderr
+    assert "git" in done.stderr
+
+
+def test_folder_source_runs_through_and_notices_new_pictures(project, pairs_folder):
+    own = pairs_folder(12)
+    shutil.move(own, project.folder / "own")
+    raw = demo(**TINY)
+    raw["data"] = yaml.safe_load((project.folder / "recipes/own.yaml").read_text())["data"]
+    raw["data"] |= {"validation": 0.2, "test": 0.2}
+    project.write_params(raw)
+    project.dvc("repro", "ingest")
+    manifest = pd.read_csv(project.folder / "data/ingested/manifest.csv")
+    assert len(manifest) == 12
+    for part, suffix in (("images", "jpg"), ("masks", "png")):
+        shutil.copy(project.folder / f"own/{part}/p00.{suffix}",
+                    project.folder / f"own/{part}/new.{suffix}")  # fmt: skip
+    done = project.dvc("repro", "ingest")
+    assert len(pd.read_csv(project.folder / "data/ingested/manifest.csv")) == 13
+    assert "12 of 13 pictures are as an earlier run read them" in done.stdout
+
+
+def test_two_processes_train_one_model_in_one_run(ready):
+    (ready.folder / "mlflow.db").unlink()
+    ready.params(**{**TINY, "train": {**TINY["train"], "devices": 2}})
+    alone = load_file(ready.folder / "models/weights.safetensors")
+    ready.stage("train")
+    together = load_file(ready.folder / "models/weights.safetensors")
+    assert any((together[name] != value).any() for name, value in alone.items())
+    with sqlite3.connect(ready.folder / "mlflow.db") as store:
+        assert store.execute("select status from runs").fetchall() == [("FINISHED",)]
+
+
+def test_metrics_file_holds_both_protocols(finished):
+    metrics = json.loads((finished.folder / "reports/evaluate/metrics.json").read_text())
+    assert {"max_f", "mae", "s_measure", "dice"} <= set(metrics)
+    assert {"max_f", "mae"} <= set(metrics["min_max"])

@@ -1,0 +1,54 @@
+"""What the README tells people to type exists, and what it shows is measured."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from support.project import ROOT
+
+from clearbg.cli.app import app
+
+README = (ROOT / "README.md").read_text()
+COMMANDS = [
+    line.partition("#")[0].strip()
+    for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+    if line.strip()
+]
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("make ")])
+def test_make_target_exists(command):
+    makefile = (ROOT / "Makefile").read_text()
+    assert re.search(rf"^{shlex.split(command)[1]}:", makefile, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("clearbg ")])
+def test_clearbg_command_exists(command):
+    words = shlex.split(command)
+    assert words[1] in {c.name or c.callback.__name__ for c in app.registered_commands}
+    if words[1] == "use":
+        assert (ROOT / f"recipes/{words[2]}.yaml").is_file()
+
+
+def test_every_recipe_stands_in_the_table():
+    for path in (ROOT / "recipes").glob("*.yaml"):
+        assert f"| `{path.stem}` |" in README
+
+
+def test_every_benchmark_is_told_of():
+    for path in (ROOT / "benchmarks").glob("*.py"):
+        if "__main__" in path.read_text():  # others are imported
+            assert f"benchmarks/{path.name}" in README
+
+
+def test_pictures_shown_are_there():
+    for name in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README):
+        assert (ROOT / Path(name)).is_file()
+
+
+def test_every_file_of_the_tree_exists():
+    tree = README[README.index("## The tree") :].split("```")[1]
+    for name in re.findall(r"^(\S+/?) ", tree, re.MULTILINE):
+        assert (ROOT / name).exists(), name

@@ -1,0 +1,93 @@
+"""Every recipe's system goes through all five stages' code, at the smallest size that works."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from support.project import ROOT
+
+from clearbg import Remover, config, contract, images, models
+from clearbg.config import recipes
+from clearbg.data import leaks, sources
+from clearbg.data.augment import augment
+from clearbg.data.dataset import Pairs
+from clearbg.data.ingest.cache import Kept
+from clearbg.data.ingest.ingest import ingest
+from clearbg.evaluation import evaluate
+from clearbg.export import onnx, parity
+from clearbg.models import weights
+from clearbg.training import checkpoints, loop, outputs
+from clearbg.training.provenance import provenance
+
+SIZE = {"size": 48, "crop": 32}
+CHANGES = {
+    "data": {"count": 14, "validation": 0.2, "test": 0.2},
+    "augment": SIZE,
+    "train": {"epochs": 1, "batch_size": 4, "threads": 1, "precision": "32-true"},
+    "evaluate": {"cases": 1},
+    "export": {"pictures": 2, "tolerance": 0.001},
+}
+SYSTEMS = sorted({path.stem for path in (ROOT / "recipes").glob("*.yaml")} - {"demo", "own"})
+
+
+def settings_of(name: str) -> config.Settings:
+    raw = yaml.safe_load(recipes.render(name, demo=True))
+    for section, keys in CHANGES.items():
+        raw[section] |= keys
+    if raw["augment"]["fit"] == "tile":
+        raw["augment"] |= {"size": 96, "crop": 64}
+        raw["data"]["count"] = 10
+    if raw["train"]["method"] == "adversarial":
+        raw["model"]["widths"], raw["train"]["discriminator_widths"] = [8, 16], [8, 16]
+        raw["train"]["discriminator_depths"] = [1, 1]
+    return config.parse(raw)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_system_trains_evaluates_exports_and_removes(name, monkeypatch, tmp_path):
+    monkeypatch.chdir(ROOT)
+    settings = settings_of(name)
+    ingested, augmented = tmp_path / "ingested", tmp_path / "augmented"
+    pairs = sources.pairs(settings.data, tmp_path)
+    ingest(pairs, settings.data, ingested, tmp_path / "quarantine.csv", Kept(tmp_path / "kept"))
+    augment(ingested, settings.augment, augmented)
+    train, validation = (Pairs(augmented, split, settings) for split in ("train", "validation"))
+    method, progress = loop.fit(
+        loop.launch(settings.train), settings, train, validation,
+        checkpoints.Checkpoint(tmp_path / "checkpoint"), lambda *_: None,
+    )  # fmt: skip
+    past = provenance(settings, augmented)
+    outputs.write_model(method, progress, settings, past, tmp_path / "models")
+    outputs.write_reports(
+        method, progress, settings, validation, tmp_path / "none", tmp_path / "reports"
+    )
+    headline = f"validation/{settings.train.select_by}"
+    assert np.isfinite(pd.read_csv(tmp_path / "reports/history.csv")[headline]).all()
+    assert (tmp_path / "reports/samples/final.jpg").is_file()
+
+    card = contract.read(tmp_path / "models")
+    network = evaluate.trained_network(tmp_path / "models", card, "cpu")
+    seen = leaks.of_model(tmp_path / "models", card.pictures_sha256, card.trained_on)
+    result = evaluate.evaluate(network, card, ingested, "test", settings.evaluate, seen)
+    assert result.marks.counts() == {"exact": 0, "near": 0} and seen.complete
+    assert result.headline == settings.train.select_by in result.figures
+    assert {"mae", "dice", "iou", "pixel_accuracy"} <= result.figures.keys()
+    evaluate.cases(result, network, card, ingested, 1)
+
+    trained = weights.load(
+        models.build(card.model, **card.settings), tmp_path / "models/weights.safetensors"
+    )
+    onnx.export(trained, card, tmp_path / "model.onnx", settings.export.opset)
+    parity.check(trained, tmp_path / "model.onnx", ingested, settings.export)
+
+    rgb = np.random.default_rng(0).integers(0, 256, (61, 83, 3), np.uint8)
+    images.write_picture(tmp_path / "photo.png", rgb)
+    cutout = Remover(tmp_path / "model.onnx")(tmp_path / "photo.png")
+    assert (cutout.mode, cutout.size) == ("RGBA", (83, 61))
+    colours, alpha = np.asarray(cutout)[..., :3], np.asarray(cutout)[..., 3]
+    if settings.model.output == "ink":
+        assert colours.max() == 0
+    else:
+        hard = np.isin(alpha, (0, 255))
+        assert np.array_equal(colours[hard], rgb[hard])

@@ -1,0 +1,16 @@
+"""Images and their alpha, made on the spot."""
+
+import numpy as np
+
+
+def disc(index: int, size: tuple[int, int] = (60, 80)) -> tuple[np.ndarray, np.ndarray]:
+    """A picture, uint8 (H, W, 3), and its alpha: a disc whose place and colour vary."""
+    rng = np.random.default_rng(index)
+    height, width = size
+    y, x = np.mgrid[:height, :width]
+    radius = rng.uniform(0.2, 0.35) * height
+    distance = np.hypot(y - rng.uniform(0.35, 0.65) * height, x - rng.uniform(0.35, 0.65) * width)
+    alpha = np.clip(radius - distance + 0.5, 0, 1)[..., None]
+    ground = rng.uniform(0, 80, 3) + rng.normal(0, 8, (height, width, 1))
+    picture = alpha * rng.uniform(150, 255, 3) + (1 - alpha) * ground
+    return picture.clip(0, 255).astype(np.uint8), (alpha[..., 0] * 255).round().astype(np.uint8)

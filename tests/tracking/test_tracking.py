@@ -1,0 +1,330 @@
+"""MLflow for real: one SQLite store for the file, real servers on loopback for the slow tests."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from support.mlflow_servers import free_port, local
+
+from clearbg.tracking import runs as tracking
+
+SETTINGS = {"train.lr": 0.001, "train.epochs": 3, "model.name": "u2netp"}
+HISTORY = pd.DataFrame(
+    {
+        "epoch": [1, 2, 3],
+        "train/loss": [0.5, 0.4, 0.3],
+        "validation/max_f": [0.8, np.nan, 0.9],
+        "note": ["", "", "best"],
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory):
+    """A process that made the store which the tests of this file share."""
+    code = """
+from clearbg import tracking
+with tracking.train_run("first", {}, "demo") as run:
+    run.metrics({"train/loss": 0.5})
+"""
+    folder = tmp_path_factory.mktemp("a store")
+    variables = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_"))}
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=variables, capture_output=True, text=True
+    ), folder
+
+
+@pytest.fixture
+def folder(first_run):
+    return first_run[1]
+
+
+@pytest.fixture
+def store(folder, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(folder))
+    return mlflow.MlflowClient(tracking.uri())
+
+
+@pytest.fixture
+def fingerprint(request):
+    return request.node.name
+
+
+def train(fingerprint, epochs=3, settings=SETTINGS, weights=""):
+    with tracking.train_run(fingerprint, settings, "demo") as run:
+        run.history(HISTORY[:epochs])
+        run.weights(weights or fingerprint)
+    return run
+
+
+def from_files(run):
+    run.history(HISTORY)
+
+
+def not_called(run):
+    raise AssertionError("nothing is to be filled in")
+
+
+def points(client, run, key):
+    return [(point.step, point.value) for point in client.get_metric_history(run.id, key)]
+
+
+def test_new_store_prints_nothing(first_run):
+    assert first_run[0].stdout + first_run[0].stderr == ""
+
+
+def test_store_is_in_the_project(folder):
+    assert (folder / "mlflow.db").is_file()
+
+
+def test_settings_are_params(store, fingerprint):
+    run = train(fingerprint)
+    params = store.get_run(run.id).data.params
+    assert params == {"train.lr": "0.001", "train.epochs": "3", "model.name": "u2netp"}
+
+
+def test_history_repeats_no_epoch(store, fingerprint):
+    with tracking.train_run(fingerprint, SETTINGS, "demo") as run:
+        for epochs in (1, 2, 3):
+            run.history(HISTORY[:epochs])
+    assert points(store, run, "train/loss") == [(1, 0.5), (2, 0.4), (3, 0.3)]
+
+
+def test_empty_cell_is_no_metric(store, fingerprint):
+    assert points(store, train(fingerprint), "validation/max_f") == [(1, 0.8), (3, 0.9)]
+
+
+def test_rounded_figure_is_not_new(store, fingerprint):
+    run = train(fingerprint)
+    run.metrics({"test/max_f": 0.123456789})
+    run.metrics({"test/max_f": 0.123457})
+    assert points(store, run, "test/max_f") == [(0, 0.123456789)]
+
+
+def test_changed_figure_replaces_the_old(store, fingerprint):
+    run = train(fingerprint)
+    for value in (0.9, 0.8):
+        run.metrics({"test/max_f": value})
+    assert store.get_run(run.id).data.metrics["test/max_f"] == 0.8
+
+
+def test_finished_training_is_marked_finished(store, fingerprint):
+    assert store.get_run(train(fingerprint).id).info.status == "FINISHED"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(ValueError, "FAILED"), (KeyboardInterrupt, "KILLED")]
+)
+def test_broken_training_is_marked_and_its_error_passes(store, fingerprint, error, status):
+    with pytest.raises(error), tracking.train_run(fingerprint, SETTINGS, "demo") as run:
+        raise error
+    assert store.get_run(run.id).info.status == status
+
+
+def test_broken_training_goes_on_in_its_run(store, fingerprint):
+    with pytest.raises(ValueError), tracking.train_run(fingerprint, SETTINGS, "demo") as run:
+        run.history(HISTORY[:2])
+        raise ValueError
+    assert train(fingerprint).id == run.id
+    assert points(store, run, "train/loss") == [(1, 0.5), (2, 0.4), (3, 0.3)]
+
+
+def test_finished_training_is_not_gone_on_with(store, fingerprint):
+    assert train(fingerprint).id != train(fingerprint).id
+
+
+def test_weights_find_the_run_that_trained_them(store, fingerprint):
+    run = train(fingerprint, weights="abc")
+    assert tracking.run_of_weights("abc", SETTINGS, "demo", not_called).id == run.id
+
+
+def test_newest_of_equal_runs_is_found(store, fingerprint):
+    train(fingerprint, weights="def")
+    newer = train(fingerprint, weights="def")
+    assert tracking.run_of_weights("def", SETTINGS, "demo", not_called).id == newer.id
+
+
+def test_other_settings_are_another_run(store, fingerprint):
+    run = train(fingerprint)
+    other = tracking.run_of_weights(fingerprint, {**SETTINGS, "train.lr": 1}, "demo", from_files)
+    assert other.id != run.id
+
+
+def test_unknown_weights_are_recorded_from_files(store, fingerprint):
+    run = tracking.run_of_weights(fingerprint, SETTINGS, "demo", from_files)
+    assert points(store, run, "train/loss") == [(1, 0.5), (2, 0.4), (3, 0.3)]
+
+
+def test_recorded_weights_are_found_again(store, fingerprint):
+    run = tracking.run_of_weights(fingerprint, SETTINGS, "demo", from_files)
+    assert tracking.run_of_weights(fingerprint, SETTINGS, "demo", not_called).id == run.id
+
+
+def test_run_that_broke_off_is_completed_from_files(store, fingerprint):
+    with contextlib.suppress(ValueError), tracking.train_run(fingerprint, SETTINGS, "demo") as run:
+        run.history(HISTORY[:1])
+        raise ValueError
+    tracking.run_of_weights("ghi", SETTINGS, "demo", from_files, fingerprint)
+    assert points(store, run, "train/loss") == [(1, 0.5), (2, 0.4), (3, 0.3)]
+
+
+def test_splits_are_dataset_inputs(store, fingerprint, tmp_path):
+    manifest = tmp_path / "manifest.csv"
+    rows = {"id": ["a", "b", "c"], "split": ["train", "train", "test"]}
+    pd.DataFrame(rows).to_csv(manifest, index=False)
+    run = train(fingerprint)
+    for split in ("train", "test", "test"):
+        run.dataset(manifest, split, "synthetic", "https://example.org/data.zip")
+    inputs = store.get_run(run.id).inputs.dataset_inputs
+    sizes = {item.tags[0].value: item.dataset.profile for item in inputs}
+    assert sizes == {"train": '{"num_rows": 2}', "test": '{"num_rows": 1}'}
+
+
+def test_dataset_digest_follows_the_content(store, fingerprint, tmp_path):
+    digests = set()
+    for name, picture in (("one", "x"), ("copy", "x"), ("two", "y")):
+        manifest = tmp_path / f"{name}.csv"
+        manifest.write_text(f"sha256,split\n{picture},train\n")
+        run = train(f"{fingerprint} {name}")
+        run.dataset(manifest, "train", "synthetic", "own")
+        digests.add(store.get_run(run.id).inputs.dataset_inputs[0].dataset.digest)
+    assert len(digests) == 2
+
+
+def test_files_are_kept_beside_the_database(store, fingerprint, folder, tmp_path):
+    (tmp_path / "samples.jpg").touch()
+    run = train(fingerprint)
+    run.file(tmp_path / "samples.jpg")
+    assert list(folder.glob(f"mlartifacts/{run.id}/**/samples.jpg"))
+
+
+def test_relative_database_is_in_the_real_project(folder, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(folder))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///runs/own.db")
+    assert tracking.uri() == f"sqlite:///{folder}/runs/own.db"
+
+
+def test_experiment_has_the_name_that_dvc_gave(store, fingerprint, monkeypatch):
+    monkeypatch.setenv("DVC_EXP_NAME", "odd-otter")
+    assert store.get_run(train(fingerprint).id).info.run_name == "odd-otter"
+
+
+@pytest.mark.parametrize("dirty", ["false", "true"])
+def test_changed_code_is_marked_dirty(store, fingerprint, tmp_path, dirty):
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@t"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "start"], check=True)
+    (tmp_path / ("code.py" if dirty == "true" else "dvc.lock")).touch()
+    assert store.get_run(train(fingerprint).id).data.tags["git.dirty"] == dirty
+
+
+def test_outside_git_nothing_is_said_of_it(store, fingerprint):
+    assert "git.dirty" not in store.get_run(train(fingerprint).id).data.tags
+
+
+def test_unreachable_server_is_one_warning(monkeypatch, capfd):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@127.0.0.1:{free_port()}")
+    train("nowhere")
+    (warning,) = capfd.readouterr().err.splitlines()
+    assert "Connection refused" in warning
+    assert "next stage" in warning
+    assert "secret" not in warning
+
+
+def test_unreachable_server_costs_no_time(monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    start = time.monotonic()
+    train("nowhere")
+    assert time.monotonic() - start < 3
+
+
+def test_nothing_is_filled_in_without_a_store(monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    tracking.run_of_weights("abc", SETTINGS, "demo", not_called)
+
+
+@pytest.mark.parametrize("uri", ["mlruns", "sqlite:///damaged.db", "nonsense://host"])
+def test_unusable_store_is_one_warning(monkeypatch, capfd, tmp_path, uri):
+    (tmp_path / "damaged.db").write_bytes(b"no database" * 100)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    train("nowhere")
+    assert len(capfd.readouterr().err.splitlines()) == 1
+
+
+def test_store_that_breaks_in_the_middle_is_one_warning(
+    store, folder, monkeypatch, capfd, tmp_path
+):
+    train("makes the database")
+    shutil.copy(folder / "mlflow.db", tmp_path / "mlflow.db")
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    with tracking.train_run("broken", SETTINGS, "demo") as run:
+        run.history(HISTORY[:1])
+        (tmp_path / "mlflow.db").write_bytes(b"no database" * 100)
+        run.history(HISTORY)
+        run.metrics({"test/max_f": 0.9})
+    assert len(capfd.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_server_that_dies_in_the_middle_gets_the_rest_later(tmp_path, monkeypatch, capfd):
+    port = free_port()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+    with contextlib.ExitStack() as running:
+        running.enter_context(local(tmp_path, port))
+        with tracking.train_run("cut short", SETTINGS, "demo") as run:
+            run.history(HISTORY[:1])
+            running.close()
+            start = time.monotonic()
+            run.history(HISTORY[:2])
+            run.history(HISTORY)
+            assert time.monotonic() - start < 20
+    (warning,) = capfd.readouterr().err.splitlines()
+    assert "Connection refused" in warning
+
+    with local(tmp_path, port):
+        again = tracking.run_of_weights("abc", SETTINGS, "demo", from_files, "cut short")
+        again.file(tmp_path / "server.log")
+        client = mlflow.MlflowClient(tracking.uri())
+        assert again.id == run.id
+        assert points(client, run, "train/loss") == [(1, 0.5), (2, 0.4), (3, 0.3)]
+        assert client.get_run(run.id).info.status == "FINISHED"
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.slow
+def test_server_that_never_answers_costs_seconds(monkeypatch, capfd):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        start = time.monotonic()
+        train("nowhere")
+    assert time.monotonic() - start < 10
+    assert "timed out" in capfd.readouterr().err
+
+
+@pytest.mark.slow
+def test_two_processes_share_a_new_database(tmp_path):
+    code = """
+import sys, pandas as pd
+from clearbg import tracking
+for index in range(5):
+    with tracking.train_run(f"{sys.argv[1]} {index}", {"train.seed": index}, "demo") as run:
+        for epoch in range(1, 6):
+            run.history(pd.DataFrame({"epoch": range(1, epoch + 1), "train/loss": 0.5}))
+"""
+    workers = [
+        subprocess.Popen([sys.executable, "-c", code, name], stderr=subprocess.PIPE, text=True)
+        for name in "ab"
+    ]
+    assert [worker.communicate(timeout=120)[1] for worker in workers] == ["", ""]
+    client = mlflow.MlflowClient(tracking.uri())
+    experiment = client.get_experiment_by_name("clearbg").experiment_id
+    runs = client.search_runs([experiment])
+    assert [run.info.status for run in runs] == ["FINISHED"] * 10

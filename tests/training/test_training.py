@@ -1,0 +1,164 @@
+"""The loop: what it selects, and that a restart is the same run."""
+
+import sys
+
+import pandas as pd
+import pytest
+import torch
+from support.images import disc
+from support.project import TINY, demo
+from support.training import Killed, KilledAt, fit, same
+
+from clearbg import config, images
+from clearbg.errors import ClearBGError, ModelError, SettingsError
+from clearbg.models import weights
+from clearbg.training import checkpoints as recovery
+from clearbg.training import loop, tensorboard
+from clearbg.training.fingerprint import fingerprint
+
+
+def settings(**train) -> config.Settings:
+    return config.parse(demo(**{**TINY, "train": {**TINY["train"], **train}}))
+
+
+def trained(folder, checkpoint, **train) -> recovery.Progress:
+    return fit(folder, checkpoint, settings(**train))[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("checkpoints", [1, 2, 3])
+@pytest.mark.parametrize("schedule", ["one_cycle", "constant"])
+def test_killed_run_goes_on_to_identical_weights(augmented, tmp_path, checkpoints, schedule):
+    recipe = {"schedule": schedule, "warmup": 0.2 if schedule == "one_cycle" else None, "ema": 0.9}
+    whole = trained(augmented, recovery.Checkpoint(tmp_path / "whole"), **recipe)
+    with pytest.raises(Killed):
+        trained(augmented, KilledAt(tmp_path / "cut", checkpoints), **recipe)
+    checkpoint = recovery.Checkpoint(tmp_path / "cut")
+    _, resumed, tables = fit(augmented, checkpoint, settings(**recipe))
+    assert same(whole.best_weights, resumed.best_weights)
+    assert whole.history == resumed.history
+    pd.testing.assert_frame_equal(tables[-1], pd.DataFrame(whole.history))
+
+
+@pytest.mark.slow
+def test_best_epoch_is_kept_not_the_last(augmented, tmp_path, monkeypatch):
+    scores = iter([0.5, 0.9, 0.7])
+    monkeypatch.setattr(loop, "validate", lambda *_: {"loss": 1.0, "max_f": next(scores)})
+    progress = trained(augmented, recovery.Checkpoint(tmp_path / "c"), epochs=3)
+    assert (progress.best_epoch, progress.best_score) == (2, 0.9)
+
+
+@pytest.mark.slow
+def test_selection_by_mae_prefers_less(augmented, tmp_path, monkeypatch):
+    scores = iter([0.2, 0.1])
+    monkeypatch.setattr(loop, "validate", lambda *_: {"loss": 1.0, "mae": next(scores)})
+    progress = trained(augmented, recovery.Checkpoint(tmp_path / "c"), select_by="mae")
+    assert progress.best_epoch == 2
+
+
+@pytest.mark.slow
+def test_averaged_weights_are_the_ones_kept(augmented, tmp_path):
+    plain = trained(augmented, recovery.Checkpoint(tmp_path / "a"), ema=0.0, epochs=1)
+    averaged = trained(augmented, recovery.Checkpoint(tmp_path / "b"), ema=0.9, epochs=1)
+    assert not same(plain.best_weights, averaged.best_weights)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "change",
+    [{"optimizer": "adamw", "weight_decay": 0.1}, {"weight_decay": 0.5}, {"lr": 0.03},
+     {"clip_norm": 0.01}, {"seed": 7}, {"batch_size": 6}, {"precision": "bf16-mixed"},
+     {"loss": "rmse"}, {"loss": "edge_rmse"}, {"loss": "hesho"}, {"iou_weight": 1.0},
+     {"ssim_weight": 1.0}],
+    ids=lambda c: "-".join(map(str, next(iter(c.items())))),
+)  # fmt: skip
+def test_setting_changes_the_weights(augmented, tmp_path, change):
+    recipe = {"epochs": 1, "schedule": "constant", "warmup": None}
+    usual = trained(augmented, recovery.Checkpoint(tmp_path / "a"), **recipe)
+    changed = trained(augmented, recovery.Checkpoint(tmp_path / "b"), **{**recipe, **change})
+    assert not same(usual.best_weights, changed.best_weights)
+
+
+def test_loss_that_is_not_finite_stops_with_a_sentence(augmented, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop.Supervised, "step", lambda *_: {"loss": float("nan")})
+    with pytest.raises(ClearBGError, match=r"lower train\.lr"):
+        trained(augmented, recovery.Checkpoint(tmp_path / "c"))
+
+
+def test_fingerprint_tells_settings_and_data_apart(tiny, augmented):
+    names = {fingerprint(tiny, augmented), fingerprint(settings(lr=0.5), augmented)}
+    images.write_mask(augmented / "masks/0.png", disc(0, (32, 32))[1][:, ::-1])
+    names.add(fingerprint(tiny, augmented))  # a mirrored mask: same name, same coverage
+    assert len(names) == 3
+
+
+def test_fingerprint_does_not_see_evaluation(tiny, augmented):
+    other = config.parse(demo(**{**TINY, "evaluate": {"cases": 5}}))
+    assert fingerprint(tiny, augmented) == fingerprint(other, augmented)
+
+
+def test_gpu_that_is_not_there_is_a_sentence(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SettingsError, match=r"train\.accelerator = cuda"):
+        loop.launch(settings(accelerator="cuda").train)
+
+
+def test_half_precision_on_a_cpu_is_a_sentence():
+    with pytest.raises(SettingsError, match="bf16-mixed"):
+        loop.launch(settings(precision="16-mixed").train)
+
+
+@pytest.mark.slow
+def test_training_starts_from_given_weights(augmented, tmp_path):
+    recipe = {"epochs": 1, "lr": 1e-6, "schedule": "constant", "warmup": None, "ema": 0.0}
+    first = trained(augmented, recovery.Checkpoint(tmp_path / "a"), **{**recipe, "seed": 3})
+    weights.save(first.best_weights, tmp_path / "start/weights.safetensors")
+    second = trained(augmented, recovery.Checkpoint(tmp_path / "b"), **recipe,
+                     init_from=str(tmp_path / "start"))  # fmt: skip
+    name = "stage1.rebnconvin.conv_s1.weight"
+    assert (first.best_weights[name] - second.best_weights[name]).abs().max() < 1e-4
+
+
+def test_weights_to_start_from_must_be_the_ones_meant(augmented, tmp_path):
+    weights.save({"a": torch.zeros(1)}, tmp_path / "w.safetensors")
+    with pytest.raises(ModelError, match=r"train\.init_sha256"):
+        trained(augmented, recovery.Checkpoint(tmp_path / "c"),
+                init_from=str(tmp_path / "w.safetensors"), init_sha256="0" * 64)  # fmt: skip
+
+
+def test_weights_of_another_network_do_not_start_a_training(augmented, tmp_path):
+    weights.save({"a": torch.zeros(1)}, tmp_path / "w.safetensors")
+    with pytest.raises(ModelError, match="does not fit"):
+        trained(augmented, recovery.Checkpoint(tmp_path / "c"),
+                init_from=str(tmp_path / "w.safetensors"))  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("norm", ["group", "frozen"])
+def test_batch_of_one_trains_with_other_norms(augmented, tmp_path, norm):
+    chosen = config.parse(demo(**{**TINY, "train": {**TINY["train"], "batch_size": 1, "epochs": 1},
+                                  "model": {"norm": norm}}))  # fmt: skip
+    _, progress, _ = fit(augmented, recovery.Checkpoint(tmp_path / "c"), chosen)
+    assert progress.best_epoch == 1
+
+
+def test_tensorboard_gets_every_epoch_once(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    rows = [{"epoch": n, "train/loss": 1 / n} for n in (1, 2, 3)]
+    sheet = tmp_path / "sheet.jpg"
+    images.write_picture(sheet, disc(0)[0])
+    for known in (1, 2):  # the second is a restart
+        logs = tensorboard.Board(tmp_path / "board", wanted=True)
+        for count in range(known, 4):
+            logs.history(rows[:count], sheet)
+    events = EventAccumulator(str(tmp_path / "board")).Reload()
+    assert [event.step for event in events.Scalars("train/loss")] == [1, 2, 3]
+    assert events.Tags()["images"] == ["samples"]
+
+
+def test_tensorboard_that_is_not_installed_is_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(SettingsError, match="pip install tensorboard"):
+        tensorboard.Board(tmp_path, wanted=True)
+    tensorboard.Board(tmp_path, wanted=False).history([{"epoch": 1}], tmp_path / "none.jpg")
