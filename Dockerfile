@@ -51,11 +51,11 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --require-hashes -r /opt/locks/requirements-serve.txt
 COPY pyproject.toml README.md LICENSE /opt/clearbg/
 COPY src /opt/clearbg/src
-RUN pip install --no-cache-dir --no-deps --no-build-isolation /opt/clearbg && mkdir -m 777 /pictures
+RUN pip install --no-cache-dir --no-deps --no-build-isolation /opt/clearbg && mkdir -m 777 /images
 ENV GRADIO_ANALYTICS_ENABLED=False
 USER $UID
 # Relative paths of the command line start here: exports/model.onnx is mounted below.
-WORKDIR /pictures
+WORKDIR /images
 EXPOSE 7860
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:7860/', timeout=4)"]

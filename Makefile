@@ -4,7 +4,7 @@
 # make promote champion against challenger: the export becomes champion if it is better
 # make rollback the champion before the present one is champion again
 # make retrain new data, training, gate, push, branch, champion; RECIPE=name OPEN=1 (pull request)
-#              RECENT=pictures: only if these have moved away from the training
+#              RECENT=images: only if these have moved away from the training
 # make stale   is the champion too old? DAYS=45 OPEN=1 (issue)
 # make image   the images of the Dockerfile
 # make audit   known vulnerabilities of the locked packages

@@ -7,9 +7,9 @@ alphamatting.com; where it has `trimap/`, that decides which pixels are unknown.
 every comparison are measured in this one run:
 
 - alpha at working size brought to full size: errors of `refine` over those of plain bilinear,
-  in the unknown band and over the whole picture, on the photographs, on generated portraits
+  in the unknown band and over the whole image, on the photographs, on generated portraits
   with hair, and with the alpha that an exported model itself gives;
-- the subject's colours, of photographs laid over new grounds with their true alpha: error of
+- the subject's colors, of photographs laid over new grounds with their true alpha: error of
   `foreground` over that of pymatting's multi-level estimate, and seconds of both at 2 megapixels,
   in the first call of a fresh process without compiled left-overs, and in later calls, for
   photographs with few and with many soft pixels.
@@ -31,12 +31,12 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from clearbg import Remover, images, synthetic
+from clearbg import Remover, synthetic
 from clearbg.data.sources import by_stem
-from clearbg.images import contact_sheet
+from clearbg.images import contact_sheet, read_image, read_mask, resize
 from clearbg.inference.predict import prepare, restore
 from clearbg.metrics.matting import SIGMA, unknown_band
-from clearbg.removal import foreground as colours
+from clearbg.removal import foreground as colors
 from clearbg.removal import guided_filter as edges
 
 WORKING = {"photographs": (320, 160), "portraits": (96, 48)}  # a side is 2 to 6 times smaller
@@ -60,7 +60,7 @@ print(time.perf_counter() - started)
 
 @dataclass(frozen=True)
 class Matte:
-    """A picture, uint8 `(H,W,3)`, its alpha, uint8 `(H,W)`, and what is unknown, bool."""
+    """An image, uint8 `(H,W,3)`, its alpha, uint8 `(H,W)`, and what is unknown, bool."""
 
     rgb: np.ndarray
     truth: np.ndarray
@@ -85,7 +85,7 @@ def main() -> None:
     print_upsampling(cases, plain)
     if options.choose:
         print_choice(cases, plain)
-    print_colours(photographs)
+    print_colors(photographs)
     print_seconds(photographs)
     if options.sheet:
         write_sheet(photographs, options.sheet)
@@ -93,14 +93,14 @@ def main() -> None:
 
 def read(folder: Path) -> Iterator[Matte]:
     for pair in by_stem(folder / "image", folder / "alpha"):
-        truth = images.read_mask(pair.mask)[0]
+        truth = read_mask(pair.mask)[0]
         trimap = folder / "trimap" / pair.mask.name
         if trimap.is_file():
-            grey = images.read_mask(trimap)[0]
-            band = (grey > 0) & (grey < 255)
+            gray = read_mask(trimap)[0]
+            band = (gray > 0) & (gray < 255)
         else:
             band = unknown_band(truth)
-        yield Matte(images.read_picture(pair.image).srgb(), truth, band)
+        yield Matte(read_image(pair.image).srgb(), truth, band)
 
 
 def generated(kind: str, count: int) -> Iterator[Matte]:
@@ -114,13 +114,13 @@ def working_sizes(name: str, mattes: list[Matte]) -> dict[str, list[tuple[Matte,
     """Mattes with alphas as networks of two working sizes would give them, three kinds.
 
     Exact: the truth, reduced. Soft: blurred by a pixel. Shaken: soft, displaced here and there
-    by about 0.7 pixels, and the picture has a camera's noise (standard deviation 3 of 255).
+    by about 0.7 pixels, and the image has a camera's noise (standard deviation 3 of 255).
     """
     rng = np.random.default_rng(0)
     found = {f"{name}, {kind}": [] for kind in ("exact", "soft", "shaken")}
     for side in WORKING[name]:
         for matte in mattes:
-            exact = images.resize(np.float32(matte.truth / 255), (side, side)).clip(0, 1)
+            exact = resize(np.float32(matte.truth / 255), (side, side)).clip(0, 1)
             soft = ndimage.gaussian_filter(exact, 1, mode="nearest")
             noise = ndimage.gaussian_filter(rng.normal(size=(2, side, side)), (0, 4, 4))
             places = np.mgrid[:side, :side] + 0.7 * noise / noise.std()
@@ -148,7 +148,7 @@ def refined(case: tuple[Matte, np.ndarray]) -> np.ndarray:
 
 
 def errors(alpha: np.ndarray, matte: Matte) -> np.ndarray:
-    """SAD in the band, gradient error in the band, SAD of the whole picture; in thousands."""
+    """SAD in the band, gradient error in the band, SAD of the whole image; in thousands."""
     truth = matte.truth / np.float32(255)
     absolute = np.abs(alpha - truth)
     slopes = [ndimage.gaussian_gradient_magnitude(values, SIGMA) for values in (alpha, truth)]
@@ -185,22 +185,22 @@ def composed(matte: Matte, ground: np.ndarray) -> np.ndarray:
     return np.rint(weight * matte.rgb + (1 - weight) * ground).astype(np.uint8)
 
 
-def print_colours(mattes: list[Matte]) -> None:
-    """Error of what shows of the estimated colours, alpha times difference, of 255."""
+def print_colors(mattes: list[Matte]) -> None:
+    """Error of what shows of the estimated colors, alpha times difference, of 255."""
     from pymatting import estimate_foreground_ml
 
     rows = []
     for matte, other in zip(mattes, mattes[1:] + mattes[:1]):
-        for ground in (images.resize(other.rgb, matte.truth.shape), np.array(GROUND)):
+        for ground in (resize(other.rgb, matte.truth.shape), np.array(GROUND)):
             mixed, alpha = composed(matte, ground), np.float32(matte.truth / 255)
             theirs = 255 * estimate_foreground_ml(mixed / 255, alpha.astype(float))
-            found = (mixed, theirs, colours.foreground(mixed, alpha))
+            found = (mixed, theirs, colors.foreground(mixed, alpha))
             soft = (matte.truth > 0) & (matte.truth < 255)
             weight = alpha[soft][:, None]
             off = [weight * (f[soft].astype(float) - matte.rgb[soft]) for f in found]
             rows.append([(np.abs(o).mean(), np.sqrt((o**2).mean())) for o in off])
     untouched, theirs, ours = np.mean(rows, 0)
-    print("Colours of soft pixels, of 255      untouched  pymatting   ours  ours / pymatting")
+    print("Colors of soft pixels, of 255      untouched  pymatting   ours  ours / pymatting")
     for label, u, t, o in zip(("mean error", "root mean square"), untouched, theirs, ours):
         print(f"{label:34} {u:10.2f} {t:10.2f} {o:6.2f} {o / t:10.2f}")
 
@@ -214,7 +214,7 @@ def print_seconds(mattes: list[Matte]) -> None:
     for matte in (mattes[0], mattes[len(mattes) // 2], mattes[-1]):
         scale = np.sqrt(TWO_MEGAPIXELS / matte.truth.size)
         size = tuple(round(side * scale) for side in matte.truth.shape)
-        rgb, truth = images.resize(matte.rgb, size), images.resize(matte.truth, size)
+        rgb, truth = resize(matte.rgb, size), resize(matte.truth, size)
         alpha = np.float32(truth / 255)
         times = {}
         if matte is mattes[0]:
@@ -223,7 +223,7 @@ def print_seconds(mattes: list[Matte]) -> None:
                     np.save(f"{folder}/{name}.npy", values)
                 times["first call"] = [first_call(who, Path(folder)) for who in ("ours", "theirs")]
         times["later calls"] = [
-            seconds(lambda: colours.foreground(rgb, alpha)),  # noqa: B023 - called at once
+            seconds(lambda: colors.foreground(rgb, alpha)),  # noqa: B023 - called at once
             seconds(lambda: estimate_foreground_ml(rgb / 255, alpha.astype(float))),  # noqa: B023
         ]
         for label, (ours, theirs) in times.items():
@@ -256,7 +256,7 @@ def seconds(call) -> float:
 
 
 def write_sheet(mattes: list[Matte], path: Path, side: int = 200) -> None:
-    """The softest window of each photograph: as it is, alpha, on a strong colour."""
+    """The softest window of each photograph: as it is, alpha, on a strong color."""
     rows = []
     for matte in mattes:
         soft = ((matte.truth > 0) & (matte.truth < 255)).astype(float)
@@ -265,13 +265,13 @@ def write_sheet(mattes: list[Matte], path: Path, side: int = 200) -> None:
         )
         top, left = (max(0, int(v) - side // 2) for v in (top, left))
         window = np.s_[top : top + side, left : left + side]
-        own = colours.foreground(matte.rgb, matte.truth)
+        own = colors.foreground(matte.rgb, matte.truth)
         cut = [
             composed(Matte(rgb, matte.truth, matte.band), np.array((230, 0, 200)))
             for rgb in (matte.rgb, own)
         ]
         rows.append([view[window] for view in (matte.rgb, matte.truth, *cut)])
-    titles = ["picture", "alpha", "its own colours left", "foreground estimated"]
+    titles = ["image", "alpha", "its own colors left", "foreground estimated"]
     contact_sheet.sheet(rows, path, titles=titles, captions=[""] * len(rows), per_line=2, cell=side)
 
 

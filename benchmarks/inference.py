@@ -3,7 +3,7 @@
     python benchmarks/inference.py [--models u2netp u2net] [--side 320] [--threads 1] [--rounds 10]
 
 Networks with random weights, calibrated on noise: speed depends on neither. Both files run in
-ONNX Runtime in one process, taking turns, a picture at a time. Prints the median milliseconds
+ONNX Runtime in one process, taking turns, an image at a time. Prints the median milliseconds
 of each and their ratio. Nothing but the networks is timed.
 """
 
@@ -38,9 +38,9 @@ def main() -> None:
 def compare(name: str, side: int, threads: int, rounds: int, folder: Path) -> None:
     torch.manual_seed(0)
     card = Contract(
-        model=name, settings={}, height=side, width=side, fit="squeeze", overlap=0,
-        kernel="bilinear", colour_order="RGB", mean=(0.0,) * 3, std=(1.0,) * 3, threshold=0.5,
-        output="cutout", headline="mae", weights_sha256="0" * 64, data_digest="", data_licence="",
+        model=name, settings={}, height=side, width=side, fit="stretch", overlap=0,
+        kernel="bilinear", color_order="RGB", mean=(0.0,) * 3, std=(1.0,) * 3, threshold=0.5,
+        output="cutout", headline="mae", weights_sha256="0" * 64, data_digest="", data_license="",
     )  # fmt: skip
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(3, side, side)).astype(np.float32)

@@ -3,9 +3,9 @@
     python benchmarks/ingest.py [SMALL LARGE]     numbers of pairs, by default 1000 10000
 
 Pairs of 400×300 pixels in two folders, as anybody brings them. Prints for both numbers
-pictures a second, processors kept busy, the largest memory that all processes held together
+images a second, processors kept busy, the largest memory that all processes held together
 (sum of resident sets), then the ratio of the two memories; last what ingesting the larger set
-costs again after a tenth more pictures arrived.
+costs again after a tenth more images arrived.
 """
 
 import os
@@ -24,7 +24,8 @@ import yaml
 from demo import watch_memory
 from PIL import Image
 
-from clearbg import images, synthetic
+from clearbg import synthetic
+from clearbg.images import resize
 
 ROOT = Path(__file__).parent.parent
 SCENES = 40
@@ -80,7 +81,7 @@ def write(folder: Path, scenes: list, number: int) -> None:
     h, w = int(share * height), int(share * width)
     top, left = rng.integers(height - h + 1), rng.integers(width - w + 1)
     window = np.s_[top : top + h, left : left + w]
-    rgb, alpha = (images.resize(a[window].copy(), (300, 400)) for a in (rgb, alpha))
+    rgb, alpha = (resize(a[window].copy(), (300, 400)) for a in (rgb, alpha))
     for name, pixels, suffix in (("images", rgb, "jpg"), ("masks", alpha, "png")):
         (folder / name).mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(folder / name / f"{number:06d}.{suffix}", quality=90)

@@ -1,7 +1,7 @@
 """How long does one training pair take to load and augment on one core?
 
 A 400×300 JPEG with its PNG mask becomes a pair of 288×288: brought to 320×320, cropped,
-flipped, normalised. Three ways, in one run: as training does it here, from the 320×320 files
+flipped, normalized. Three ways, in one run: as training does it here, from the 320×320 files
 that the augment stage wrote once; with this project's code but the reduction done each time;
 and in the scikit-image way of the published U²-Net training (64-bit floats, each time).
 Prints milliseconds, and how many times longer than the first the others take.
@@ -21,31 +21,33 @@ import torch
 import yaml
 from torchvision import tv_tensors
 
-from clearbg import config, images, synthetic
-from clearbg.data.transforms import Normalise, training_transform
+from clearbg import config, synthetic
+from clearbg.data.transforms import Normalize, training_transform
+from clearbg.images import read_image, read_mask, resize, write_image, write_mask
 
 ROOT = Path(__file__).parent.parent
-PICTURES, ROUNDS = 20, 5
+IMAGES, ROUNDS = 20, 5
 
 
 def main() -> None:
     torch.set_num_threads(1)
     raw = yaml.safe_load((ROOT / "recipes/demo.yaml").read_text())
-    raw["augment"].update(size=320, crop=288, flip=0.5, color=0.0)
+    raw["augment"].update(size=320)
+    raw["transform"].update(crop=288, flip=0.5, color=0.0)
     settings = config.parse(raw)
-    transform = training_transform(settings.augment, channels=3)
-    normalise = Normalise(settings.model.mean, settings.model.std)
+    transform = training_transform(settings.transform, 320, channels=3)
+    normalize = Normalize(settings.model.mean, settings.model.std)
 
-    def ours(image: Path, mask: Path) -> tuple[torch.Tensor, torch.Tensor]:
-        rgb, alpha = images.read_picture(image).rgb, images.read_mask(mask)[0]
+    def ours(file: Path, mask: Path) -> tuple[torch.Tensor, torch.Tensor]:
+        rgb, alpha = read_image(file).rgb, read_mask(mask)[0]
         if rgb.shape[:2] != (320, 320):
-            rgb, alpha = images.resize(rgb, (320, 320)), images.resize(alpha, (320, 320))
+            rgb, alpha = resize(rgb, (320, 320)), resize(alpha, (320, 320))
         pair = (
             tv_tensors.Image(torch.from_numpy(rgb).permute(2, 0, 1)),
             tv_tensors.Mask(torch.from_numpy(alpha).unsqueeze(0)),
         )
-        picture, truth = transform(*pair)
-        return normalise(picture), truth / 255
+        image, truth = transform(*pair)
+        return normalize(image), truth / 255
 
     def published(image: Path, mask: Path) -> tuple[torch.Tensor, torch.Tensor]:
         rgb, alpha = skimage.io.imread(image), skimage.io.imread(mask)
@@ -67,8 +69,8 @@ def main() -> None:
         )
 
     with tempfile.TemporaryDirectory() as folder:
-        original = list(write_pictures(Path(folder) / "original", (300, 400)))
-        stored = list(write_pictures(Path(folder) / "stored", (320, 320)))
+        original = list(write_images(Path(folder) / "original", (300, 400)))
+        stored = list(write_images(Path(folder) / "stored", (320, 320)))
         ways = {
             "ours, from stored files": (ours, stored),
             "ours, reducing each time": (ours, original),
@@ -87,12 +89,12 @@ def main() -> None:
         print(f"{name:26} {middle:6.2f} ms a pair   ratio {middle / first:5.1f}")
 
 
-def write_pictures(folder: Path, size: tuple[int, int]):
-    for index in range(PICTURES):
+def write_images(folder: Path, size: tuple[int, int]):
+    for index in range(IMAGES):
         rgb, alpha = synthetic.generate(1, index)
         image, mask = folder / f"{index}.jpg", folder / f"{index}.png"
-        images.write_picture(image, images.resize(rgb, size), quality=95)
-        images.write_mask(mask, images.resize(alpha, size))
+        write_image(image, resize(rgb, size), quality=95)
+        write_mask(mask, resize(alpha, size))
         yield image, mask
 
 

@@ -1,9 +1,9 @@
-"""How long from a folder of pictures and masks to a model that removes their backgrounds?
+"""How long from a folder of images and masks to a model that removes their backgrounds?
 
-    python benchmarks/own.py IMAGES MASKS [--pictures N]
+    python benchmarks/own.py IMAGES MASKS [--images N]
 
-Types what docs/own-pictures.md tells people to type first, in a fresh clone of this checkout's
-commit, with the pictures of IMAGES and the masks of the same names in MASKS. Prints the seconds of
+Types what docs/own-images.md tells people to type first, in a fresh clone of this checkout's
+commit, with the images of IMAGES and the masks of the same names in MASKS. Prints the seconds of
 each command and, of the model that they leave, the figures on its own test split.
 """
 
@@ -18,27 +18,27 @@ import tempfile
 import time
 from pathlib import Path
 
-from clearbg import images
+from clearbg.images import find_images
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs/own-pictures.md"
+PAGE = ROOT / "docs/own-images.md"
 FIGURES = ("max_f", "mae", "dice")
 MADE = ("reports/evaluate/sheet.jpg", "exports/model.onnx")
-PROBLEMS = (0, 1, 2)  # exit statuses of `clearbg doctor` that tell of the pictures
+PROBLEMS = (0, 1, 2)  # exit statuses of `clearbg doctor` that tell of the images
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("images", type=Path)
     parser.add_argument("masks", type=Path)
-    parser.add_argument("--pictures", type=int, default=None, help="at most so many")
+    parser.add_argument("--images", type=int, default=None, help="at most so many")
     parser.add_argument("--keep", type=Path, help="a folder for the sheet and the model")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "clearbg"
         subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
-        count = bring(options.images, options.masks, clone / "own", options.pictures)
-        print(f"{count} pictures, {len(os.sched_getaffinity(0))} cores")
+        count = bring(options.images, options.masks, clone / "own", options.images)
+        print(f"{count} images, {len(os.sched_getaffinity(0))} cores")
         spent = [run(command, clone) for command in commands()]
         print(f"{sum(spent):7.1f} s  in all")
         figures = json.loads((clone / "reports/evaluate/metrics.json").read_text())
@@ -54,9 +54,9 @@ def commands() -> list[str]:
     return [re.sub(r"\s+#.*", "", line) for line in block.replace("\\\n", " ").splitlines()]
 
 
-def bring(pictures: Path, masks: Path, own: Path, most: int | None) -> int:
-    by_stem = {path.stem: path for path in images.find_pictures(masks)}
-    pairs = [(path, by_stem[path.stem]) for path in images.find_pictures(pictures)[:most]]
+def bring(images: Path, masks: Path, own: Path, most: int | None) -> int:
+    by_stem = {path.stem: path for path in find_images(masks)}
+    pairs = [(path, by_stem[path.stem]) for path in find_images(images)[:most]]
     for index, name in enumerate(("images", "masks")):
         (own / name).mkdir(parents=True)
         for pair in pairs:

@@ -1,10 +1,10 @@
-"""Does the page stand many people at once? Several users send pictures, some of them bad.
+"""Does the page stand many people at once? Several users send images, some of them bad.
 
     python benchmarks/page.py                       8 users, 200 uploads, 20 of them bad
     python benchmarks/page.py --users 2 --uploads 20
 
 Each user is a client of the API in a thread of this process; the server is a process of its own.
-A right answer has the bytes that the remover gives here for the same picture; a bad upload (text,
+A right answer has the bytes that the remover gives here for the same image; a bad upload (text,
 empty, cut short, too many pixels) is to be answered in a sentence. Prints how many answers were
 right, polite and neither, the seconds that users waited for right ones, and, as uploads go by,
 the server's memory and what lies in its temporary folder, which is held to --kept megabytes.
@@ -32,7 +32,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from clearbg.images.convert import picture_of
+from clearbg.images.convert import image_of
 from clearbg.removal import outputs
 from clearbg.removal.remover import Remover
 from clearbg.synthetic import generate
@@ -42,7 +42,7 @@ SERVER = """
 import sys
 from pathlib import Path
 from clearbg.page.limits import Limits
-from clearbg.page.offered import Offered
+from clearbg.page.models import Offered
 from clearbg.page.server import serve
 limits = Limits(kept_bytes=int(sys.argv[2]))
 serve(Offered([Path(sys.argv[1])]), limits, port=0)
@@ -50,7 +50,7 @@ serve(Offered([Path(sys.argv[1])]), limits, port=0)
 MARKS = (50, 100, 200)
 """Uploads after which the server is looked at."""
 DIFFERENT = 6
-"""Pictures; each upload of one differs in what stands behind the picture's end."""
+"""Images; each upload of one differs in what stands behind the image's end."""
 
 
 def main() -> None:
@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=8)
     parser.add_argument("--uploads", type=int, default=200)
     parser.add_argument("--model", type=Path, default=ROOT / "exports/model.onnx")
-    parser.add_argument("--side", type=int, default=1600, help="the pictures' longer side, pixels")
+    parser.add_argument("--side", type=int, default=1600, help="the images' longer side, pixels")
     parser.add_argument("--kept", type=float, default=100, help="megabytes")
     chosen = parser.parse_args()
     photos = [photo(index, chosen.side) for index in range(DIFFERENT)]
@@ -81,7 +81,7 @@ def main() -> None:
 
 
 def photo(index: int, side: int) -> bytes:
-    """A generated picture as a JPEG."""
+    """A generated image as a JPEG."""
     image = Image.fromarray(generate(0, index)[0])
     image = image.resize((side, side * image.height // image.width), Image.Resampling.BICUBIC)
     buffer = io.BytesIO()
@@ -91,8 +91,8 @@ def photo(index: int, side: int) -> bytes:
 
 def cut_out(remover: Remover, content: bytes) -> bytes:
     """What the page must answer, as a PNG."""
-    look, picture = outputs.Look(), picture_of(content)
-    found, _ = outputs.result(remover, picture, remover.infer([picture])[0], look)
+    look, image = outputs.Look(), image_of(content)
+    found, _ = outputs.result(remover, image, remover.infer([image])[0], look)
     return outputs.encode(found, "PNG", look)[0]
 
 
@@ -165,7 +165,7 @@ class Users:
             )
         started = time.perf_counter()
         try:
-            path, _ = self._own.client.predict(picture=handle_file(file), api_name="/remove")
+            path, _ = self._own.client.predict(image=handle_file(file), api_name="/remove")
             seconds = time.perf_counter() - started
             right = not bad and Path(path).read_bytes() == self._expected[number % DIFFERENT]
             Path(path).unlink()
@@ -187,7 +187,7 @@ class Users:
         )
 
     def _photo(self, number: int) -> bytes:
-        """The bytes behind the end are no picture's: they make every upload another file."""
+        """The bytes behind the end are no image's: they make every upload another file."""
         return self._photos[number % DIFFERENT] + f"upload {number}".encode()
 
     def _bad(self, number: int) -> bytes:

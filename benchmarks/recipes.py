@@ -25,7 +25,7 @@ import pandas as pd
 import yaml
 
 ROOT = Path(__file__).parent.parent
-SAME = {"own"}  # on generated pictures it is clearbg-lite
+SAME = {"own"}  # on generated images it is clearbg-lite
 COMPARED = ["portrait:train.loss=rmse"]  # what the edge-weighted loss is for
 SHOWN = (
     "max_f", "dice", "f_measure", "psnr", "gradient", "gradient_unknown", "sad", "alpha_mae", "mae"

@@ -1,4 +1,4 @@
-"""What `remove.py` and `dark.py` measure with: pictures, one network in three files, and rembg.
+"""What `remove.py` and `dark.py` measure with: images, one network in three files, and rembg.
 
 All of it is made once, in a folder, and found there by the next run.
 """
@@ -11,10 +11,11 @@ import numpy as np
 import safetensors.torch
 from PIL import Image
 
-from clearbg import images, models, synthetic
+from clearbg import models, synthetic
 from clearbg.contract import Contract, read
 from clearbg.export import onnx, quantize, rembg
 from clearbg.export.gate import Verdict
+from clearbg.images import resize, write_mask
 from clearbg.inference.predict import prepare
 
 ROOT = Path(__file__).parent.parent
@@ -22,13 +23,13 @@ FOLDER = ROOT / ".clearbg/benchmarks/remove"
 REMBG = ROOT / ".pytest_cache/d/rembg"  # where the tests have it too
 OPSET, SIDE = 20, 320
 DECIDED = 3.0  # times the demo's logits: see `model`
-CALIBRATION, TEST = 78, 79  # seeds of generated pictures
+CALIBRATION, TEST = 78, 79  # seeds of generated images
 
 
 def model(folder: Path = FOLDER) -> dict[str, Path]:
     """U²-Net-lite at 320²: "fp32", "int8", and "rembg", for its session u2net_custom.
 
-    With the demo's weights. Their four epochs leave a fifth of a picture between empty and
+    With the demo's weights. Their four epochs leave a fifth of an image between empty and
     opaque, which networks that were trained to their end do not: three times the logits make it
     a twentieth, and the error a little smaller.
     """
@@ -43,10 +44,10 @@ def model(folder: Path = FOLDER) -> dict[str, Path]:
         return files
     folder.mkdir(parents=True, exist_ok=True)
     card = Contract(
-        model=learned.model, settings=learned.settings, height=SIDE, width=SIDE, fit="squeeze",
-        overlap=0, kernel="bilinear", colour_order="RGB", mean=learned.mean, std=learned.std,
+        model=learned.model, settings=learned.settings, height=SIDE, width=SIDE, fit="stretch",
+        overlap=0, kernel="bilinear", color_order="RGB", mean=learned.mean, std=learned.std,
         threshold=0.5, output="cutout", headline="mae", weights_sha256="0" * 64, data_digest="",
-        data_licence="CC0-1.0",
+        data_license="CC0-1.0",
     )  # fmt: skip
     network = models.build(card.model, **card.settings)
     network.load_state_dict(safetensors.torch.load_file(ROOT / "models/weights.safetensors"))
@@ -59,33 +60,33 @@ def model(folder: Path = FOLDER) -> dict[str, Path]:
     return files
 
 
-def pictures(
+def images(
     count: int, size: tuple[int, int], folder: Path = FOLDER, grain: float = 6
 ) -> tuple[Path, Path]:
     """A folder of JPEG files of `size`, height and width, and one of their true alpha as PNG.
 
-    Generated pictures, enlarged, with a grain that makes their files as large as photographs':
+    Generated images, enlarged, with a grain that makes their files as large as photographs':
     about 3 bits a pixel as JPEG, 13 as PNG. All are exposed alike, so that rembg's division by
     the largest value changes little; `dark.py` measures what it does elsewhere.
     """
     name = f"{count} of {size[1]}x{size[0]}"
-    found = folder / name / "pictures", folder / name / "truth"
+    found = folder / name / "images", folder / name / "truth"
     for index in range(count):
-        picture, mask = found[0] / f"{index:04d}.jpg", found[1] / f"{index:04d}.png"
-        if picture.is_file() and mask.is_file():
+        image, mask = found[0] / f"{index:04d}.jpg", found[1] / f"{index:04d}.png"
+        if image.is_file() and mask.is_file():
             continue
         rgb, truth = synthetic.generate(TEST, index)
         rgb = np.rint(rgb * (255 / rgb.max())).astype(np.uint8)
         enlarged = Image.fromarray(rgb).resize(size[::-1], Image.Resampling.BICUBIC)
-        images.write_mask(mask, images.resize(truth, size))
-        picture.parent.mkdir(parents=True, exist_ok=True)
+        write_mask(mask, resize(truth, size))
+        image.parent.mkdir(parents=True, exist_ok=True)
         grained = Image.fromarray(_grained(np.array(enlarged), index, grain))
-        grained.save(picture, quality=95)  # with halved colours, as cameras do
+        grained.save(image, quality=95)  # with halved colors, as cameras do
     return found
 
 
 def _grained(rgb: np.ndarray, seed: int, grain: float) -> np.ndarray:
-    """With a camera's noise, in place, by strips: the picture may be very large."""
+    """With a camera's noise, in place, by strips: the image may be very large."""
     rng = np.random.default_rng(seed)
     for top in range(0, len(rgb), 500):
         part = rgb[top : top + 500]

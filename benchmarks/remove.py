@@ -1,6 +1,6 @@
 """How fast, how small and how alike is `clearbg remove` beside rembg, with the same network?
 
-    python benchmarks/remove.py [--pictures 50] [--rounds 5] [--many 2000] [--large]
+    python benchmarks/remove.py [--images 50] [--rounds 5] [--many 2000] [--large]
                                 [--rembg PYTHON] [--only one folder masks]
 
 Both programs run as people run them, from their command lines, one after the other on the same
@@ -8,13 +8,13 @@ machine, with the same U²-Net-lite at 320² (`removal_material.py`), which remb
 that `export.rembg` writes. It needs the demo's `models/` (`make repro`), and installs rembg
 into an environment of its own unless `--rembg` names a Python that has it.
 
-- one: a picture of 1600×1200 to PNG in a fresh process (seconds, and the largest resident memory
+- one: an image of 1600×1200 to PNG in a fresh process (seconds, and the largest resident memory
   of the process and those that it started). Files are in the system's cache, and what rembg
   compiles at its first start is kept; the two take turns, and the median counts.
-- folder: pictures of 1600×1200 to PNG, the start of the process included.
+- folder: images of 1600×1200 to PNG, the start of the process included.
 - masks: of both programs, and of int8 against fp32.
-- `--many N`: resident memory of one process after 100 and after N pictures of 640×480.
-- `--large`: the largest memory for a picture of 10,000×10,000.
+- `--many N`: resident memory of one process after 100 and after N images of 640×480.
+- `--large`: the largest memory for an image of 10,000×10,000.
 """
 
 import argparse
@@ -31,7 +31,7 @@ import numpy as np
 import removal_material as material
 from PIL import Image
 
-from clearbg import images
+from clearbg.images import write_image
 
 SIZE, SMALL, LARGE = (1200, 1600), (480, 640), (10_000, 10_000)
 CLEARBG = Path(sys.executable).with_name("clearbg")
@@ -45,7 +45,7 @@ MANY = """
 import sys, psutil
 from clearbg import Remover
 from clearbg.removal import files
-remover = Remover(sys.argv[1], pictures="many")
+remover = Remover(sys.argv[1], images="many")
 count, process, write, last = 0, psutil.Process(), files._write, int(sys.argv[3])
 def counted(*arguments):
     global count
@@ -77,7 +77,7 @@ class Cost:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pictures", type=int, default=50)
+    parser.add_argument("--images", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--many", type=int, default=0)
     parser.add_argument("--large", action="store_true")
@@ -89,14 +89,14 @@ def main() -> None:
         work = Path(folder)
         if options.only:
             bench = Bench(models, material.rembg_python(options.rembg), work)
-            pictures, truth = material.pictures(options.pictures, SIZE)
-            bench.describe(pictures)
+            images, truth = material.images(options.images, SIZE)
+            bench.describe(images)
         if "one" in options.only:
-            bench.one(pictures / "0000.jpg", options.rounds)
+            bench.one(images / "0000.jpg", options.rounds)
         if "folder" in options.only or "masks" in options.only:
-            bench.folder(pictures, truth)
+            bench.folder(images, truth)
         if "masks" in options.only:
-            bench.masks(pictures)
+            bench.masks(images)
         if options.many:
             many(models["fp32"], options.many, work)
         if options.large:
@@ -119,44 +119,44 @@ class Bench:
         where = ["--model", self.models[model], "-o", target]
         return [CLEARBG, "remove", source, *where, *flags, *options]
 
-    def describe(self, pictures: Path) -> None:
+    def describe(self, images: Path) -> None:
         asked = "import rembg, onnxruntime as o; print(rembg.__version__, o.__version__)"
         done = subprocess.run([self.python, "-c", asked], capture_output=True, text=True)
         import onnxruntime
 
-        size = np.mean([path.stat().st_size for path in pictures.iterdir()]) / 1e3
+        size = np.mean([path.stat().st_size for path in images.iterdir()]) / 1e3
         print(f"rembg and its onnxruntime {done.stdout.strip()}, ours {onnxruntime.__version__}")
-        print(f"{len(os.sched_getaffinity(0))} cores; pictures of {size:.0f} kB on average\n")
+        print(f"{len(os.sched_getaffinity(0))} cores; images of {size:.0f} kB on average\n")
 
-    def one(self, picture: Path, rounds: int) -> None:
-        commands = {"rembg i": self.theirs("i", picture, self.work / "theirs.png")}
-        commands |= {name: self.ours(name, picture, self.work / "ours.png") for name in OURS}
+    def one(self, image: Path, rounds: int) -> None:
+        commands = {"rembg i": self.theirs("i", image, self.work / "theirs.png")}
+        commands |= {name: self.ours(name, image, self.work / "ours.png") for name in OURS}
         for command in commands.values():
             run(command)  # what is compiled or cached at the first start
         costs = {name: [] for name in commands}
         for _ in range(rounds):
             for name, command in commands.items():
                 costs[name].append(run(command))
-        print("One picture of 1600×1200, fresh process       s   faster     MB  of rembg's memory")
+        print("One image of 1600×1200, fresh process       s   faster     MB  of rembg's memory")
         tell({name: middle(found) for name, found in costs.items()})
 
-    def folder(self, pictures: Path, truth: Path) -> None:
-        count = len(list(pictures.iterdir()))
-        commands = {"rembg p": self.theirs("p", pictures, self.work / "rembg p")}
-        commands |= {name: self.ours(name, pictures, self.work / name) for name in OURS}
+    def folder(self, images: Path, truth: Path) -> None:
+        count = len(list(images.iterdir()))
+        commands = {"rembg p": self.theirs("p", images, self.work / "rembg p")}
+        commands |= {name: self.ours(name, images, self.work / name) for name in OURS}
         costs = {name: run(command) for name, command in commands.items()}
-        print(f"\n{count} pictures of 1600×1200 to PNG       pictures/s   faster     MB")
+        print(f"\n{count} images of 1600×1200 to PNG       images/s   faster     MB")
         base = costs["rembg p"]
         for name, cost in costs.items():
             rate, ratio = count / cost.seconds, base.seconds / cost.seconds
             size = np.mean([path.stat().st_size for path in (self.work / name).iterdir()]) / 1e6
             print(f"{name:30} {rate:19.2f} {ratio:8.2f} {cost.megabytes:6.0f}  {size:.2f} MB a PNG")
-        print("\nMAE of alpha against the true masks, mean over the pictures")
+        print("\nMAE of alpha against the true masks, mean over the images")
         for name in commands:
             errors = [difference(truth / path.name, path) for path in (self.work / name).iterdir()]
             print(f"{name:30} {np.mean(errors):.4f}")
 
-    def masks(self, pictures: Path) -> None:
+    def masks(self, images: Path) -> None:
         """rembg's masks beside ours of fp32, plain.
 
         First at 320×320, where neither side resamples: what is left is rembg's stretch, which
@@ -165,32 +165,32 @@ class Bench:
         """
         squeezed = self.work / "squeezed"
         squeezed.mkdir()
-        for path in sorted(pictures.iterdir()):
+        for path in sorted(images.iterdir()):
             with Image.open(path) as image:
                 small = np.array(image.resize((material.SIDE,) * 2, Image.Resampling.LANCZOS))
             small[0, 0] = 255  # rembg divides by the largest value: here that changes nothing
-            images.write_picture(squeezed / f"{path.stem}.png", small)
+            write_image(squeezed / f"{path.stem}.png", small)
         theirs, ours, full = (self.work / name for name in ("theirs", "ours", "full"))
         run(self.theirs("p", squeezed, theirs, "-om"))
         run(self.ours("ours, fp32, --no-refine", squeezed, ours, "--mask"))
-        run(self.theirs("p", pictures, full, "-om"))
+        run(self.theirs("p", images, full, "-om"))
         small_off, anchors, full_off = [], [], []
         for path in sorted(ours.iterdir()):
-            mine, other = grey(path), grey(theirs / path.name)
+            mine, other = gray(path), gray(theirs / path.name)
             off = np.abs(mine - other)
             anchors.append(np.count_nonzero(off > 1))
             small_off.append(np.sort(off, axis=None)[:-2].max())
             with Image.fromarray(mine.astype(np.uint8)) as image:
                 enlarged = image.resize(SIZE[::-1], Image.Resampling.LANCZOS)
-            full_off.append(np.abs(np.asarray(enlarged, float) - grey(full / path.name)).mean())
+            full_off.append(np.abs(np.asarray(enlarged, float) - gray(full / path.name)).mean())
         print("\nMasks of rembg against ours, fp32, --no-refine, of 255")
         print(f"320×320, largest difference but for two pixels   {max(small_off):6.0f}")
-        print(f"320×320, most pixels in a picture further apart  {max(anchors):6d}")
+        print(f"320×320, most pixels in an image further apart  {max(anchors):6d}")
         print(f"1600×1200, mean difference by the same Lanczos   {np.mean(full_off):6.2f}")
 
 
 def many(model: Path, count: int, work: Path) -> None:
-    sources, _ = material.pictures(100, SMALL)
+    sources, _ = material.images(100, SMALL)
     folder = work / "many"
     folder.mkdir()
     for index in range(count):
@@ -198,15 +198,15 @@ def many(model: Path, count: int, work: Path) -> None:
     command = [sys.executable, "-c", MANY, model, folder, str(count), work / "many out"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     early, late = (int(line) / 1e6 for line in done.stdout.split())
-    print(f"\nMB resident after 100 pictures {early:.0f}, after {count:,} {late:.0f}: "
+    print(f"\nMB resident after 100 images {early:.0f}, after {count:,} {late:.0f}: "
           f"ratio {late / early:.3f}")  # fmt: skip
 
 
 def large(models: dict[str, Path], work: Path) -> None:
-    picture = next(material.pictures(1, LARGE)[0].iterdir())
+    image = next(material.images(1, LARGE)[0].iterdir())
     for name in ("fp32", "int8"):
         target = work / f"large-{name}.png"
-        cost = run([CLEARBG, "remove", picture, "--model", models[name], "-o", target])
+        cost = run([CLEARBG, "remove", image, "--model", models[name], "-o", target])
         print(f"10,000×10,000, {name}: {cost.megabytes / 1e3:.2f} GB at most, {cost.seconds:.0f} s")
 
 
@@ -244,10 +244,10 @@ def tell(costs: dict[str, Cost]) -> None:
 def difference(truth: Path, cutout: Path) -> float:
     with Image.open(cutout) as image:
         alpha = np.asarray(image.getchannel("A"), np.float32)
-    return float(np.abs(alpha - grey(truth)).mean() / 255)
+    return float(np.abs(alpha - gray(truth)).mean() / 255)
 
 
-def grey(path: Path) -> np.ndarray:
+def gray(path: Path) -> np.ndarray:
     with Image.open(path) as image:
         return np.asarray(image.convert("L"), np.float32)
 

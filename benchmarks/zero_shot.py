@@ -1,10 +1,10 @@
-"""How well does an exported model do on pictures of a kind that it was never trained on?
+"""How well does an exported model do on images of a kind that it was never trained on?
 
     python benchmarks/zero_shot.py IMAGES MASKS [--model exports/model.onnx]
 
 IMAGES and MASKS are two folders, paired by file name. Prints the saliency metrics at the
-pictures' own size by both protocols, and beside them those of a map that every method must
-beat: the mean of all masks, laid over every picture alike.
+images' own size by both protocols, and beside them those of a map that every method must
+beat: the mean of all masks, laid over every image alike.
 """
 
 import argparse
@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from clearbg import Remover, images, metrics
+from clearbg import Remover, metrics
 from clearbg.data.sources import by_stem
+from clearbg.images import read_image, read_mask, resize
 
 
 def main() -> None:
@@ -24,14 +25,14 @@ def main() -> None:
     options = parser.parse_args()
     remover = Remover(options.model, refine=False)
     pairs = [p for p in by_stem(options.images, options.masks) if p.image and p.mask]
-    truths = [images.read_mask(pair.mask)[0] for pair in pairs]
-    prior = np.mean([images.resize(t.astype(np.float32) / 255, (64, 64)) for t in truths], axis=0)
+    truths = [read_mask(pair.mask)[0] for pair in pairs]
+    prior = np.mean([resize(t.astype(np.float32) / 255, (64, 64)) for t in truths], axis=0)
 
     rows = {
-        "model": (remover.alpha([images.read_picture(pair.image).srgb()])[0] for pair in pairs),
-        "mean mask": (np.clip(images.resize(prior, t.shape), 0, 1) for t in truths),
+        "model": (remover.alpha([read_image(pair.image).srgb()])[0] for pair in pairs),
+        "mean mask": (np.clip(resize(prior, t.shape), 0, 1) for t in truths),
     }
-    print(f"{len(pairs)} pictures        max_f  mean_f  weighted_f  s_measure    mae")
+    print(f"{len(pairs)} images        max_f  mean_f  weighted_f  s_measure    mae")
     for name, alphas in rows.items():
         scores = list(metrics.score_all(zip(alphas, truths), ["saliency"], 0.5, ("raw", "min_max")))
         for protocol, table in metrics.by_protocol(scores).items():

@@ -1,4 +1,4 @@
-"""Score the trained model on the test split, at the pictures' own size.
+"""Score the trained model on the test split, at the images' own size.
 
 reads   params.yaml (evaluate), models/, data/ingested/
 writes  reports/evaluate/{metrics.json,per_image.csv,curves.csv,report.html,sheet.jpg}
@@ -7,7 +7,8 @@ writes  reports/evaluate/{metrics.json,per_image.csv,curves.csv,report.html,shee
 from dataclasses import asdict
 from pathlib import Path
 
-from clearbg import config, contract
+from clearbg import config
+from clearbg.contract import read_contract
 from clearbg.data import leaks
 from clearbg.evaluation import evaluate, report
 from clearbg.images import contact_sheet
@@ -20,9 +21,9 @@ DATA, MODELS, REPORTS = Path("data/ingested"), Path("models"), Path("reports/eva
 
 def main() -> None:
     settings = config.load()
-    card = contract.read(MODELS)
+    card = read_contract(MODELS)
     network = evaluate.trained_network(MODELS, card, settings.evaluate.accelerator)
-    seen = leaks.of_model(MODELS, card.pictures_sha256, card.trained_on)
+    seen = leaks.of_model(MODELS, card.images_sha256, card.trained_on)
     result = evaluate.evaluate(network, card, DATA, "test", settings.evaluate, seen)
     cases = evaluate.cases(result, network, card, DATA, settings.evaluate.cases)
 
@@ -42,7 +43,7 @@ def main() -> None:
         per_image=result.per_image,
         cases=cases,
         settings=asdict(card)
-        | {"trained_on": "; ".join(f"{o.source} ({o.licence})" for o in card.trained_on)}
+        | {"trained_on": "; ".join(f"{o.source} ({o.license})" for o in card.trained_on)}
         | {f"evaluate.{k}": v for k, v in settings.evaluate},
     )
     views = [
@@ -51,7 +52,7 @@ def main() -> None:
     contact_sheet.sheet(
         views[::-1],
         REPORTS / "sheet.jpg",
-        titles=["input", "truth", "prediction", "cut-out"],
+        titles=["input", "truth", "prediction", "cutout"],
         captions=[f"{case.kind}: {case.id}" for case in cases[::-1]],
         per_line=2,
     )

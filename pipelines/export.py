@@ -1,7 +1,7 @@
 """Write the trained model as ONNX and check that it does what the trained one does.
 
 reads   params.yaml (export), models/, data/ingested/
-writes  exports/{model.onnx,card.md,training_pictures.csv}, reports/export/parity.json, and as
+writes  exports/{model.onnx,card.md,training_images.csv}, reports/export/parity.json, and as
         params.yaml asks: exports/{model-fp16.onnx,model-int8.onnx}, exports/rembg/SESSION.onnx,
         exports/hf/{model.safetensors,config.json}
 Latency is logged to MLflow and printed; in a file it would make every run's output differ.
@@ -10,7 +10,8 @@ Latency is logged to MLflow and printed; in a file it would make every run's out
 import shutil
 from pathlib import Path
 
-from clearbg import config, contract
+from clearbg import config
+from clearbg.contract import read_contract
 from clearbg.data import leaks
 from clearbg.export import formats, latency, onnx
 from clearbg.models import build, weights
@@ -24,7 +25,7 @@ EXPORTS, REPORTS = Path("exports"), Path("reports/export")
 
 def main() -> None:
     settings = config.load()
-    card = contract.read(MODELS)
+    card = read_contract(MODELS)
     network = weights.load(build(card.model, **card.settings), MODELS / weights.FILE)
     with replacing_folder(EXPORTS) as folder:
         onnx.export(network, card, folder / "model.onnx", settings.export.opset)

@@ -1,4 +1,4 @@
-"""Fetch, check, normalise and split the pictures.
+"""Fetch, check, normalize and split the images.
 
 python pipelines/ingest.py [--from FILE ...]: FILE is an archive that was downloaded by hand.
 

@@ -1,7 +1,7 @@
 """Train the recipe's model; validate every epoch; keep the best weights.
 
 reads   params.yaml (data, augment, model, train), data/augmented/
-writes  models/{weights.safetensors,model.json,training_pictures.csv,card.md}
+writes  models/{weights.safetensors,model.json,training_images.csv,card.md}
         adversarial: models/parts/ too
         reports/train/{history.csv,metrics.json,samples/}
 A killed run goes on from its last checkpoint in .clearbg/checkpoints/, in its MLflow run.
@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from clearbg import config, contract
+from clearbg import config
 from clearbg.config import recipes
+from clearbg.contract import read_contract
 from clearbg.data.dataset import Pairs
 from clearbg.system import project
 from clearbg.system.stage import stage
@@ -51,7 +52,7 @@ def main() -> None:
         if fabric.is_global_zero:
             outputs.write_model(method, progress, settings, past, MODELS)
             outputs.write_reports(method, progress, settings, validation, samples, REPORTS)
-            stage_logs.log_training(run, contract.read(MODELS), settings)
+            stage_logs.log_training(run, read_contract(MODELS), settings)
             checkpoint.remove()
 
 

@@ -1,4 +1,4 @@
-"""Fixtures that several test files share. Pictures are made here, never stored."""
+"""Fixtures that several test files share. Images are made here, never stored."""
 
 import os
 import shutil
@@ -11,10 +11,11 @@ from filelock import FileLock
 from support.images import disc
 from support.project import TINY, Project, demo
 
-from clearbg import config, images
+from clearbg import config
 from clearbg.data import manifest, sources
 from clearbg.data.ingest.cache import Kept
 from clearbg.data.ingest.ingest import ingest
+from clearbg.images import write_image, write_mask
 
 # Threads that wait for one another on busy cores make small networks a hundred times slower.
 torch.set_num_threads(1)
@@ -52,8 +53,8 @@ def pairs_folder(tmp_path):
     def make(count: int = 12, size: tuple[int, int] = (60, 80)) -> Path:
         for index in range(count):
             rgb, alpha = disc(index, size)
-            images.write_picture(tmp_path / f"own/images/p{index:02d}.jpg", rgb)
-            images.write_mask(tmp_path / f"own/masks/p{index:02d}.png", alpha)
+            write_image(tmp_path / f"own/images/p{index:02d}.jpg", rgb)
+            write_mask(tmp_path / f"own/masks/p{index:02d}.png", alpha)
         return tmp_path / "own"
 
     return make
@@ -61,13 +62,13 @@ def pairs_folder(tmp_path):
 
 @pytest.fixture
 def augmented(tmp_path) -> Path:
-    """An augmented folder: 12 training and 4 validation pictures of 32×32."""
+    """An augmented folder: 12 training and 4 validation images of 32×32."""
     folder, rows = tmp_path / "augmented", []
     for index in range(16):
         rgb, alpha = disc(index, (32, 32))
         image, mask = f"images/{index}.jpg", f"masks/{index}.png"
-        images.write_picture(folder / image, rgb)
-        images.write_mask(folder / mask, alpha)
+        write_image(folder / image, rgb)
+        write_mask(folder / mask, alpha)
         split = "train" if index < 12 else "validation"
         rows.append({**dict.fromkeys(manifest.COLUMNS, ""), "id": str(index), "split": split,
                      "image": image, "mask": mask, "width": 32, "height": 32,
@@ -78,7 +79,7 @@ def augmented(tmp_path) -> Path:
 
 @pytest.fixture
 def ingested(pairs_folder, tmp_path) -> Path:
-    """An ingested folder of 12 pictures."""
+    """An ingested folder of 12 images."""
     own = {"source": "folder", "path": str(pairs_folder()), "images": "images", "masks": "masks",
            "kind": None, "count": None, "validation": 0.2, "test": 0.2}  # fmt: skip
     data = config.parse(demo(data=own)).data

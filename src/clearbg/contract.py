@@ -1,4 +1,4 @@
-"""How a picture becomes a model's input: shipped with the model, never set by hand elsewhere.
+"""How an image becomes a model's input: shipped with the model, never set by hand elsewhere.
 
 Training writes the contract into `models/model.json`, export copies it into the ONNX file's
 metadata. Evaluation and removal read it from there, so that they cannot differ.
@@ -14,7 +14,7 @@ from typing import Any, Literal
 from clearbg.errors import ModelError
 from clearbg.licenses import Origin
 
-FORMAT = 2
+FORMAT = 3
 METADATA_KEY = "clearbg"
 
 
@@ -27,19 +27,19 @@ class Contract:
         model: a name of `clearbg.models.MODELS`.
         settings: what `clearbg.models.build` takes beside it.
         height, width: of the network's input, pixels.
-        fit: "squeeze": the whole picture becomes one input; "tile": it is cut, at its own
+        fit: "stretch": the whole image becomes one input; "tile": it is cut, at its own
             size, into inputs that share `overlap` pixels.
-        kernel: Pillow's resampling kernel of a squeeze; `antialias` states that reducing
+        kernel: Pillow's resampling kernel of a stretch; `antialias` states that reducing
             averages.
-        colour_order: "RGB", or "L": one channel, the luma.
+        color_order: "RGB", or "L": one channel, the luma.
         mean, std: of each channel, of values in [0, 1].
         threshold: alpha from which a pixel counts as foreground in a mask.
-        output: "cutout": the subject keeps its colours; "ink": it becomes black ink.
+        output: "cutout": the subject keeps its colors; "ink": it becomes black ink.
         headline: the metric that the weights were selected by.
         weights_sha256: of the safetensors file.
         data_digest: of the manifest that the weights were trained on; empty when unknown.
-        data_licence: terms of those pictures.
-        pictures_sha256: of training_pictures.csv, which lists all that the weights have seen;
+        data_license: terms of those images.
+        images_sha256: of training_images.csv, which lists all that the weights have seen;
             empty when unknown.
         trained_on: where these come from, those of the weights started from first; empty when
             unknown.
@@ -49,10 +49,10 @@ class Contract:
     settings: dict[str, Any]
     height: int
     width: int
-    fit: Literal["squeeze", "tile"]
+    fit: Literal["stretch", "tile"]
     overlap: int
     kernel: str
-    colour_order: Literal["RGB", "L"]
+    color_order: Literal["RGB", "L"]
     mean: tuple[float, ...]
     std: tuple[float, ...]
     threshold: float
@@ -60,8 +60,8 @@ class Contract:
     headline: str
     weights_sha256: str
     data_digest: str
-    data_licence: str
-    pictures_sha256: str = ""
+    data_license: str
+    images_sha256: str = ""
     trained_on: tuple[Origin, ...] = ()
     antialias: bool = True
     format: int = FORMAT
@@ -74,7 +74,7 @@ class Contract:
         return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True) + "\n"
 
 
-def parse(text: str, origin: str) -> Contract:
+def parse_contract(text: str, origin: str) -> Contract:
     """Read a contract; `origin` names the file in messages.
 
     Raises:
@@ -92,8 +92,8 @@ def parse(text: str, origin: str) -> Contract:
     kept = {
         "format": (FORMAT,),
         "antialias": (True,),
-        "colour_order": ("RGB", "L"),
-        "fit": ("squeeze", "tile"),
+        "color_order": ("RGB", "L"),
+        "fit": ("stretch", "tile"),
         "output": ("cutout", "ink"),
     }
     for name, known in kept.items():
@@ -111,7 +111,7 @@ def parse(text: str, origin: str) -> Contract:
     return contract
 
 
-def read(folder: Path) -> Contract:
+def read_contract(folder: Path) -> Contract:
     """The contract in a models folder, whose weights must be the ones it speaks of.
 
     Raises:
@@ -121,7 +121,7 @@ def read(folder: Path) -> Contract:
     for path in (card, weights):
         if not path.is_file():
             raise ModelError(f"{path} does not exist: train a model first with `dvc repro`.")
-    contract = parse(card.read_text(encoding="utf-8"), str(card))
+    contract = parse_contract(card.read_text(encoding="utf-8"), str(card))
     if file_sha256(weights) != contract.weights_sha256:
         raise ModelError(
             f"{weights} is not the file that {card} describes: take both from the same training."

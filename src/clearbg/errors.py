@@ -14,8 +14,8 @@ class SettingsError(ClearBGError):
     """params.yaml or a recipe is not what the stages can run with."""
 
 
-class PictureError(ClearBGError):
-    """One picture cannot be read; `reason` is the short word used in quarantine lists."""
+class ImageError(ClearBGError):
+    """One image cannot be read; `reason` is the short word used in quarantine lists."""
 
     def __init__(self, message: str, reason: str = "unreadable"):
         super().__init__(message)

@@ -1,7 +1,7 @@
-"""The licence ledger: under which terms each source's pictures come, and what a model inherits.
+"""The license ledger: under which terms each source's images come, and what a model inherits.
 
 No more than a reading of published terms: it says "yes" to commercial use only where they do.
-Terms of pictures are taken to bind weights trained on them.
+Terms of images are taken to bind weights trained on them.
 """
 
 from collections.abc import Iterable
@@ -16,54 +16,54 @@ WORDS = {"yes": "open", "no": "not open", "unknown": "not known to be open"}
 
 @dataclass(frozen=True)
 class Terms:
-    """What a licence allows.
+    """What a license allows.
 
     Attributes:
-        licence: the short text that stands in `data.licence`.
+        license: the short text that stands in `data.license`.
         commercial: whether it opens commercial use; "unknown" counts as no.
         condition: what must be done, or may not be.
     """
 
-    licence: str
+    license: str
     commercial: Commercial
     condition: str
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Pictures that a model has learned from.
+    """Images that a model has learned from.
 
     Attributes:
         source: a value of `data.source`, "imagenet", or "weights" and the start of their SHA-256.
-        licence, commercial, condition: see `Terms`.
-        pictures: how many; None where they are not known one by one.
+        license, commercial, condition: see `Terms`.
+        images: how many; None where they are not known one by one.
     """
 
     source: str
-    licence: str
+    license: str
     commercial: Commercial
     condition: str
-    pictures: int | None
+    images: int | None
 
 
 OFFICIAL = {
-    "synthetic": Terms("CC0-1.0", "yes", "nothing: the pictures are made by ClearBG"),
+    "synthetic": Terms("CC0-1.0", "yes", "nothing: the images are made by ClearBG"),
     "duts": Terms("DUTS, academic use", "no", "academic use; cite the paper"),
     "dis5k": Terms(
         "DIS5K terms, non-commercial research", "no",
-        "non-commercial research; agree to its terms of use, do not pass the pictures on",
+        "non-commercial research; agree to its terms of use, do not pass the images on",
     ),
     "easyportrait": Terms(
         "EasyPortrait, CC BY-SA 4.0 variant", "unknown",
         "read the variant's own text; name the authors, pass on under the same terms",
     ),
-    "people": Terms("not stated with the set", "unknown", "ask the pictures' owners"),
+    "people": Terms("not stated with the set", "unknown", "ask the images' owners"),
     "carvana": Terms(
-        "Carvana competition rules", "no", "accept the rules on Kaggle; do not pass the pictures on"
+        "Carvana competition rules", "no", "accept the rules on Kaggle; do not pass the images on"
     ),
     "dibco": Terms("DIBCO, research use", "no", "research use; cite the contests"),
 }  # fmt: skip
-"""Sources whose terms are published: `data.licence` repeats them, in these words."""
+"""Sources whose terms are published: `data.license` repeats them, in these words."""
 
 IMAGENET = Terms(
     "ImageNet terms, non-commercial research", "no", "non-commercial research and education"
@@ -72,11 +72,11 @@ IMAGENET = Terms(
 FOREIGN = Terms("unknown", "unknown", "find out what they were trained on")
 """Weights that come without a word about themselves."""
 
-_NAMED = "name the authors and the licence"
-_ALIKE = "name the authors; pass on under the same licence"
+_NAMED = "name the authors and the license"
+_ALIKE = "name the authors; pass on under the same license"
 _IDENTIFIERS: dict[tuple[Commercial, str], str] = {
     ("yes", "nothing"): "CC0-1.0 PDDL-1.0 Unlicense",
-    ("yes", "nothing: the pictures are your own"): "own",
+    ("yes", "nothing: the images are your own"): "own",
     ("yes", _NAMED): "CC-BY-2.0 CC-BY-2.5 CC-BY-3.0 CC-BY-4.0 ODC-By-1.0 CDLA-Permissive-1.0 "
     "CDLA-Permissive-2.0 MIT Apache-2.0 BSD-2-Clause BSD-3-Clause",
     ("yes", _ALIKE): "CC-BY-SA-2.0 CC-BY-SA-2.5 CC-BY-SA-3.0 CC-BY-SA-4.0 ODbL-1.0 "
@@ -92,23 +92,23 @@ KNOWN = {
     for (commercial, condition), names in _IDENTIFIERS.items()
     for name in names.split()
 }
-"""SPDX identifiers of licences that pictures come under, and "own", in lower case."""
+"""SPDX identifiers of licenses that images come under, and "own", in lower case."""
 
 
-def terms(source: str, licence: str) -> Terms:
-    """The terms of a source: the published ones, else what `licence` says.
+def terms(source: str, license: str) -> Terms:
+    """The terms of a source: the published ones, else what `license` says.
 
     SPDX identifiers are known in any case and with spaces for hyphens, as Kaggle writes them;
     any other text is unknown terms.
     """
     if source in OFFICIAL:
         return OFFICIAL[source]
-    name = "-".join(licence.casefold().split())
-    return KNOWN.get(name) or Terms(licence, "unknown", "read the terms that it names")
+    name = "-".join(license.casefold().split())
+    return KNOWN.get(name) or Terms(license, "unknown", "read the terms that it names")
 
 
-def origin(source: str, terms: Terms, pictures: int | None) -> Origin:
-    return Origin(source, terms.licence, terms.commercial, terms.condition, pictures)
+def origin(source: str, terms: Terms, images: int | None) -> Origin:
+    return Origin(source, terms.license, terms.commercial, terms.condition, images)
 
 
 def is_open(origins: Iterable[Origin]) -> bool:
@@ -117,17 +117,17 @@ def is_open(origins: Iterable[Origin]) -> bool:
     return bool(allowed) and all(allowed)
 
 
-def refuse_wrong_claim(source: str, licence: str) -> None:
-    """Hold `data.licence` against the ledger.
+def refuse_wrong_claim(source: str, license: str) -> None:
+    """Hold `data.license` against the ledger.
 
     Raises:
         SettingsError: the source has published terms, and the claim is another.
     """
     official = OFFICIAL.get(source)
-    if official is not None and licence != official.licence:
+    if official is not None and license != official.license:
         raise SettingsError(
-            f"data.licence = {licence!r}, but data.source {source} comes under "
-            f"{official.licence!r}: write that, or take your own pictures with another source."
+            f"data.license = {license!r}, but data.source {source} comes under "
+            f"{official.license!r}: write that, or take your own images with another source."
         )
 
 
@@ -140,7 +140,7 @@ def refuse_closed(origins: Iterable[Origin]) -> None:
     for closed in origins:
         if closed.commercial != "yes":
             raise SettingsError(
-                f"data.commercial_only = true, but {closed.source} ({closed.licence}) is "
+                f"data.commercial_only = true, but {closed.source} ({closed.license}) is "
                 f"{WORDS[closed.commercial]} to commercial use: {_cure(closed)}, or set it to "
                 "false."
             )
@@ -148,9 +148,9 @@ def refuse_closed(origins: Iterable[Origin]) -> None:
 
 def _cure(origin: Origin) -> str:
     if origin.commercial == "no" or origin.source in OFFICIAL:
-        return "take other pictures or weights"
+        return "take other images or weights"
     if origin.source.startswith("weights "):
-        return "start from others, or import them with `clearbg import-weights --licence`"
+        return "start from others, or import them with `clearbg import-weights --license`"
     return (
-        "if it is, name its licence by the SPDX identifier, such as CC-BY-4.0; if not, take others"
+        "if it is, name its license by the SPDX identifier, such as CC-BY-4.0; if not, take others"
     )

@@ -44,21 +44,24 @@ def edge_rmse(logits: list[Tensor], alpha: Tensor) -> Tensor:
 def edges(alpha: Tensor) -> Tensor:
     """1 where the 7×7 morphological gradient of alpha is not zero, else 0; `(N,1,H,W)`.
 
-    Below half a grey level of 255 it counts as zero: resampling leaves rounding errors behind.
+    Below half a gray level of 255 it counts as zero: resampling leaves rounding errors behind.
     """
     highest = F.max_pool2d(alpha, EDGE_SIDE, stride=1, padding=EDGE_SIDE // 2)
     lowest = -F.max_pool2d(-alpha, EDGE_SIDE, stride=1, padding=EDGE_SIDE // 2)
     return (highest - lowest > 0.5 / 255).to(alpha.dtype)
 
 
-def hesho(logits: list[Tensor], alpha: Tensor) -> Tensor:
-    """The mean squared error averaged over the outputs of a stack's blocks."""
+def mse(logits: list[Tensor], alpha: Tensor) -> Tensor:
+    """The mean squared error averaged over the outputs of a stack's blocks: the HeSho loss.
+
+    `L = (1/B) Σ_b mean((g − x_b)²)`, B blocks with outputs x_b, g the true alpha.
+    """
     alpha = alpha.float()
     return torch.stack([F.mse_loss(_probability(output), alpha) for output in logits]).mean()
 
 
 def summed_iou(logits: list[Tensor], alpha: Tensor) -> Tensor:
-    """`1 - I/U` of soft maps, averaged over pictures and summed over outputs.
+    """`1 - I/U` of soft maps, averaged over images and summed over outputs.
 
     One pixel is added to intersection and union, which defines it for an empty truth (an empty
     prediction costs nothing there) and changes nothing elsewhere (BASNet, Qin et al. 2019).
@@ -77,7 +80,7 @@ def summed_ssim(logits: list[Tensor], alpha: Tensor) -> Tensor:
     """`1 - SSIM` averaged over pixels and summed over outputs (BASNet, Qin et al. 2019).
 
     The structural similarity of Wang et al. (2004) under an 11×11 Gaussian window of sigma 1.5;
-    both maps are 0 outside the picture.
+    both maps are 0 outside the image.
     """
     alpha = alpha.float()
     similarities = [_ssim(_probability(output), alpha).mean() for output in logits]
@@ -152,8 +155,8 @@ def _blur(maps: Tensor) -> Tensor:
     return F.conv2d(rows, columns, padding=(SSIM_SIDE // 2, 0), groups=maps.shape[1])
 
 
-LOSSES = {"bce": summed_bce, "rmse": rmse, "edge_rmse": edge_rmse, "hesho": hesho}
+LOSSES = {"bce": summed_bce, "rmse": rmse, "edge_rmse": edge_rmse, "mse": mse}
 """`train.loss` -> the loss of all outputs."""
 
-VALIDATION = {"bce": summed_bce, "rmse": rmse, "edge_rmse": rmse, "hesho": hesho}
+VALIDATION = {"bce": summed_bce, "rmse": rmse, "edge_rmse": rmse, "mse": mse}
 """`train.loss` -> what validation reports, of the list that holds the finest output alone."""

@@ -37,7 +37,7 @@ def live() -> str:
 
 def test_use_lists_recipes_and_marks_the_live_one(folder):
     lines = clearbg("use").stdout.splitlines()
-    assert lines[0].startswith("* demo ") and "generated pictures" in lines[0]
+    assert lines[0].startswith("* demo ") and "generated images" in lines[0]
     assert lines[1].startswith("  own ")
 
 

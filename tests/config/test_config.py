@@ -21,7 +21,7 @@ def test_every_recipe_is_valid_and_opens_with_its_facts(path):
     config.load(path)
     head = path.read_text().split("\n\n")[0]
     assert head.startswith(f"# {path.stem}: ")
-    for fact in ("task", "data", "licence", "expected", "cost"):
+    for fact in ("task", "data", "license", "expected", "cost"):
         assert f"\n# {fact} " in head
 
 
@@ -69,7 +69,7 @@ def test_key_of_another_source_is_refused(tmp_path):
 
 
 def test_crop_larger_than_the_working_size_is_refused(tmp_path):
-    message = sentence(tmp_path, augment={"crop": 128})
+    message = sentence(tmp_path, transform={"crop": 128})
     assert "crop = 128" in message and "size = 64" in message
 
 
@@ -82,7 +82,7 @@ def test_key_that_a_value_needs_is_asked_for(tmp_path):
     message = sentence(
         tmp_path, train={"schedule": "constant", "warmup": None}, model={"name": "isnet"}
     )
-    assert "gt_epochs" in message and "is missing, which name = isnet needs" in message
+    assert "teacher_epochs" in message and "is missing, which name = isnet needs" in message
 
 
 def test_network_and_method_that_do_not_fit_are_refused(tmp_path):
@@ -92,7 +92,7 @@ def test_network_and_method_that_do_not_fit_are_refused(tmp_path):
     assert "model.name = u2netp and train.method = adversarial" in sentence(tmp_path, train=train)
 
 
-def test_grey_statistics_for_a_colour_network_are_refused(tmp_path):
+def test_gray_statistics_for_a_color_network_are_refused(tmp_path):
     assert "u2netp takes mean of length 3" in sentence(tmp_path, model={"mean": [0.5]})
 
 
@@ -126,3 +126,25 @@ def test_settings_are_frozen(tiny):
 
 def test_flat_keys_are_written_as_people_write_them(tiny):
     assert tiny.flat()["train.batch_size"] == 4
+
+
+@pytest.mark.parametrize(
+    "section, key, new",
+    [
+        ("data", "licence", "data.license"),
+        ("augment", "crop", "transform.crop"),
+        ("augment", "holes", "transform.coarse_dropout"),
+        ("export", "pictures", "export.images"),
+        ("promote", "bar", "promote.min_score"),
+    ],
+)
+def test_old_key_is_refused_with_its_new_name(tmp_path, section, key, new):
+    assert f"{section}.{key} is called {new} now" in sentence(tmp_path, **{section: {key: 1}})
+
+
+@pytest.mark.parametrize(
+    "section, key, old, new",
+    [("augment", "fit", "squeeze", "stretch"), ("train", "loss", "hesho", "mse")],
+)
+def test_old_value_is_refused_with_its_new_name(tmp_path, section, key, old, new):
+    assert f"{old} is called {new} now" in sentence(tmp_path, **{section: {key: old}})

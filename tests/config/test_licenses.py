@@ -1,4 +1,4 @@
-"""The licence ledger: wrong claims and closed data are refused before anything is fetched."""
+"""The license ledger: wrong claims and closed data are refused before anything is fetched."""
 
 import re
 
@@ -30,8 +30,8 @@ def refusal(given: dict | str) -> str:
 
 @pytest.mark.parametrize("name", ["clearbg", "dis", "portrait", "carvana-unet", "documents"])
 def test_claim_other_than_the_published_terms_is_refused(name):
-    message = refusal(recipe(name, licence="CC0-1.0"))
-    assert "data.licence = 'CC0-1.0', but data.source" in message and "write that" in message
+    message = refusal(recipe(name, license="CC0-1.0"))
+    assert "data.license = 'CC0-1.0', but data.source" in message and "write that" in message
 
 
 def test_every_source_is_in_the_ledger_or_the_users_own_to_tell():
@@ -55,23 +55,23 @@ def test_recipe_that_is_open_is_taken_for_commercial_use(name):
 
 
 @pytest.mark.parametrize(
-    "licence, commercial",
+    "license, commercial",
     [("CC-BY-4.0", "yes"), ("cc0-1.0", "yes"), ("CC BY-SA 4.0", "yes"), ("own", "yes"),
      ("Apache 2.0", "yes"), ("CC-BY-NC-4.0", "no"), ("CC BY-NC-SA 4.0", "no"),
      ("CC-BY-ND-4.0", "unknown"), ("free for all", "unknown"),
      ("as on the Kaggle page", "unknown")],
 )  # fmt: skip
-def test_licence_of_own_pictures_is_known_by_its_identifier(licence, commercial):
-    assert licenses.terms("folder", licence).commercial == commercial
-    raw = demo(data=OWN | {"licence": licence, "commercial_only": True})
+def test_license_of_own_images_is_known_by_its_identifier(license, commercial):
+    assert licenses.terms("folder", license).commercial == commercial
+    raw = demo(data=OWN | {"license": license, "commercial_only": True})
     if commercial == "yes":
         assert config.parse(raw)
     else:
-        assert licence.replace(" ", "-") in refusal(raw).replace(" ", "-")
+        assert license.replace(" ", "-") in refusal(raw).replace(" ", "-")
 
 
 def test_unknown_terms_say_how_to_name_them():
-    assert "SPDX identifier" in refusal(demo(data=OWN | {"licence": "?", "commercial_only": True}))
+    assert "SPDX identifier" in refusal(demo(data=OWN | {"license": "?", "commercial_only": True}))
 
 
 def test_source_with_published_terms_is_not_opened_by_what_is_said_of_it():
@@ -80,7 +80,7 @@ def test_source_with_published_terms_is_not_opened_by_what_is_said_of_it():
 
 def test_imagenet_encoder_closes_a_model_unless_other_weights_take_its_place():
     raw = yaml.safe_load(recipe("people-deeplab"))
-    raw["data"] = demo(data=OWN | {"licence": "own", "commercial_only": True})["data"]
+    raw["data"] = demo(data=OWN | {"license": "own", "commercial_only": True})["data"]
     assert "imagenet (ImageNet terms" in refusal(raw)
     raw["train"]["init_from"] = "models-of-mine"
     assert config.parse(raw)
@@ -97,11 +97,11 @@ def test_one_closed_origin_closes_the_model():
 def test_page_tells_of_every_source_what_the_ledger_says():
     page = (ROOT / "docs/recipes.md").read_text()
     for source, terms in licenses.OFFICIAL.items():
-        row = f"| `{source}` | {terms.licence} | {licenses.WORDS[terms.commercial]} |"
+        row = f"| `{source}` | {terms.license} | {licenses.WORDS[terms.commercial]} |"
         assert row in page, row
 
 
 def test_card_is_written_again_when_the_ledger_or_the_claim_changes():
     train = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["train"]
     assert "src/clearbg/licenses.py" in train["deps"]
-    assert {"data.source", "data.licence", "data.commercial_only"} <= set(train["params"])
+    assert {"data.source", "data.license", "data.commercial_only"} <= set(train["params"])

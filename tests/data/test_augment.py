@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from support.project import demo
 
-from clearbg import config, images
+from clearbg import config
 from clearbg.data import manifest
 from clearbg.data.augment import augment, tiles
+from clearbg.images import write_image, write_mask
 from clearbg.images.tiling import extend
 
-TILE = {"fit": "tile", "overlap": 8, "size": 32, "crop": 32, "mirror": False}
+TILE = {"fit": "tile", "overlap": 8, "size": 32, "mirror": False}
 
 
 def settings(**changes) -> config.Augment:
@@ -26,8 +27,8 @@ def page(tmp_path):
         rng = np.random.default_rng(0)
         rgb = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
         alpha = rng.integers(0, 256, (height, width), dtype=np.uint8)
-        images.write_picture(tmp_path / "ingested/images/p.png", rgb)
-        images.write_mask(tmp_path / "ingested/masks/p.png", alpha)
+        write_image(tmp_path / "ingested/images/p.png", rgb)
+        write_mask(tmp_path / "ingested/masks/p.png", alpha)
         row = {**dict.fromkeys(manifest.COLUMNS, ""), "id": "p", "split": split, "group": "book",
                "image": "images/p.png", "mask": "masks/p.png", "width": width, "height": height,
                "status": "ok"}  # fmt: skip
@@ -38,7 +39,7 @@ def page(tmp_path):
 
 
 def cut(folder, **changes) -> dict[str, tuple[dict, np.ndarray, np.ndarray]]:
-    """id -> row, picture and alpha of every tile of the ingested page."""
+    """id -> row, image and alpha of every tile of the ingested page."""
     made = augment(folder / "ingested", settings(**changes), folder / "augmented")
     return {
         row["id"]: (row, *manifest.read_pair(folder / "augmented", row))
@@ -117,9 +118,9 @@ def test_tiles_of_validation_are_not_mirrored(page, tmp_path):
     assert sorted(cut(tmp_path, mirror=True)) == ["p-r00-c00", "p-r00-c01"]
 
 
-def test_squeeze_brings_every_picture_to_the_size(ingested, tmp_path):
-    squeeze = config.Augment.model_validate(demo()["augment"] | {"size": 48, "crop": 48})
-    made = augment(ingested, squeeze, tmp_path / "augmented")
+def test_stretch_brings_every_image_to_the_size(ingested, tmp_path):
+    stretch = config.Augment.model_validate(demo()["augment"] | {"size": 48})
+    made = augment(ingested, stretch, tmp_path / "augmented")
     for row in made.to_dict("records"):
         rgb, alpha = manifest.read_pair(tmp_path / "augmented", row)
         assert rgb.shape == (48, 48, 3) and alpha.shape == (48, 48)

@@ -3,19 +3,20 @@ import pytest
 import torch
 from support.project import TINY, demo
 
-from clearbg import config, images
+from clearbg import config
 from clearbg.data import manifest
 from clearbg.data.dataset import EpochOrder, Pairs, loader
 from clearbg.errors import DataError
+from clearbg.images import luma
 
 STRONG = {
     "scale": [0.75, 1.5], "rotate": 35.0, "flip": 0.5, "color": 0.3, "tint": 0.5, "tone": 0.5,
-    "noise": 0.5, "blur": 0.5, "holes": 4, "bleed_through": 0.5,
+    "noise": 0.5, "blur": 0.5, "coarse_dropout": 4, "bleed_through": 0.5,
 }  # fmt: skip
 
 
-def settings(**augment) -> config.Settings:
-    return config.parse(demo(**{**TINY, "augment": {**TINY["augment"], **augment}}))
+def settings(**transform) -> config.Settings:
+    return config.parse(demo(**{**TINY, "transform": {**TINY["transform"], **transform}}))
 
 
 def epoch(folder, workers: int, number: int = 0, start: int = 0) -> torch.Tensor:
@@ -25,7 +26,7 @@ def epoch(folder, workers: int, number: int = 0, start: int = 0) -> torch.Tensor
     return torch.cat([images for images, _ in loader(pairs, order, workers)])
 
 
-def test_items_are_normalised_images_and_alpha(augmented):
+def test_items_are_normalized_images_and_alpha(augmented):
     image, alpha = Pairs(augmented, "validation", settings())[0, 0]
     assert image.shape == (3, 32, 32) and alpha.shape == (1, 32, 32)
     assert type(image) is torch.Tensor and image.dtype == alpha.dtype == torch.float32
@@ -33,7 +34,7 @@ def test_items_are_normalised_images_and_alpha(augmented):
 
 
 @pytest.mark.slow
-def test_pictures_are_the_same_for_any_number_of_workers(augmented):
+def test_images_are_the_same_for_any_number_of_workers(augmented):
     assert torch.equal(epoch(augmented, workers=0), epoch(augmented, workers=2))
 
 
@@ -59,26 +60,26 @@ def test_processes_share_an_epoch_without_overlap():
     assert len(set(places)) == 20
 
 
-def test_grey_model_takes_luma_and_may_invert_it(augmented):
-    grey = {"name": "stacked_unet", "blocks": 2, "mean": [1.0], "std": [-1.0]}
-    pairs = Pairs(augmented, "validation", config.parse(demo(**{**TINY, "model": grey})))
+def test_gray_model_takes_luma_and_may_invert_it(augmented):
+    gray = {"name": "stacked_unet", "blocks": 2, "mean": [1.0], "std": [-1.0]}
+    pairs = Pairs(augmented, "validation", config.parse(demo(**{**TINY, "model": gray})))
     image, alpha = pairs[0, 0]
     rgb, _ = manifest.read_pair(augmented, pairs.rows[0])
     assert image.shape == alpha.shape == (1, 32, 32)
-    assert np.allclose(image[0], 1 - images.luma(rgb) / 255, atol=1e-6)
+    assert np.allclose(image[0], 1 - luma(rgb) / 255, atol=1e-6)
 
 
-def test_validation_pictures_are_the_same_in_every_epoch(augmented):
+def test_validation_images_are_the_same_in_every_epoch(augmented):
     pairs = Pairs(augmented, "validation", settings(flip=0.5, color=0.3))
     assert torch.equal(pairs[0, 0][0], pairs[1, 0][0])
 
 
-def test_split_without_pictures_is_a_sentence(augmented):
-    with pytest.raises(DataError, match="holds no test pictures"):
+def test_split_without_images_is_a_sentence(augmented):
+    with pytest.raises(DataError, match="holds no test images"):
         Pairs(augmented, "test", settings())
 
 
-def test_lost_picture_names_the_file(augmented):
+def test_lost_image_names_the_file(augmented):
     (augmented / "images/0.jpg").unlink()
     with pytest.raises(DataError, match=r"0\.jpg"):
         Pairs(augmented, "train", settings())[0, 0]

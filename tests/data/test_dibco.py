@@ -86,7 +86,7 @@ def test_truth_of_another_year_is_no_partner(tmp_path):
     truth = folder(tmp_path / "DIBCO2010", {"gt/H03.png": ink(1, "PNG")})
     pairs = dibco(tmp_path, page, truth)
     assert reason(pairs.pop("2009-H03")) == "no-mask"
-    assert {reason(pair) for pair in pairs.values()} == {"no-picture"} and len(pairs) == 2
+    assert {reason(pair) for pair in pairs.values()} == {"no-image"} and len(pairs) == 2
 
 
 def test_rar_archive_is_a_sentence(tmp_path):

@@ -1,4 +1,4 @@
-"""What a pair's files show: every fault by its name, the alpha mended, clean pairs left alone."""
+"""What a pair's files show: every fault by its name, the alpha fixed, clean pairs left alone."""
 
 import itertools
 
@@ -8,11 +8,11 @@ from PIL import Image
 from support.faulty_sets import FAULTS, Fault, close, exif, hard, jpg, png, same, scene, stored
 from support.images import disc
 
-from clearbg import images
 from clearbg.data.checks import examine as checks
 from clearbg.data.checks import orientations
 from clearbg.data.checks.examine import broken, examine, leaning, set_is_inverted
 from clearbg.data.sources import CutoutPair, FilePair, GeneratedPair, UnusablePair
+from clearbg.images import write_image, write_mask
 
 MANY = 10**7
 
@@ -70,8 +70,8 @@ def test_generated_pair_is_true_by_construction():
 
 def test_opaque_cutout_is_broken_and_a_transparent_one_is_not(tmp_path):
     rgb, alpha = scene(2)
-    images.write_picture(tmp_path / "a.png", rgb, alpha)
-    images.write_picture(tmp_path / "b.png", rgb)
+    write_image(tmp_path / "a.png", rgb, alpha)
+    write_image(tmp_path / "b.png", rgb)
     ground = tmp_path / "b.png"
     assert examine(CutoutPair("a", tmp_path / "a.png", ground, 0), MANY).kinds == ()
     assert examine(CutoutPair("b", ground, ground, 0), MANY).kinds == ("no-alpha",)
@@ -112,35 +112,35 @@ def test_soft_matte_in_jpeg_keeps_its_softness(tmp_path):
     assert np.abs(found.alpha.astype(int) - soft).max() < 16
 
 
-# EXIF: a picture and a mask, each stored upright or turned, each with a tag or without
+# EXIF: an image and a mask, each stored upright or turned, each with a tag or without
 
-CASES = list(itertools.product(range(1, 9), ("picture", "mask", "both")))
+CASES = list(itertools.product(range(1, 9), ("image", "mask", "both")))
 
 
 @pytest.mark.parametrize("orientation, which", CASES)
 def test_honest_orientation_is_read_right(orientation, which, tmp_path):
     rgb, alpha = scene(1)
     image, mask = jpg(rgb), png(alpha)
-    if which in ("picture", "both"):
+    if which in ("image", "both"):
         image = jpg(stored(rgb, orientation), exif=exif(orientation))
     if which in ("mask", "both"):
         mask = png(stored(alpha, orientation), exif=exif(orientation))
     found = examine(written(tmp_path, image, mask), MANY)
     assert found.kinds == (() if orientation == 1 else ("exif-orientation",))
-    assert close(found.picture.rgb, rgb, of_jpeg=8) and np.array_equal(found.alpha, alpha)
+    assert close(found.image.rgb, rgb, of_jpeg=8) and np.array_equal(found.alpha, alpha)
 
 
 @pytest.mark.parametrize("orientation, which", [c for c in CASES if c[0] > 1 and c[1] != "both"])
 def test_orientation_of_one_file_that_the_pixels_contradict_is_found(orientation, which, tmp_path):
     rgb, alpha = scene(1)
-    if which == "picture":  # both are stored alike, and the mask lost its tag
+    if which == "image":  # both are stored alike, and the mask lost its tag
         image = jpg(stored(rgb, orientation), exif=exif(orientation))
         mask = png(stored(alpha, orientation))
     else:  # both are upright, and the mask kept a tag that is no longer true
         image, mask = jpg(rgb), png(alpha, exif=exif(orientation))
     found = examine(written(tmp_path, image, mask), MANY)
     assert found.kinds == ("exif-disagreement",)
-    assert broken(found) and close(found.picture.rgb, rgb, of_jpeg=8)
+    assert broken(found) and close(found.image.rgb, rgb, of_jpeg=8)
     assert np.array_equal(found.alpha, alpha)
 
 
@@ -229,7 +229,7 @@ def test_rare_notes_of_the_reader_are_findings(note, tmp_path):
         # A text under the tag of a number
         damaged = block.tobytes().replace(b"\x01\x0f\0\x02", b"\x01\x07\0\x02")
         path.write_bytes(jpg(rgb, exif=damaged))
-    images.write_mask(tmp_path / "a.png", alpha)
+    write_mask(tmp_path / "a.png", alpha)
     found = examine(FilePair("a", path, tmp_path / "a.png"), MANY)
     assert found.kinds == ({"float": "16-bit"}.get(note, note),)
 

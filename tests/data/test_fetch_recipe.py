@@ -18,8 +18,8 @@ from clearbg.errors import FetchError, SettingsError
 
 
 def people(count: int = 3) -> dict[str, bytes]:
-    pictures = {f"images/{index}.jpg": jpg(index) for index in range(count)}
-    return pictures | {f"masks/{index}.png": png(index) for index in range(count)}
+    images = {f"images/{index}.jpg": jpg(index) for index in range(count)}
+    return images | {f"masks/{index}.png": png(index) for index in range(count)}
 
 
 @pytest.fixture
@@ -195,7 +195,7 @@ def test_command_says_what_is_wrong_with_a_file_by_hand(folder, monkeypatch):
     assert "none.zip is no file" in done.stderr
 
 
-def test_command_has_nothing_to_fetch_for_generated_pictures(folder, monkeypatch):
+def test_command_has_nothing_to_fetch_for_generated_images(folder, monkeypatch):
     monkeypatch.chdir(folder)
     (folder / "params.yaml").write_text((ROOT / "recipes/demo.yaml").read_text())
     assert "no archive to fetch" in clearbg("fetch").stdout

@@ -1,4 +1,4 @@
-"""Own pictures with every usual fault: set aside with a reason, or refused in a sentence."""
+"""Own images with every usual fault: set aside with a reason, or refused in a sentence."""
 
 import hashlib
 import json
@@ -11,12 +11,13 @@ from PIL import Image
 from support.images import disc
 from support.project import demo
 
-from clearbg import config, images
+from clearbg import config
 from clearbg.data import manifest, sources
 from clearbg.data.augment import augment
 from clearbg.data.ingest.cache import Kept
 from clearbg.data.ingest.ingest import ingest, summary
 from clearbg.errors import DataError
+from clearbg.images import read_image, read_mask, write_image, write_mask
 
 
 def own(folder, **changes) -> config.FolderData:
@@ -38,7 +39,7 @@ def reasons(frame: pd.DataFrame) -> dict[str, str]:
     return dict(zip(bad.id, bad.reason))
 
 
-def test_plain_pictures_are_copied_byte_for_byte(pairs_folder, tmp_path):
+def test_plain_images_are_copied_byte_for_byte(pairs_folder, tmp_path):
     folder = pairs_folder()
     frame = run(own(folder), tmp_path)
     row = frame.iloc[0]
@@ -51,7 +52,7 @@ def test_every_column_is_filled(pairs_folder, tmp_path):
     frame = run(own(pairs_folder()), tmp_path)
     row = frame.iloc[0]
     assert list(frame.columns)[: len(manifest.COLUMNS)] == list(manifest.COLUMNS)
-    assert (row.width, row.height, row.status, row.licence) == (80, 60, "ok", "CC0-1.0")
+    assert (row.width, row.height, row.status, row.license) == (80, 60, "ok", "CC0-1.0")
     assert 0 < row.coverage < 0.5 and 0 < row.soft_fraction < 0.2
     assert set(frame.split) == {"train", "validation", "test"}
 
@@ -59,18 +60,18 @@ def test_every_column_is_filled(pairs_folder, tmp_path):
 def test_faults_are_quarantined_with_their_reason(pairs_folder, tmp_path):
     folder = pairs_folder(14)
     rgb, alpha = disc(50)
-    images.write_picture(folder / "images/lonely.jpg", rgb)
-    images.write_mask(folder / "masks/orphan.png", alpha)
+    write_image(folder / "images/lonely.jpg", rgb)
+    write_mask(folder / "masks/orphan.png", alpha)
     (folder / "images/p00.jpg").write_bytes((folder / "images/p00.jpg").read_bytes()[:900])
-    (folder / "masks/p01.png").write_text("this is no picture")
-    images.write_mask(folder / "masks/p02.png", alpha[:-5])
+    (folder / "masks/p01.png").write_text("this is no image")
+    write_mask(folder / "masks/p02.png", alpha[:-5])
     (folder / "images/p03.jpg").write_bytes(b"")
     frame = run(own(folder), tmp_path)
     assert reasons(frame) == {
         "lonely": "no-mask",
-        "orphan": "no-picture",
+        "orphan": "no-image",
         "p00": "truncated",
-        "p01": "not-a-picture",
+        "p01": "not-a-image",
         "p02": "size-mismatch",
         "p03": "empty-file",
     }
@@ -78,7 +79,7 @@ def test_faults_are_quarantined_with_their_reason(pairs_folder, tmp_path):
     assert "60" in listed.set_index("id").detail["p02"]
 
 
-def test_too_many_bad_pictures_are_fatal_and_listed(pairs_folder, tmp_path):
+def test_too_many_bad_images_are_fatal_and_listed(pairs_folder, tmp_path):
     folder = pairs_folder(8)
     for index in range(4):
         (folder / f"masks/p{index:02d}.png").unlink()
@@ -87,11 +88,11 @@ def test_too_many_bad_pictures_are_fatal_and_listed(pairs_folder, tmp_path):
     assert len(pd.read_csv(tmp_path / "quarantine.csv")) == 4
 
 
-def test_picture_over_the_pixel_limit_is_quarantined(pairs_folder, tmp_path):
+def test_image_over_the_pixel_limit_is_quarantined(pairs_folder, tmp_path):
     folder = pairs_folder()
     rgb, alpha = disc(1, (200, 200))
-    images.write_picture(folder / "images/big.jpg", rgb)
-    images.write_mask(folder / "masks/big.png", alpha)
+    write_image(folder / "images/big.jpg", rgb)
+    write_mask(folder / "masks/big.png", alpha)
     assert reasons(run(own(folder, max_pixels=10_000), tmp_path)) == {"big": "too-large"}
 
 
@@ -101,13 +102,13 @@ def test_sideways_photograph_is_turned_upright(pairs_folder, tmp_path):
     exif = Image.Exif()
     exif[274] = 6
     Image.fromarray(np.rot90(rgb).copy()).save(folder / "images/turned.jpg", exif=exif, quality=98)
-    images.write_mask(folder / "masks/turned.png", alpha)
+    write_mask(folder / "masks/turned.png", alpha)
     frame = run(own(folder), tmp_path).set_index("id")
-    upright = images.read_picture(tmp_path / "ingested" / frame.image["turned"]).rgb
+    upright = read_image(tmp_path / "ingested" / frame.image["turned"]).rgb
     assert np.abs(upright.astype(int) - rgb).mean() < 4
 
 
-def test_same_name_in_two_folders_stays_two_pictures(pairs_folder, tmp_path):
+def test_same_name_in_two_folders_stays_two_images(pairs_folder, tmp_path):
     folder = pairs_folder()
     for part, suffix in (("images", "jpg"), ("masks", "png")):
         (folder / part / "more").mkdir()
@@ -118,10 +119,10 @@ def test_same_name_in_two_folders_stays_two_pictures(pairs_folder, tmp_path):
     assert len(twins) == 2 and twins.split.nunique() == 1
 
 
-def test_folder_without_pictures_is_a_sentence(tmp_path):
+def test_folder_without_images_is_a_sentence(tmp_path):
     (tmp_path / "own/images").mkdir(parents=True)
     (tmp_path / "own/masks").mkdir()
-    with pytest.raises(DataError, match="holds no pictures"):
+    with pytest.raises(DataError, match="holds no images"):
         run(own(tmp_path / "own"), tmp_path)
 
 
@@ -133,7 +134,7 @@ def test_missing_folder_is_a_sentence(tmp_path):
 def test_summary_counts_what_the_manifest_holds(pairs_folder, tmp_path):
     frame = run(own(pairs_folder()), tmp_path)
     facts = summary(frame)
-    assert sum(facts["pictures"].values()) == 12
+    assert sum(facts["images"].values()) == 12
     assert facts["quarantined"] == {"total": 0}
     json.dumps(facts)
 
@@ -143,7 +144,7 @@ def test_digest_follows_content_not_names_of_folders(pairs_folder, tmp_path):
     first = manifest.digest(run(own(folder), tmp_path))
     assert manifest.digest(run(own(folder), tmp_path)) == first
     rgb, _ = disc(99)
-    images.write_picture(folder / "images/p00.jpg", rgb)
+    write_image(folder / "images/p00.jpg", rgb)
     assert manifest.digest(run(own(folder), tmp_path)) != first
 
 
@@ -156,11 +157,11 @@ def test_mirrored_copies_are_made_of_the_training_split_only(pairs_folder, tmp_p
     assert not (made.split == "test").any()
     row = mirrored.iloc[0]
     twin = made[made.id == row.id.removesuffix("-mirrored")].iloc[0]
-    masks = [images.read_mask(tmp_path / "augmented" / r["mask"])[0] for r in (row, twin)]
+    masks = [read_mask(tmp_path / "augmented" / r["mask"])[0] for r in (row, twin)]
     assert np.array_equal(masks[0], masks[1][:, ::-1]) and masks[0].shape == (32, 32)
 
 
-def test_kernel_decides_how_pictures_are_reduced(pairs_folder, tmp_path, tiny):
+def test_kernel_decides_how_images_are_reduced(pairs_folder, tmp_path, tiny):
     run(own(pairs_folder()), tmp_path)
     digests = set()
     for kernel in ("bilinear", "bicubic", "lanczos"):
@@ -177,19 +178,19 @@ def test_mirror_off_makes_no_copies(pairs_folder, tmp_path, tiny):
     assert len(made) == (frame.split != "test").sum()
 
 
-def test_second_ingest_reads_the_new_pictures_only(pairs_folder, tmp_path, capsys, monkeypatch):
+def test_second_ingest_reads_the_new_images_only(pairs_folder, tmp_path, capsys, monkeypatch):
     folder = pairs_folder(10)
     before = run(own(folder), tmp_path)
     first = tree(tmp_path / "ingested")
     rgb, alpha = disc(77)
     for name in ("a", "b"):
-        images.write_picture(folder / f"images/{name}.webp", rgb)
-        images.write_mask(folder / f"masks/{name}.png", alpha)
+        write_image(folder / f"images/{name}.webp", rgb)
+        write_mask(folder / f"masks/{name}.png", alpha)
         rgb = rgb[::-1]
         alpha = alpha[::-1]
     capsys.readouterr()
     after = run(own(folder), tmp_path)
-    assert "10 of 12 pictures are as an earlier run read them" in capsys.readouterr().out
+    assert "10 of 12 images are as an earlier run read them" in capsys.readouterr().out
     old = after[after.id.isin(before.id)].reset_index(drop=True)
     pd.testing.assert_frame_equal(old, before)
     second = tree(tmp_path / "ingested")
@@ -198,8 +199,8 @@ def test_second_ingest_reads_the_new_pictures_only(pairs_folder, tmp_path, capsy
 
 def test_what_was_kept_is_what_reading_again_gives(pairs_folder, tmp_path):
     folder = pairs_folder(10)
-    images.write_picture(folder / "images/deep.tif", disc(70)[0])
-    images.write_mask(folder / "masks/deep.png", disc(70)[1])
+    write_image(folder / "images/deep.tif", disc(70)[0])
+    write_mask(folder / "masks/deep.png", disc(70)[1])
     run(own(folder), tmp_path)
     kept = tree(tmp_path / "ingested")
     run(own(folder), tmp_path)
@@ -214,11 +215,11 @@ def test_changed_file_is_read_again(pairs_folder, tmp_path, which, capsys):
     folder = pairs_folder(10)
     before = run(own(folder), tmp_path).set_index("id")
     rgb, alpha = disc(55)
-    write = images.write_mask if "masks" in which else images.write_picture
+    write = write_mask if "masks" in which else write_image
     write(folder / which, alpha if "masks" in which else rgb)
     capsys.readouterr()
     after = run(own(folder), tmp_path).set_index("id")
-    assert "9 of 10 pictures" in capsys.readouterr().out
+    assert "9 of 10 images" in capsys.readouterr().out
     changed = "mask_sha256" if "masks" in which else "sha256"
     assert before.loc["p03", changed] != after.loc["p03", changed]
 
@@ -245,14 +246,14 @@ def test_what_other_code_has_kept_is_deleted(tmp_path):
 def test_mostly_inverted_masks_are_refused_in_a_sentence(pairs_folder, tmp_path):
     folder = pairs_folder(10)
     for path in (folder / "masks").iterdir():
-        images.write_mask(path, 255 - images.read_mask(path)[0])
+        write_mask(path, 255 - read_mask(path)[0])
     with pytest.raises(DataError, match="doctor"):
         run(own(folder), tmp_path)
 
 
 def test_findings_are_counted(pairs_folder, tmp_path):
     folder = pairs_folder(12)
-    alpha = images.read_mask(folder / "masks/p04.png")[0]
+    alpha = read_mask(folder / "masks/p04.png")[0]
     Image.fromarray(alpha // 255).save(folder / "masks/p04.png")
     frame = run(own(folder), tmp_path)
     assert frame.set_index("id").findings["p04"] == "mask-0/1"

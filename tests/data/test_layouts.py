@@ -25,8 +25,9 @@ from support.tiny_sets import (
     settings,
 )
 
-from clearbg import config, images
+from clearbg import config
 from clearbg.errors import DataError, FetchError
+from clearbg.images import encode_image
 
 DIS = ("DIS-TR", "DIS-VD", "DIS-TE1", "DIS-TE2", "DIS-TE3", "DIS-TE4")
 
@@ -160,7 +161,7 @@ def test_people_are_found_below_the_archives_own_folder(tmp_path):
     root = "people_segmentation"
     files = {f"{root}/images/a-{i}.jpg": jpg(i) for i in range(3)}
     for i in range(3):
-        zero_one = images.encode_picture(np.uint8(disc(i, SMALL)[1] > 127))
+        zero_one = encode_image(np.uint8(disc(i, SMALL)[1] > 127))
         files[f"{root}/masks/a-{i}.png"] = zero_one
     files[f"{root}/segmentation/train.txt"] = b"a-0\na-1\n"
     files[f"__MACOSX/{root}/images/._a-0.jpg"] = b"\0"
@@ -178,19 +179,19 @@ def test_archive_of_something_else_names_the_layout(tmp_path):
 
 
 def cars(count: int = 6, sides: int = 3) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    pictures, masks = {}, {}
+    images, masks = {}, {}
     for car in range(count):
         for side in range(1, sides + 1):
             name = f"{car:012x}_{side:02d}"
-            pictures[f"train/{name}.jpg"] = jpg(car * sides + side)
+            images[f"train/{name}.jpg"] = jpg(car * sides + side)
             masks[f"train_masks/{name}_mask.gif"] = gif(car * sides + side)
-    return pictures, masks
+    return images, masks
 
 
 def test_sides_of_a_car_never_leave_their_split(tmp_path):
-    pictures, masks = cars()
+    images, masks = cars()
     archives = [
-        archive(tmp_path / "train.zip", pictures),
+        archive(tmp_path / "train.zip", images),
         archive(tmp_path / "train_masks.zip", masks),
     ]
     frame = ingested(settings("carvana", archives=archives, sha256=None, validation=0.45), tmp_path)
@@ -199,15 +200,15 @@ def test_sides_of_a_car_never_leave_their_split(tmp_path):
 
 
 def test_gif_masks_are_read_as_alpha(tmp_path):
-    pictures, masks = cars(1)
-    source = folder(tmp_path / "cars", {Path(n).name: b for n, b in (pictures | masks).items()})
+    images, masks = cars(1)
+    source = folder(tmp_path / "cars", {Path(n).name: b for n, b in (images | masks).items()})
     pairs = found(settings("carvana", archives=[source], sha256=None), tmp_path)
     assert np.array_equal(alpha_of(pairs[f"{0:012x}_02"]), hard(2))
 
 
 def test_kaggles_archive_of_archives_is_opened(tmp_path):
-    pictures, masks = cars(2)
-    train = Path(archive(tmp_path / "in/train.zip", pictures)).read_bytes()
+    images, masks = cars(2)
+    train = Path(archive(tmp_path / "in/train.zip", images)).read_bytes()
     truth = Path(archive(tmp_path / "in/train_masks.zip", masks)).read_bytes()
     files = {"train.zip": train, "train_masks.zip": truth, "test.zip": b"never opened"}
     source = archive(tmp_path / "carvana-image-masking-challenge.zip", files)
@@ -242,8 +243,8 @@ def kaggle_pairs(tmp_path, files, folders=(None, None)) -> config.Data:
 
 def test_transparent_folder_is_the_one_without_background(tmp_path):
     pairs = found(kaggle_pairs(tmp_path, both_sides()), tmp_path)
-    picture, alpha, original = pairs["1"].read(MANY)
-    assert original.suffix == ".jpg" and picture.alpha is None
+    image, alpha, original = pairs["1"].read(MANY)
+    assert original.suffix == ".jpg" and image.alpha is None
     assert np.array_equal(alpha, disc(1, SMALL)[1])
 
 
@@ -254,8 +255,8 @@ def test_pairs_go_by_number_where_no_names_agree(tmp_path):
     assert pairs["photo2"].mask.name == "photo_removed_02.png"
 
 
-def test_second_picture_without_transparency_is_set_aside(tmp_path):
-    files = {**both_sides(), "data/no bg/2.png": images.encode_picture(disc(2, SMALL)[0])}
+def test_second_image_without_transparency_is_set_aside(tmp_path):
+    files = {**both_sides(), "data/no bg/2.png": encode_image(disc(2, SMALL)[0])}
     pairs = found(kaggle_pairs(tmp_path, files), tmp_path)
     assert reason(pairs["2"]) == "no-alpha"
 

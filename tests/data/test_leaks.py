@@ -1,4 +1,4 @@
-"""Test pictures that a model has seen are marked, counted apart, and refused when too many."""
+"""Test images that a model has seen are marked, counted apart, and refused when too many."""
 
 import json
 
@@ -10,11 +10,12 @@ from support.images import disc
 from support.models import brightness_model
 from support.project import demo
 
-from clearbg import Remover, config, images, licenses
+from clearbg import Remover, config, licenses
 from clearbg.data import leaks, manifest
 from clearbg.data.augment import augment
 from clearbg.errors import DataError, ModelError
 from clearbg.evaluation import evaluate, score_files
+from clearbg.images import write_image, write_mask
 
 ORIGINS = (licenses.origin("synthetic", licenses.OFFICIAL["synthetic"], 9),)
 
@@ -47,15 +48,15 @@ def test_every_pair_is_compared_as_one_by_one():
 def test_model_that_has_seen_nothing_known_marks_nothing_and_says_so():
     marks = leaks.mark(table(("a", "0" * 16)), leaks.unlisted())
     assert marks.kinds == ("",)
-    assert "Not all training pictures" in marks.sentence()
+    assert "Not all training images" in marks.sentence()
 
 
-def test_copies_and_tiles_are_one_picture_named_by_its_ingested_file(ingested, tmp_path):
+def test_copies_and_tiles_are_one_image_named_by_its_ingested_file(ingested, tmp_path):
     plain = demo()["augment"]
     del plain["kernel"]
-    changes = {"fit": "tile", "overlap": 8, "size": 32, "crop": 32, "mirror": True}
+    changes = {"fit": "tile", "overlap": 8, "size": 32, "mirror": True}
     augment(ingested, config.Augment.model_validate(plain | changes), tmp_path / "augmented")
-    listed = leaks.training_pictures(tmp_path / "augmented")
+    listed = leaks.training_images(tmp_path / "augmented")
     whole = manifest.read(ingested)
     whole = whole[whole.split.isin(["train", "validation"])]
     assert set(listed.sha256) == set(whole.sha256) and len(listed) == len(whole)
@@ -64,7 +65,7 @@ def test_copies_and_tiles_are_one_picture_named_by_its_ingested_file(ingested, t
 
 def test_augmented_folder_of_before_says_what_to_do(augmented):
     with pytest.raises(DataError, match=r"no column ingested_sha256: delete .*dvc repro"):
-        leaks.training_pictures(augmented)
+        leaks.training_images(augmented)
 
 
 def test_list_is_ordered_and_the_same_bytes_again(tmp_path):
@@ -79,7 +80,7 @@ def test_list_is_ordered_and_the_same_bytes_again(tmp_path):
 def test_list_of_another_training_is_refused(tmp_path):
     digest = leaks.write(table(("a", "1" * 16)), tmp_path)
     assert leaks.of_model(tmp_path, digest, ORIGINS).complete
-    with pytest.raises(ModelError, match=r"training_pictures\.csv is not the list that model\.js"):
+    with pytest.raises(ModelError, match=r"training_images\.csv is not the list that model\.js"):
         leaks.of_model(tmp_path, "0" * 64, ORIGINS)
     (tmp_path / leaks.FILE).unlink()
     with pytest.raises(ModelError, match=r"does not exist, and model\.json speaks of it"):
@@ -128,7 +129,7 @@ def test_nothing_seen_gives_one_set_of_figures(model, ingested):
     assert result.marks.sentence().startswith("None of these")
 
 
-def test_too_many_seen_pictures_are_refused_by_name(model, ingested, test_rows):
+def test_too_many_seen_images_are_refused_by_name(model, ingested, test_rows):
     had = leaks.Seen(test_rows[leaks.COLUMNS], complete=True)
     with pytest.raises(DataError) as error:
         run(model, ingested, had, max_leaked=0.9)
@@ -143,17 +144,17 @@ def test_exported_model_is_held_against_the_list_beside_it(pairs_folder, tmp_pat
     found = leaks.hashes([own / "images/p00.jpg"])
     Image.open(own / "images/p00.jpg").save(own / "images/p00.jpg", quality=60)  # near from now on
     rgb, alpha = disc(1)
-    images.write_picture(own / "images/same.png", rgb)
-    images.write_mask(own / "masks/same.png", alpha)
+    write_image(own / "images/same.png", rgb)
+    write_mask(own / "masks/same.png", alpha)
     found = leaks.together(found, leaks.hashes([own / "images/same.png"]))
     folder = tmp_path / "exports"
     folder.mkdir()
-    facts = {"pictures_sha256": leaks.write(found, folder), "trained_on": ORIGINS}
+    facts = {"images_sha256": leaks.write(found, folder), "trained_on": ORIGINS}
     model = brightness_model(folder / "model.onnx", **facts)
     result = score_files.score_model(own / "images", own / "masks", model, ["segmentation"], False)
     text = score_files.table(result, tmp_path / "all.csv")
-    # p01 is the same picture as JPEG.
-    assert "duplicates of 3 of these 4 pictures: 1 exact, 2 near." in text
+    # p01 is the same image as JPEG.
+    assert "duplicates of 3 of these 4 images: 1 exact, 2 near." in text
     assert text.split()[:2] == ["raw", "clean"]
     marks = pd.read_csv(tmp_path / "all.csv", keep_default_na=False).set_index("id").leak.to_dict()
     assert marks == {"p00": "near", "p01": "near", "p02": "", "same": "exact"}
@@ -161,13 +162,13 @@ def test_exported_model_is_held_against_the_list_beside_it(pairs_folder, tmp_pat
 
 def test_exported_file_alone_is_measured_and_says_what_is_not_known(pairs_folder, tmp_path):
     own = pairs_folder(2)
-    model = brightness_model(tmp_path / "alone.onnx", pictures_sha256="1" * 64, trained_on=ORIGINS)
+    model = brightness_model(tmp_path / "alone.onnx", images_sha256="1" * 64, trained_on=ORIGINS)
     result = score_files.score_model(own / "images", own / "masks", model, ["segmentation"], False)
-    assert "Not all training pictures" in score_files.table(result, None)
+    assert "Not all training images" in score_files.table(result, None)
 
 
 def test_contract_carries_what_the_model_learned_from(tmp_path):
-    path = brightness_model(tmp_path / "m.onnx", trained_on=ORIGINS, pictures_sha256="1" * 64)
+    path = brightness_model(tmp_path / "m.onnx", trained_on=ORIGINS, images_sha256="1" * 64)
     card = Remover(path).contract
-    assert card.trained_on == ORIGINS and card.pictures_sha256 == "1" * 64
-    assert json.loads(card.to_json())["trained_on"][0]["licence"] == "CC0-1.0"
+    assert card.trained_on == ORIGINS and card.images_sha256 == "1" * 64
+    assert json.loads(card.to_json())["trained_on"][0]["license"] == "CC0-1.0"

@@ -8,7 +8,7 @@ from clearbg.errors import DataError
 
 
 def rows(count: int) -> list[dict]:
-    """Pictures that resemble one another in nothing."""
+    """Images that resemble one another in nothing."""
     hashes = [f"{i * 0x9E3779B97F4A7C15 % 2**64:016x}" for i in range(count)]
     return [
         {"id": f"p{i}", "group": f"p{i}", "own_group": f"p{i}", "split": "", "phash": phash}
@@ -21,7 +21,7 @@ def splits(items: list[dict], seed: int = 1) -> dict[str, str]:
     return {row["id"]: row["split"] for row in items}
 
 
-def test_added_pictures_move_no_others():
+def test_added_images_move_no_others():
     before, after = splits(rows(50)), splits(rows(200))
     assert all(after[name] == split for name, split in before.items())
 
@@ -58,7 +58,7 @@ def test_group_that_near_duplicates_join_never_leaves_the_test_split():
 
 
 @pytest.mark.parametrize("shares", [(0.3, 0.01), (0.01, 0.3)])
-def test_share_that_draws_no_picture_is_a_sentence_with_one_that_does(shares):
+def test_share_that_draws_no_image_is_a_sentence_with_one_that_does(shares):
     split = ("validation", "test")[shares.index(0.01)]
     with pytest.raises(DataError, match=f"12 groups .* none for {split}") as caught:
         manifest.assign_splits(rows(12), 1, *shares)
@@ -69,7 +69,7 @@ def test_share_that_draws_no_picture_is_a_sentence_with_one_that_does(shares):
     assert {row["split"] for row in items} == {"train", "validation", "test"}
 
 
-def test_near_duplicate_of_an_official_test_picture_is_set_aside():
+def test_near_duplicate_of_an_official_test_image_is_set_aside():
     items = rows(4)
     items[0]["split"] = "test"
     items[2]["group"] = items[3]["group"] = items[0]["group"]

@@ -1,4 +1,4 @@
-"""Generated pictures, own transparent pictures and own tables -> pairs."""
+"""Generated images, own transparent images and own tables -> pairs."""
 
 import numpy as np
 import pytest
@@ -21,12 +21,13 @@ from support.tiny_sets import (
     settings,
 )
 
-from clearbg import config, images
+from clearbg import config
 from clearbg.data import sources
 from clearbg.errors import DataError
+from clearbg.images import write_image
 
 
-def test_generated_pictures_are_of_the_kind_that_is_asked_for(tmp_path):
+def test_generated_images_are_of_the_kind_that_is_asked_for(tmp_path):
     raw = demo(data={"kind": "portraits", "count": 12})
     pairs = sources.pairs(config.parse(raw).data, tmp_path)
     assert [pair.id for pair in pairs[:2]] == ["generated-00000", "generated-00001"]
@@ -42,17 +43,17 @@ def cutouts(tmp_path, backgrounds: str | None) -> config.Data:
 
 def test_cutout_lies_over_the_given_background(tmp_path):
     blue = np.full((50, 50, 3), (0, 0, 255), np.uint8)
-    images.write_picture(tmp_path / "own/grounds/blue.png", blue)
+    write_image(tmp_path / "own/grounds/blue.png", blue)
     pair = found(cutouts(tmp_path, "grounds"), tmp_path)["1"]
-    picture, alpha, original = pair.read(MANY)
+    image, alpha, original = pair.read(MANY)
     rgb, truth = disc(1, SMALL)
     share = truth[..., None] / 255
     expected = share * rgb + (1 - share) * blue[0, 0]
     assert original is None and np.array_equal(alpha, truth)
-    assert np.abs(picture.rgb - expected).max() <= 1
+    assert np.abs(image.rgb - expected).max() <= 1
 
 
-def test_generated_backgrounds_are_the_same_each_time_and_differ_by_picture(tmp_path):
+def test_generated_backgrounds_are_the_same_each_time_and_differ_by_image(tmp_path):
     data = cutouts(tmp_path, None)
     first, again = (found(data, tmp_path)["0"].read(MANY) for _ in range(2))
     other = found(data, tmp_path)["1"].read(MANY)
@@ -61,7 +62,7 @@ def test_generated_backgrounds_are_the_same_each_time_and_differ_by_picture(tmp_
     assert not np.array_equal(first[0].rgb[outside], other[0].rgb[outside])
 
 
-def test_opaque_picture_among_cutouts_is_set_aside(tmp_path):
+def test_opaque_image_among_cutouts_is_set_aside(tmp_path):
     data = cutouts(tmp_path, None)
     (tmp_path / "own/cut/photo.jpg").write_bytes(jpg(9))
     assert reason(found(data, tmp_path)["photo"]) == "no-alpha"
@@ -107,7 +108,7 @@ def test_groups_of_a_table_stay_in_one_split(tmp_path):
         ("image,mask,spilt\np/0.jpg,m/0.png,test\n", "line 1: .*did you mean split"),
         ("image,mask,split,group\np/0.jpg,m/0.png,test,g\np/1.jpg,m/1.png,train,g\n",
          "line 3: group g is in train here and in test in line 2"),
-        ("image,mask\n", "lists no pictures"),
+        ("image,mask\n", "lists no images"),
     ],
 )  # fmt: skip
 def test_bad_line_of_a_table_is_named(tmp_path, text, message):
@@ -115,7 +116,7 @@ def test_bad_line_of_a_table_is_named(tmp_path, text, message):
         found(table(tmp_path, text), tmp_path)
 
 
-def test_picture_that_a_table_names_in_vain_is_set_aside(tmp_path):
+def test_image_that_a_table_names_in_vain_is_set_aside(tmp_path):
     pairs = found(table(tmp_path, "image,mask\np/nowhere.jpg,m/0.png\n"), tmp_path)
     assert [reason(pair) for pair in pairs.values()] == ["missing"]
 

@@ -9,9 +9,10 @@ import pytest
 from support.images import disc
 from support.project import demo
 
-from clearbg import config, images
+from clearbg import config
 from clearbg.data import sources
 from clearbg.errors import DataError, FetchError
+from clearbg.images import encode_image, write_image
 
 
 @pytest.fixture
@@ -37,15 +38,13 @@ def archive(path, name: str, count: int) -> None:
         for index in range(count):
             rgb, alpha = disc(index)
             stem = f"ILSVRC2012_test_{index:08d}"
-            file.writestr(
-                f"{name}/{name}-Image/{stem}.jpg", images.encode_picture(rgb, format="JPEG")
-            )
-            file.writestr(f"{name}/{name}-Mask/{stem}.png", images.encode_picture(alpha))
+            file.writestr(f"{name}/{name}-Image/{stem}.jpg", encode_image(rgb, format="JPEG"))
+            file.writestr(f"{name}/{name}-Mask/{stem}.png", encode_image(alpha))
 
 
 def duts(train: str, test: str, **changes) -> config.DutsData:
     raw = demo(data={"source": "duts", "kind": None, "count": None, "test": None,
-                     "licence": "DUTS, academic use"})  # fmt: skip
+                     "license": "DUTS, academic use"})  # fmt: skip
     raw["data"] |= {"train_archive": train, "test_archive": test, "train_sha256": None,
                     "test_sha256": None, **changes}  # fmt: skip
     return config.parse(raw).data
@@ -59,8 +58,8 @@ def test_official_archives_come_over_http_with_their_split(site, tmp_path):
     assert [pair.split for pair in found] == [""] * 5 + ["test"] * 3
     assert all(pair.image and pair.mask for pair in found)
     assert len({pair.id for pair in found}) == 8
-    picture, alpha, _ = found[0].read(max_pixels=10**6)
-    assert picture.rgb.shape[:2] == alpha.shape == (60, 80)
+    image, alpha, _ = found[0].read(max_pixels=10**6)
+    assert image.rgb.shape[:2] == alpha.shape == (60, 80)
 
 
 def test_archives_on_disk_are_read_in_place(site, tmp_path):
@@ -96,11 +95,11 @@ def test_archive_of_something_else_is_a_sentence(site, tmp_path):
         sources.pairs(duts(str(folder / "DUTS-TR.zip"), "unused"), tmp_path / "downloads")
 
 
-def test_ids_are_file_names_whatever_the_pictures_are_called(tmp_path):
+def test_ids_are_file_names_whatever_the_images_are_called(tmp_path):
     for part, suffix in (("images", ".jpg"), ("masks", ".png")):
         for name in ("a b", "a_b", "é"):
             path = tmp_path / part / f"{name}{suffix}"
-            images.write_picture(path, disc(1)[0])
+            write_image(path, disc(1)[0])
     found = sources.by_stem(tmp_path / "images", tmp_path / "masks")
     assert len({pair.id for pair in found}) == 3
     assert all(pair.id.isascii() and " " not in pair.id for pair in found)

@@ -6,25 +6,26 @@ from support.project import demo
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from clearbg import config, images, synthetic
-from clearbg.data.transforms import Normalise, RandomWarp, training_transform
+from clearbg import config, synthetic
+from clearbg.data.transforms import Normalize, RandomWarp, training_transform
+from clearbg.images import luma, resize
 
 WARP = {"crop": 48, "scale": [0.6, 1.5], "rotate": 180.0}
-ON_THE_PICTURE = {
+ON_THE_IMAGE = {
     "color": 0.3, "channel_shuffle": 1.0, "tint": 1.0, "tone": 1.0, "noise": 1.0, "blur": 1.0,
-    "holes": 10, "bleed_through": 1.0,
+    "coarse_dropout": 10, "bleed_through": 1.0,
 }  # fmt: skip
-"""Each of the settings that change the picture alone, and strong."""
-EVERYTHING = {**WARP, **ON_THE_PICTURE, "flip": 0.5, "flip_vertical": 0.5}
+"""Each of the settings that change the image alone, and strong."""
+EVERYTHING = {**WARP, **ON_THE_IMAGE, "flip": 0.5, "flip_vertical": 0.5}
 
 
-def settings(**changes) -> config.Augment:
-    plain = demo()["augment"] | {"size": 64, "crop": 64, "color": 0.0}
-    return config.Augment.model_validate(plain | changes)
+def settings(**changes) -> config.Transform:
+    plain = demo()["transform"] | {"crop": 64, "color": 0.0}
+    return config.Transform.model_validate(plain | changes)
 
 
 def pair(size: int = 64) -> tuple[tv_tensors.Image, tv_tensors.Mask]:
-    rgb, alpha = (images.resize(part, (size, size)) for part in synthetic.generate(1, 2))
+    rgb, alpha = (resize(part, (size, size)) for part in synthetic.generate(1, 2))
     return as_pair(rgb, alpha)
 
 
@@ -33,21 +34,21 @@ def as_pair(rgb: np.ndarray, alpha: np.ndarray) -> tuple[tv_tensors.Image, tv_te
     return image, tv_tensors.Mask(torch.tensor(alpha).unsqueeze(0))
 
 
-def changed(image, alpha, seed: int = 0, channels: int = 3, **changes):
+def changed(image, alpha, seed: int = 0, channels: int = 3, size: int = 64, **changes):
     torch.manual_seed(seed)
-    return training_transform(settings(**changes), channels)(image, alpha)
+    return training_transform(settings(**changes), size, channels)(image, alpha)
 
 
 def test_all_off_changes_nothing_and_draws_nothing():
     image, alpha = pair()
     torch.manual_seed(0)
     before = torch.random.get_rng_state()
-    same, truth = training_transform(settings(), 3)(image, alpha)
+    same, truth = training_transform(settings(), 64, 3)(image, alpha)
     assert torch.equal(same, image) and torch.equal(truth, alpha)
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_crop_flip_and_colour_alone_are_torchvisions_own_to_the_byte():
+def test_crop_flip_and_color_alone_are_torchvisions_own_to_the_byte():
     image, alpha = pair()
     plain = [v2.RandomCrop(48), v2.RandomHorizontalFlip(0.5), v2.ColorJitter(0.2, 0.2, 0.2, 0.02)]
     for seed in range(6):
@@ -57,24 +58,24 @@ def test_crop_flip_and_colour_alone_are_torchvisions_own_to_the_byte():
         assert torch.equal(ours[0], wanted) and torch.equal(ours[1], truth)
 
 
-@pytest.mark.parametrize("name", ON_THE_PICTURE)
-def test_setting_changes_the_picture_and_leaves_alpha_alone(name):
+@pytest.mark.parametrize("name", ON_THE_IMAGE)
+def test_setting_changes_the_image_and_leaves_alpha_alone(name):
     image, alpha = pair()
     before = image.clone()
-    results = [changed(image, alpha, seed, **{name: ON_THE_PICTURE[name]}) for seed in range(12)]
-    for picture, truth in results:
-        assert picture.shape == image.shape and picture.dtype == torch.uint8
+    results = [changed(image, alpha, seed, **{name: ON_THE_IMAGE[name]}) for seed in range(12)]
+    for ours, truth in results:
+        assert ours.shape == image.shape and ours.dtype == torch.uint8
         assert torch.equal(truth, alpha)
-    assert len({picture.numpy().tobytes() for picture, _ in results}) > 3
+    assert len({ours.numpy().tobytes() for ours, _ in results}) > 3
     assert torch.equal(image, before)  # what was handed in stays as it was
 
 
 @pytest.mark.parametrize(
     "name", ["channel_shuffle", "tint", "tone", "noise", "blur", "bleed_through"]
 )
-def test_chance_is_the_share_of_changed_pictures(name):
+def test_chance_is_the_share_of_changed_images(name):
     image, alpha = pair(32)
-    transform = training_transform(settings(size=32, crop=32, **{name: 0.25}), 3)
+    transform = training_transform(settings(crop=32, **{name: 0.25}), 32, 3)
     torch.manual_seed(0)
     share = np.mean([not torch.equal(transform(image, alpha)[0], image) for _ in range(200)])
     assert 0.13 < share < 0.35
@@ -83,9 +84,9 @@ def test_chance_is_the_share_of_changed_pictures(name):
 @pytest.mark.parametrize("name", ["flip", "flip_vertical"])
 def test_flip_of_one_always_mirrors_both(name):
     image, alpha = pair()
-    picture, truth = changed(image, alpha, **{name: 1.0})
+    mirrored, truth = changed(image, alpha, **{name: 1.0})
     axis = {"flip": -1, "flip_vertical": -2}[name]
-    assert torch.equal(picture, image.flip(axis)) and torch.equal(truth, alpha.flip(axis))
+    assert torch.equal(mirrored, image.flip(axis)) and torch.equal(truth, alpha.flip(axis))
 
 
 @pytest.mark.parametrize(
@@ -93,13 +94,13 @@ def test_flip_of_one_always_mirrors_both(name):
     [{"crop": 40}, WARP, {**WARP, "crop": 64}, {"scale": [0.3, 0.3]}, {"scale": [3.0, 3.0]},
      {"rotate": 35.0}, {**WARP, "flip": 0.5, "flip_vertical": 0.5}],
 )  # fmt: skip
-def test_picture_and_alpha_move_together(change):
+def test_image_and_alpha_move_together(change):
     _, alpha = pair()
-    grey = tv_tensors.Image(alpha.expand(3, -1, -1))
+    gray = tv_tensors.Image(alpha.expand(3, -1, -1))
     for seed in range(8):
-        picture, truth = changed(grey, alpha, seed, **change)
-        assert picture.shape[1:] == truth.shape[1:] == (settings(**change).crop,) * 2
-        assert (picture.int() - truth.int()).abs().max() <= 1
+        image, truth = changed(gray, alpha, seed, **change)
+        assert image.shape[1:] == truth.shape[1:] == (settings(**change).crop,) * 2
+        assert (image.int() - truth.int()).abs().max() <= 1
 
 
 @pytest.mark.parametrize("value", [0, 255])
@@ -110,19 +111,19 @@ def test_page_of_nothing_but_ink_or_paper_stays_so_under_every_warp(value):
             assert (part == value).all()
 
 
-def test_window_that_fits_shows_only_the_picture_itself():
-    """At each place the picture holds its own coordinates: they must come out straight."""
+def test_window_that_fits_shows_only_the_image_itself():
+    """At each place the image holds its own coordinates: they must come out straight."""
     y, x = np.mgrid[:64, :64].astype(np.uint8) * 4
     for seed in range(30):
         image, _ = as_pair(np.dstack([y, x, y]), y)
-        picture, _ = changed(image, pair()[1], seed, crop=32, scale=[1.0, 1.5], rotate=180.0)
-        for channel in picture[:2].numpy().astype(np.float64):
+        image, _ = changed(image, pair()[1], seed, crop=32, scale=[1.0, 1.5], rotate=180.0)
+        for channel in image[:2].numpy().astype(np.float64):
             bends = [np.abs(np.diff(channel, 2, axis)).max() for axis in (0, 1)]
             assert max(bends) <= 2  # rounding; a mirrored border would bend it by up to 8
 
 
 def slopes(turned: tv_tensors.Mask) -> tuple[float, float]:
-    """Down and across, of a picture that was twice its column number, near its middle."""
+    """Down and across, of an image that was twice its column number, near its middle."""
     middle = turned[0, 40:57, 40:57].double() / 2
     return (
         float((middle[-1] - middle[0]).mean() / 16),
@@ -131,9 +132,9 @@ def slopes(turned: tv_tensors.Mask) -> tuple[float, float]:
 
 
 def warped_columns(times: int, **changes) -> list[tuple[float, float]]:
-    """The slopes that `times` random warps give to a picture of 96×96 whose one is (0, 1)."""
+    """The slopes that `times` random warps give to an image of 96×96 whose one is (0, 1)."""
     columns = np.tile(np.arange(96, dtype=np.uint8) * 2, (96, 1))
-    transform = training_transform(settings(size=96, crop=96, **changes), 3)
+    transform = training_transform(settings(crop=96, **changes), 96, 3)
     columns = as_pair(np.dstack([columns] * 3), columns)
     torch.manual_seed(0)
     return [slopes(transform(*columns)[1]) for _ in range(times)]
@@ -151,11 +152,11 @@ def test_scales_fill_the_range_evenly_above_and_below_one():
 
 
 @pytest.mark.parametrize("scale", [0.5, 2.0])
-def test_window_as_large_as_the_scaled_picture_shows_all_of_it(scale):
+def test_window_as_large_as_the_scaled_image_shows_all_of_it(scale):
     _, alpha = pair()
     side = round(64 * scale)
     shown = RandomWarp(side, [scale, scale], 0.0)(alpha)
-    wanted = images.resize(alpha[0].numpy(), (side, side))
+    wanted = resize(alpha[0].numpy(), (side, side))
     assert np.abs(shown[0].numpy().astype(int) - wanted).max() <= 2
 
 
@@ -170,9 +171,11 @@ def test_holes_are_few_small_and_black(most):
     white = np.full((128, 128, 3), 255, np.uint8)
     found = []
     for seed in range(30):
-        picture, _ = changed(*as_pair(white, white[..., 0]), seed, size=128, crop=128, holes=most)
-        assert set(picture.unique().tolist()) == {0, 255}
-        black = (picture[0] == 0).numpy().astype(np.uint8)
+        image, _ = changed(
+            *as_pair(white, white[..., 0]), seed, size=128, crop=128, coarse_dropout=most
+        )
+        assert set(image.unique().tolist()) == {0, 255}
+        black = (image[0] == 0).numpy().astype(np.uint8)
         count, _, boxes, _ = cv2.connectedComponentsWithStats(black, connectivity=4)
         found.append(count - 1)
         if most == 1:
@@ -186,11 +189,11 @@ def test_bleed_through_is_the_mirrored_page_and_fainter_than_its_own_ink():
     cv2.putText(page, "F", (16, 52), cv2.FONT_HERSHEY_SIMPLEX, 1.8, (20, 20, 20), 5)
     ink = page[..., 0] < 120
     for seed in range(12):
-        picture, truth = changed(*as_pair(page, np.uint8(255) * ink), seed, bleed_through=1.0)
-        picture = picture.permute(1, 2, 0).numpy()[..., 0]
+        image, truth = changed(*as_pair(page, np.uint8(255) * ink), seed, bleed_through=1.0)
+        image = image.permute(1, 2, 0).numpy()[..., 0]
         assert np.array_equal(truth[0] > 0, ink)
-        shown = np.where(ink, 0, 220 - picture.astype(float))
-        assert 8 < shown.max() < 150 and picture[ink].max() <= page[ink].max()
+        shown = np.where(ink, 0, 220 - image.astype(float))
+        assert 8 < shown.max() < 150 and image[ink].max() <= page[ink].max()
         spectrum = np.fft.fft2(shown) * np.conj(np.fft.fft2(ink[:, ::-1]))
         mirrored = np.fft.ifft2(spectrum).real.max()
         plain = np.fft.ifft2(np.fft.fft2(shown) * np.conj(np.fft.fft2(ink))).real.max()
@@ -198,12 +201,12 @@ def test_bleed_through_is_the_mirrored_page_and_fainter_than_its_own_ink():
 
 
 def test_tone_is_now_and_then_one_power_of_all_values():
-    grey = np.repeat([0, 64, 192, 255], 16).astype(np.uint8)
-    rgb = np.tile(grey[:, None, None], (1, 64, 3))
+    gray = np.repeat([0, 64, 192, 255], 16).astype(np.uint8)
+    rgb = np.tile(gray[:, None, None], (1, 64, 3))
     powers = set()
     for seed in range(40):
-        picture, _ = changed(*as_pair(rgb, rgb[..., 0]), seed, tone=1.0)
-        black, dark, light, white = (picture[0, 16 * band + 8, 32].item() for band in range(4))
+        image, _ = changed(*as_pair(rgb, rgb[..., 0]), seed, tone=1.0)
+        black, dark, light, white = (image[0, 16 * band + 8, 32].item() for band in range(4))
         if (black, white) == (0, 255) and 0 < dark < light < 255:
             first, second = np.log([dark / 255, light / 255]) / np.log([64 / 255, 192 / 255])
             if abs(first - second) < 0.02:
@@ -222,15 +225,15 @@ def test_noise_is_of_two_sorts_even_and_growing_with_the_signal():
     assert 5 <= sum(ratio > 1.3 for ratio in ratios) <= 15
 
 
-def test_grey_is_the_luma_that_removal_takes_and_comes_after_the_colours():
+def test_gray_is_the_luma_that_removal_takes_and_comes_after_the_colors():
     image, alpha = pair()
-    grey, truth = changed(image, alpha, channels=1)
-    assert grey.shape == (1, 64, 64) and torch.equal(truth, alpha)
-    assert np.array_equal(grey[0].numpy(), images.luma(image.permute(1, 2, 0).numpy()))
+    gray, truth = changed(image, alpha, channels=1)
+    assert gray.shape == (1, 64, 64) and torch.equal(truth, alpha)
+    assert np.array_equal(gray[0].numpy(), luma(image.permute(1, 2, 0).numpy()))
     for seed in range(5):
-        coloured, _ = changed(image, alpha, seed, channels=3, **EVERYTHING)
-        grey, _ = changed(image, alpha, seed, channels=1, **EVERYTHING)
-        assert np.array_equal(grey[0].numpy(), images.luma(coloured.permute(1, 2, 0).numpy()))
+        colored, _ = changed(image, alpha, seed, channels=3, **EVERYTHING)
+        gray, _ = changed(image, alpha, seed, channels=1, **EVERYTHING)
+        assert np.array_equal(gray[0].numpy(), luma(colored.permute(1, 2, 0).numpy()))
 
 
 def test_same_seed_gives_the_same_pair_and_another_one_another():
@@ -250,15 +253,15 @@ def test_only_torchs_generator_decides():
     assert torch.equal(first, changed(image, alpha, **EVERYTHING)[0])
 
 
-def test_normalise_subtracts_the_mean_and_divides():
+def test_normalize_subtracts_the_mean_and_divides():
     white = torch.full((3, 2, 2), 255, dtype=torch.uint8)
-    result = Normalise([0.5, 0.0, 1.0], [0.5, 2.0, 1.0])(white)
+    result = Normalize([0.5, 0.0, 1.0], [0.5, 2.0, 1.0])(white)
     assert result.dtype == torch.float32
     assert result[:, 0, 0].tolist() == pytest.approx([1.0, 0.5, 0.0], abs=1e-6)
 
 
-def test_normalise_with_negative_deviation_inverts_grey():
+def test_normalize_with_negative_deviation_inverts_gray():
     steps = torch.tensor([0, 51, 255], dtype=torch.uint8).view(1, 1, 3)
-    assert Normalise([1.0], [-1.0])(steps).flatten().tolist() == pytest.approx(
+    assert Normalize([1.0], [-1.0])(steps).flatten().tolist() == pytest.approx(
         [1, 0.8, 0], abs=1e-6
     )

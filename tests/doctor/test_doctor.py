@@ -1,4 +1,4 @@
-"""`clearbg doctor`: finds every fault and nothing else, in every layout, and mends what it can."""
+"""`clearbg doctor`: finds every fault and nothing else, in every layout, and fixes what it can."""
 
 import html
 import itertools
@@ -29,12 +29,12 @@ from support.faulty_sets import (
     stored,
 )
 
-from clearbg import images
 from clearbg.data import workers
 from clearbg.doctor import checkup, findings, fixing, layouts, report
+from clearbg.images import read_image, read_mask, write_image, write_mask
 
 CLEAN = Fault("none")
-MEND = [f for f in FAULTS if f.alpha and f.kind in fixing.CHANGES]
+FIX = [f for f in FAULTS if f.alpha and f.kind in fixing.CHANGES]
 
 
 def copied(folder: Path, name: str, source: Path, original: str, quality: int | None = None):
@@ -81,15 +81,15 @@ def test_fixed_copy_has_nothing_left_to_fix(faulty, tmp_path):
     broken = [name for name, several in expected.items()
               if any(findings.severity(kind) == "broken" for kind in several)]  # fmt: skip
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    status, text = doctor(folder, "--fix", "mended")
-    assert status == 2 and "mended/changes.csv" in text.replace("\n", "")
+    status, text = doctor(folder, "--fix", "fixed")
+    assert status == 2 and "fixed/changes.csv" in text.replace("\n", "")
     assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    log = pd.read_csv("mended/changes.csv")
+    log = pd.read_csv("fixed/changes.csv")
     left = set(log[log.change.str.startswith("left out")].id)
     assert left == {*broken, "train-twin", "train-leak", "train-leakish"}
-    mendable = {n for n, several in expected.items() if findings.severity(*several) != "suspicious"}
-    assert set(log.id) == mendable | {"train-f09", "train-f23"}  # and what a person must decide
-    status, facts = examined("mended")
+    fixable = {n for n, several in expected.items() if findings.severity(*several) != "suspicious"}
+    assert set(log.id) == fixable | {"train-f09", "train-f23"}  # and what a person must decide
+    status, facts = examined("fixed")
     assert status == 0
     assert {kind for several in found(facts).values() for kind in several} == {
         finding for several in expected.values() for finding in several
@@ -97,108 +97,106 @@ def test_fixed_copy_has_nothing_left_to_fix(faulty, tmp_path):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("fault", MEND, ids=lambda f: f.kind)
+@pytest.mark.parametrize("fault", FIX, ids=lambda f: f.kind)
 def test_fix_writes_what_the_mask_stands_for(fault, tmp_path):
     folder = clean(tmp_path / "own")
     fault.write(folder, "a", 3)
-    assert doctor(folder, "--fix", "mended")[0] == 1
+    assert doctor(folder, "--fix", "fixed")[0] == 1
     rgb, alpha = scene(3, fault.size)
-    mask = Path("mended/masks/a.png")
+    mask = Path("fixed/masks/a.png")
     with Image.open(mask) as image:
         assert image.mode == "L" and image.format == "PNG"
-    assert close(images.read_mask(mask)[0], fault.expected(alpha))
-    picture = next(Path("mended/images").glob("a.*"))
-    assert not images.read_picture(picture).notes
-    assert close(images.read_picture(picture).rgb, rgb, of_jpeg=12)
-    log = pd.read_csv("mended/changes.csv")
+    assert close(read_mask(mask)[0], fault.expected(alpha))
+    image = next(Path("fixed/images").glob("a.*"))
+    assert not read_image(image).notes
+    assert close(read_image(image).rgb, rgb, of_jpeg=12)
+    log = pd.read_csv("fixed/changes.csv")
     assert fault.kind in set(log[log.id == "a"].kind)
 
 
 def test_fix_copies_what_is_clean_byte_for_byte(tmp_path):
     folder = clean(tmp_path / "own")
-    assert doctor(folder, "--fix", "mended")[0] == 0
+    assert doctor(folder, "--fix", "fixed")[0] == 0
     for path in folder.rglob("*.*"):
-        assert (Path("mended") / path.relative_to(folder)).read_bytes() == path.read_bytes()
-    assert pd.read_csv("mended/changes.csv").empty
+        assert (Path("fixed") / path.relative_to(folder)).read_bytes() == path.read_bytes()
+    assert pd.read_csv("fixed/changes.csv").empty
 
 
 def test_fix_tells_apart_what_has_one_name(tmp_path):
     clean(tmp_path / "own/a", [1])
     CLEAN.write(tmp_path / "own/b", "c1", 2)
-    doctor("own", "--fix", "mended")
-    assert {path.name for path in Path("mended/images").iterdir()} == {"a-c1.jpg", "b-c1.jpg"}
-    log = pd.read_csv("mended/changes.csv")
+    doctor("own", "--fix", "fixed")
+    assert {path.name for path in Path("fixed/images").iterdir()} == {"a-c1.jpg", "b-c1.jpg"}
+    log = pd.read_csv("fixed/changes.csv")
     assert set(log.change) == {"called a-c1.jpg", "called b-c1.jpg"}
 
 
-def test_fix_keeps_profile_and_resolution_of_a_turned_picture(tmp_path):
+def test_fix_keeps_profile_and_resolution_of_a_turned_image(tmp_path):
     folder = clean(tmp_path / "own")
     rgb, alpha = scene(3)
     (folder / "images/a.jpg").write_bytes(jpg(stored(rgb, 6), exif=exif(6), dpi=(300, 300)))
-    images.write_mask(folder / "masks/a.png", alpha)
-    doctor(folder, "--fix", "mended")
-    assert images.read_picture("mended/images/a.png").dpi == pytest.approx((300, 300), abs=1)
+    write_mask(folder / "masks/a.png", alpha)
+    doctor(folder, "--fix", "fixed")
+    assert read_image("fixed/images/a.png").dpi == pytest.approx((300, 300), abs=1)
 
 
 def test_fix_refuses_a_folder_that_holds_something_or_is_read(tmp_path):
     folder = clean(tmp_path / "own")
-    status, text = doctor(folder, "--fix", folder / "mended")
-    assert status == 3 and "another folder" in text and not (folder / "mended").exists()
+    status, text = doctor(folder, "--fix", folder / "fixed")
+    assert status == 3 and "another folder" in text and not (folder / "fixed").exists()
     (tmp_path / "full").mkdir()
     (tmp_path / "full/file").touch()
     status, text = doctor(folder, "--fix", "full")
     assert status == 3 and "exists already" in text and Path("full/file").exists()
 
 
-def test_every_orientation_is_read_right_or_reported_and_mended(tmp_path):
+def test_every_orientation_is_read_right_or_reported_and_fixed(tmp_path):
     expected, names, alpha = {}, [], scene(0, subject=1)[1]
     for orientation, tagged, turned in itertools.product(
-        range(1, 9), ("picture", "mask", "both"), (False, True)
+        range(1, 9), ("image", "mask", "both"), (False, True)
     ):
         if turned and (tagged == "both" or orientation == 1):
             continue
         name = f"o{orientation}-{tagged}-{'false' if turned else 'true'}"
         rgb = scene(len(names), subject=1)[0]
         names.append(name)
-        tags = {
-            part: orientation if tagged in (part, "both") else 1 for part in ("picture", "mask")
-        }
-        # A tag is false where picture and mask are stored alike and only one has it.
-        places = dict.fromkeys(tags, tags["picture"]) if turned else tags
+        tags = {part: orientation if tagged in (part, "both") else 1 for part in ("image", "mask")}
+        # A tag is false where image and mask are stored alike and only one has it.
+        places = dict.fromkeys(tags, tags["image"]) if turned else tags
         (tmp_path / "own/images").mkdir(parents=True, exist_ok=True)
         (tmp_path / "own/masks").mkdir(exist_ok=True)
-        image = jpg(stored(rgb, places["picture"]), exif=exif(tags["picture"]))
+        image = jpg(stored(rgb, places["image"]), exif=exif(tags["image"]))
         mask = png(stored(alpha, places["mask"]), exif=exif(tags["mask"]))
         (tmp_path / f"own/images/{name}.jpg").write_bytes(image)
         (tmp_path / f"own/masks/{name}.png").write_bytes(mask)
         if orientation > 1:
             expected[name] = "exif-disagreement" if turned else "exif-orientation"
-    status, facts = examined("own", "--fix", "mended")
+    status, facts = examined("own", "--fix", "fixed")
     assert status == 1 and facts["statistics"]["usable"] == 8 * 3 + 7 * 2
     told = {f["id"]: f["kind"] for f in facts["findings"] if f["kind"] != "near-duplicate"}
     assert told == expected
     for name in names:
-        assert np.array_equal(images.read_mask(f"mended/masks/{name}.png")[0], alpha)
-    assert examined("mended")[0] == 0
+        assert np.array_equal(read_mask(f"fixed/masks/{name}.png")[0], alpha)
+    assert examined("fixed")[0] == 0
 
 
 # The set as a whole
 
 
-def test_set_of_inverted_masks_is_told_and_mended(tmp_path):
+def test_set_of_inverted_masks_is_told_and_fixed(tmp_path):
     for number in range(6):
         Fault("x", mask=lambda a: png(255 - a)).write(tmp_path / "own", f"p{number}", number)
     Fault("x", mask=lambda a: png(a * 0 + 255)).write(tmp_path / "own", "nothing", 6)
     CLEAN.write(tmp_path / "own", "upright", 7)
-    status, facts = examined("own", "--fix", "mended")
+    status, facts = examined("own", "--fix", "fixed")
     assert status == 1
     assert found(facts) == {f"p{n}": {"inverted"} for n in range(6)} | {
         "nothing": {"inverted", "empty"}  # white everywhere, in a set that is white on black
     }
-    status, facts = examined("mended")
+    status, facts = examined("fixed")
     assert status == 0 and found(facts) == {"nothing": {"empty"}}
     for number, name in enumerate([*(f"p{n}" for n in range(6)), "upright"]):
-        alpha = images.read_mask(f"mended/masks/{name}.png")[0]
+        alpha = read_mask(f"fixed/masks/{name}.png")[0]
         assert np.array_equal(alpha, scene(number if name != "upright" else 7)[1])
 
 
@@ -213,7 +211,7 @@ def test_single_inverted_mask_stays_a_suspicion(tmp_path):
 def test_twin_with_another_mask_is_told_of(tmp_path):
     folder = clean(tmp_path / "own")
     copied(folder, "twin", folder, "c100")
-    images.write_mask(folder / "masks/twin.png", scene(55)[1])
+    write_mask(folder / "masks/twin.png", scene(55)[1])
     assert "different masks" in examined(folder)[1]["findings"][0]["detail"]
 
 
@@ -222,10 +220,10 @@ def test_copy_is_left_out_of_the_less_protected_split(tmp_path):
         clean(tmp_path / "own" / split, [{"train": 1, "validation": 2, "test": 3}[split]])
     copied(tmp_path / "own/train", "a", tmp_path / "own/validation", "c2")
     copied(tmp_path / "own/validation", "b", tmp_path / "own/test", "c3")
-    _, facts = examined("own", "--fix", "mended")
+    _, facts = examined("own", "--fix", "fixed")
     kind = "duplicate-across-splits"
     assert found(facts) == {"train-a": {kind}, "validation-b": {kind}}
-    kept = {path.relative_to("mended").as_posix() for path in Path("mended").rglob("*.jpg")}
+    kept = {path.relative_to("fixed").as_posix() for path in Path("fixed").rglob("*.jpg")}
     assert kept == {"train/images/c1.jpg", "validation/images/c2.jpg", "test/images/c3.jpg"}
 
 
@@ -289,13 +287,13 @@ def test_fixable_set_has_status_1(tmp_path):
         (["nowhere"], "does not exist"),
         ([], "Missing argument"),
         (["own", "--bad"], "No such option"),
-        (["pictures"], "known are images/"),
+        (["images"], "known are images/"),
         (["archive.zip"], "extract an archive first"),
     ],
 )
 def test_wrong_usage_has_a_status_of_its_own(arguments, message, tmp_path):
-    (tmp_path / "pictures").mkdir()
-    images.write_picture(tmp_path / "pictures/a.jpg", scene(1)[0])
+    (tmp_path / "images").mkdir()
+    write_image(tmp_path / "images/a.jpg", scene(1)[0])
     (tmp_path / "archive.zip").touch()
     status, text = doctor(*arguments)
     assert status == 3 and message in " ".join(re.sub("[│╭╮╰╯─]", "", text).split())

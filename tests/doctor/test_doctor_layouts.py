@@ -9,10 +9,10 @@ from PIL import Image
 from support import tiny_sets
 from support.faulty_sets import clean, doctor, examined, exif, found, scene
 
-from clearbg import images
 from clearbg.data.sources import FilePair
 from clearbg.doctor import checkup, layouts
 from clearbg.errors import DataError
+from clearbg.images import read_image, write_image
 
 
 def written(tmp_path, files: dict[str, bytes]) -> Path:
@@ -20,7 +20,7 @@ def written(tmp_path, files: dict[str, bytes]) -> Path:
 
 
 def paired(*paths: Path) -> dict[str, tuple[str, str]]:
-    """Picture's name -> mask's name and split."""
+    """Image's name -> mask's name and split."""
     pairs = layouts.find(paths).pairs
     assert len({pair.id for pair in pairs}) == len(pairs)
     return {pair.image.name: (pair.mask.name, pair.split) for pair in pairs}
@@ -50,7 +50,7 @@ def test_layout_is_known(name, tmp_path):
     assert paired(folder) == {"a.jpg": (Path(files[1]).name, split)}
 
 
-def test_picture_whose_own_name_ends_like_a_mask_keeps_its_mask(tmp_path):
+def test_image_whose_own_name_ends_like_a_mask_keeps_its_mask(tmp_path):
     files = {f"images/{name}.jpg": tiny_sets.jpg(1) for name in ("a", "b-alpha")}
     files |= {f"masks/{name}.png": tiny_sets.png(1) for name in ("a-alpha", "b-alpha")}
     folder = written(tmp_path, files)
@@ -79,25 +79,25 @@ def test_contest_pages_are_read_black_on_white(tmp_path):
     assert not any({"inverted", "maybe-inverted"} & {*row.kinds} for row in rows)
 
 
-def test_folder_of_cutouts_is_examined_and_mended_as_such(tmp_path):
+def test_folder_of_cutouts_is_examined_and_fixed_as_such(tmp_path):
     folder = tmp_path / "cutouts"
     for number in range(3):
-        images.write_picture(folder / f"c{number}.png", *scene(number))
-    images.write_picture(folder / "opaque.png", scene(3)[0])
+        write_image(folder / f"c{number}.png", *scene(number))
+    write_image(folder / "opaque.png", scene(3)[0])
     deep = np.dstack([*np.moveaxis(scene(4)[0], 2, 0), scene(4)[1]])
     Image.fromarray(deep).save(folder / "turned.png", exif=exif(3))
-    status, facts = examined(folder, "--fix", "mended")
+    status, facts = examined(folder, "--fix", "fixed")
     assert status == 2
     assert found(facts) == {"opaque": {"no-alpha"}, "turned": {"exif-orientation"}}
-    assert sorted(p.name for p in Path("mended/cutouts").iterdir()) == [
+    assert sorted(p.name for p in Path("fixed/cutouts").iterdir()) == [
         "c0.png", "c1.png", "c2.png", "turned.png"
     ]  # fmt: skip
-    mended = images.read_picture("mended/cutouts/turned.png")
-    assert not mended.notes and np.array_equal(mended.alpha, scene(4)[1][::-1, ::-1])
-    assert examined("mended")[0] == 0
+    fixed = read_image("fixed/cutouts/turned.png")
+    assert not fixed.notes and np.array_equal(fixed.alpha, scene(4)[1][::-1, ::-1])
+    assert examined("fixed")[0] == 0
 
 
-def test_pictures_with_and_without_background_are_pairs(tmp_path):
+def test_images_with_and_without_background_are_pairs(tmp_path):
     files = {f"with/{n}.jpg": tiny_sets.jpg(n) for n in range(3)}
     files |= {f"without/cut-{n}.png": tiny_sets.rgba(n) for n in range(3)}
     assert paired(written(tmp_path, files)) == {f"{n}.jpg": (f"cut-{n}.png", "") for n in range(3)}
@@ -123,7 +123,7 @@ def test_loop_of_links_is_walked_once(tmp_path):
     assert len(layouts.find([folder]).pairs) == 2
 
 
-def test_two_plain_folders_are_pictures_and_masks(tmp_path):
+def test_two_plain_folders_are_images_and_masks(tmp_path):
     clean(tmp_path / "own", range(2))
     (tmp_path / "own/images").rename("photos of mine")
     (tmp_path / "own/masks").rename("truth")
@@ -155,7 +155,7 @@ def test_ingested_folder_keeps_its_splits(augmented):
     assert [pair.split for pair in pairs].count("validation") == 4 and len(pairs) == 16
 
 
-def test_pictures_outside_the_layout_are_told_of(tmp_path):
+def test_images_outside_the_layout_are_told_of(tmp_path):
     folder = clean(tmp_path / "own", range(1))
     shutil.copy(folder / "images/c0.jpg", folder / "cover.jpg")
     _, facts = examined(folder)

@@ -1,4 +1,4 @@
-"""Drift: recent pictures, or the log of those cut out, against the training split."""
+"""Drift: recent images, or the log of those cut out, against the training split."""
 
 import json
 import os
@@ -14,11 +14,11 @@ from support.images import disc
 from support.models import brightness_model
 from typer.testing import CliRunner
 
-from clearbg import images
 from clearbg.cli.app import app
 from clearbg.data import manifest
 from clearbg.drift import comparison, log, samples, statistics
 from clearbg.errors import DataError
+from clearbg.images import DecodedImage, luma, read_image, resize, write_image
 
 WEIGHTS = "0" * 64  # of `brightness_model`
 
@@ -51,7 +51,7 @@ SHIFTS = {
 
 
 def drifted(rounds: int, changed=None, limits=comparison.Limits()) -> list[set[str]]:  # noqa: B008
-    """What drifted in each of many comparisons of 1,000 training with 60 recent pictures."""
+    """What drifted in each of many comparisons of 1,000 training with 60 recent images."""
     rng = np.random.default_rng(0)
     found = []
     for _ in range(rounds):
@@ -70,7 +70,7 @@ def share_of_alarms(rounds: int, changed=None, limits=comparison.Limits()) -> fl
     return np.mean([set(changed[0]) <= names if changed else bool(names) for names in found])
 
 
-def test_pictures_of_the_same_kind_raise_no_alarm_but_one_of_twenty_at_most():
+def test_images_of_the_same_kind_raise_no_alarm_but_one_of_twenty_at_most():
     assert share_of_alarms(20) <= 0.05
 
 
@@ -83,7 +83,7 @@ def test_plain_shift_raises_an_alarm_in_nineteen_of_twenty_cases(shift):
 def test_shares_of_alarms_hold_in_hundreds_of_cases():
     """The correction keeps its promise also without the demand that a change be large."""
     assert share_of_alarms(200) <= 0.05
-    assert share_of_alarms(200, limits=comparison.Limits(moved=0.0)) <= 0.05
+    assert share_of_alarms(200, limits=comparison.Limits(effect_size=0.0)) <= 0.05
     for shift in SHIFTS.values():
         assert share_of_alarms(200, shift) >= 0.95
 
@@ -95,7 +95,7 @@ def test_change_that_is_sure_and_too_small_to_matter_is_slight():
     found = {f.name: f for f in comparison.compare(training, recent, comparison.Limits()).features}
     assert found["brightness"].verdict == "slight" and found["brightness"].moved < 0.3
     assert found["width"].verdict == "same"
-    strict = comparison.compare(training, recent, comparison.Limits(moved=0.1))
+    strict = comparison.compare(training, recent, comparison.Limits(effect_size=0.1))
     assert [feature.name for feature in strict.drifted] == ["brightness"]
 
 
@@ -105,7 +105,7 @@ def test_smaller_chance_of_a_false_alarm_needs_more_proof():
     recent["brightness"] *= 0.88
 
     def found(chance: float) -> comparison.Feature:
-        judged = comparison.compare(training, recent, comparison.Limits(chance=chance))
+        judged = comparison.compare(training, recent, comparison.Limits(significance=chance))
         return next(feature for feature in judged.features if feature.name == "brightness")
 
     p = found(0.05).p
@@ -113,7 +113,7 @@ def test_smaller_chance_of_a_false_alarm_needs_more_proof():
     assert (found(p * 1.01).verdict, found(p * 0.99).verdict) == ("drift", "same")
 
 
-def test_training_pictures_all_of_one_size_are_no_division_by_nought():
+def test_training_images_all_of_one_size_are_no_division_by_nought():
     rng = np.random.default_rng(0)
     training, recent = population(rng, 200), population(rng, 200)
     training["width"], recent["width"] = 512, 514
@@ -121,26 +121,26 @@ def test_training_pictures_all_of_one_size_are_no_division_by_nought():
     assert (width.verdict, width.moved) == ("slight", 2 / comparison.LEAST_SPREAD["width"])
 
 
-def test_numbers_follow_the_picture():
+def test_numbers_follow_the_image():
     rgb, _ = disc(0, (60, 80))
-    plain = statistics.of_picture(images.Picture(rgb))
+    plain = statistics.of_image(DecodedImage(rgb))
     assert (plain["width"], plain["height"]) == (80, 60)
-    darker = statistics.of_picture(images.Picture(np.uint8(rgb * 0.7)))
+    darker = statistics.of_image(DecodedImage(np.uint8(rgb * 0.7)))
     assert darker["brightness"] == pytest.approx(0.7 * plain["brightness"], rel=0.05)
     assert darker["contrast"] == pytest.approx(0.7 * plain["contrast"], rel=0.05)
-    grey = np.repeat(images.luma(rgb)[..., None], 3, -1)
-    assert statistics.of_picture(images.Picture(grey))["saturation"] == 0
-    smooth = images.resize(images.resize(rgb, (15, 20)), (60, 80))
-    assert statistics.of_picture(images.Picture(smooth))["sharpness"] < plain["sharpness"] / 2
-    assert statistics.of_picture(images.Picture(rgb[:1, :1]))["sharpness"] == 0
+    gray = np.repeat(luma(rgb)[..., None], 3, -1)
+    assert statistics.of_image(DecodedImage(gray))["saturation"] == 0
+    smooth = resize(resize(rgb, (15, 20)), (60, 80))
+    assert statistics.of_image(DecodedImage(smooth))["sharpness"] < plain["sharpness"] / 2
+    assert statistics.of_image(DecodedImage(rgb[:1, :1]))["sharpness"] == 0
 
 
-def test_numbers_of_a_large_picture_are_those_of_all_its_pixels():
+def test_numbers_of_a_large_image_are_those_of_all_its_pixels():
     rgb = np.random.default_rng(0).integers(0, 256, (900, 1300, 3), dtype=np.uint8)
-    luma = images.luma(rgb) / 255
-    found = statistics.of_picture(images.Picture(rgb))
-    assert found["brightness"] == pytest.approx(luma.mean(), abs=0.01)
-    assert found["contrast"] == pytest.approx(luma.std(), abs=0.01)
+    light = luma(rgb) / 255
+    found = statistics.of_image(DecodedImage(rgb))
+    assert found["brightness"] == pytest.approx(light.mean(), abs=0.01)
+    assert found["contrast"] == pytest.approx(light.std(), abs=0.01)
 
 
 def test_numbers_follow_the_alpha():
@@ -153,19 +153,19 @@ def test_numbers_follow_the_alpha():
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
-    """An ingested folder of 60 training pictures, a new one of 40, and the new ones darker."""
+    """An ingested folder of 60 training images, a new one of 40, and the new ones darker."""
     folder, rows = tmp_path_factory.mktemp("drift"), []
     for index in range(100):
         rgb, _ = disc(index, (30, 40))
         if index < 60:
             path = folder / f"ingested/{index}.png"
-            images.write_picture(path, rgb)
+            write_image(path, rgb)
             facts = {"id": str(index), "split": "train", "image": path.name, "status": "ok"}
             sha256 = manifest.hashlib.sha256(path.read_bytes()).hexdigest()
             rows.append(dict.fromkeys(manifest.COLUMNS, "") | facts | {"sha256": sha256})
         else:
-            images.write_picture(folder / f"new/{index}.png", rgb)
-            images.write_picture(folder / f"dark/{index}.png", np.uint8(rgb * 0.6))
+            write_image(folder / f"new/{index}.png", rgb)
+            write_image(folder / f"dark/{index}.png", np.uint8(rgb * 0.6))
     manifest.write(rows, folder / "ingested/manifest.csv")
     brightness_model(folder / "model.onnx")
     return folder
@@ -177,14 +177,14 @@ def drift(made):
 
     def run(recent, *arguments: str, status: int = 0, least: str = "30"):
         command = ["drift", str(made / recent), "--reference", str(made / "ingested")]
-        done = CliRunner().invoke(app, [*command, "--least", least, *map(str, arguments)])
+        done = CliRunner().invoke(app, [*command, "--min-samples", least, *map(str, arguments)])
         assert done.exit_code == status, f"{done.output}{done.exception!r}"
         return done
 
     return run
 
 
-def test_pictures_of_the_same_kind_are_no_drift_and_darker_ones_are(drift):
+def test_images_of_the_same_kind_are_no_drift_and_darker_ones_are(drift):
     done = drift("new")
     assert "No drift" in done.stdout and "Left out: coverage, empty, soft edges" in done.stdout
     told = drift("dark", status=3).stdout
@@ -192,11 +192,11 @@ def test_pictures_of_the_same_kind_are_no_drift_and_darker_ones_are(drift):
     assert all(len(line) <= 80 for line in told.splitlines() if not line.startswith("page"))
 
 
-def test_model_brings_what_it_finds_in_the_pictures(drift, made):
+def test_model_brings_what_it_finds_in_the_images(drift, made):
     told = json.loads(drift("dark", "--model", made / "model.onnx", "--json", status=3).stdout)
     assert told["left_out"] == {} and "coverage" in told["drift"]
-    assert told["features"]["coverage"]["training"]["pictures"] == 60
-    assert (told["status"], told["recent"]["pictures"]) == (3, 40)
+    assert told["features"]["coverage"]["training"]["images"] == 60
+    assert (told["status"], told["recent"]["images"]) == (3, 40)
 
 
 def test_page_needs_nothing_beside_itself_and_is_the_same_again(drift):
@@ -204,39 +204,39 @@ def test_page_needs_nothing_beside_itself_and_is_the_same_again(drift):
     for name in ("one.html", "two.html"):
         drift("dark", "--html", name, status=3)
         pages.append(Path(name).read_text())
-    assert pages[0] == pages[1] and pages[0].count("<svg") == len(statistics.OF_PICTURE)
+    assert pages[0] == pages[1] and pages[0].count("<svg") == len(statistics.OF_IMAGE)
     assert "http" not in pages[0] and "prefers-color-scheme: dark" in pages[0]
 
 
-def test_training_pictures_are_measured_once(drift, made, monkeypatch):
+def test_training_images_are_measured_once(drift, made, monkeypatch):
     first = drift("new", "--json").stdout
     read = []
-    whole = images.read_picture
-    monkeypatch.setattr(images, "read_picture", lambda path: read.append(path) or whole(path))
+    whole = read_image
+    monkeypatch.setattr(samples, "read_image", lambda path: read.append(path) or whole(path))
     assert drift("new", "--json").stdout == first
     assert {path.parent.name for path in read} == {"new"}
     next(Path(".clearbg/drift").iterdir()).write_text("spoilt")
     assert drift("new", "--json").stdout == first
 
 
-def test_fewer_pictures_are_taken_when_asked(drift):
-    told = json.loads(drift("new", "--last", 35, "--sample", 50, "--json").stdout)
-    assert (told["recent"]["pictures"], told["training"]["pictures"]) == (35, 50)
+def test_fewer_images_are_taken_when_asked(drift):
+    told = json.loads(drift("new", "--limit", 35, "--sample", 50, "--json").stdout)
+    assert (told["recent"]["images"], told["training"]["images"]) == (35, 50)
 
 
 def test_chance_and_distance_can_be_chosen(drift):
-    assert "No drift" in drift("dark", "--moved", 9).stdout
-    limits = json.loads(drift("new", "--chance", 0.01, "--json").stdout)["limits"]
-    assert limits == {"chance": 0.01, "moved": 0.3, "least": 30}
+    assert "No drift" in drift("dark", "--effect-size", 9).stdout
+    limits = json.loads(drift("new", "--significance", 0.01, "--json").stdout)["limits"]
+    assert limits == {"significance": 0.01, "effect_size": 0.3, "min_samples": 30}
 
 
-def test_too_few_pictures_are_not_judged(drift, tmp_path):
+def test_too_few_images_are_not_judged(drift, tmp_path):
     done = drift("new", least="50", status=4)
-    assert "clearbg: 40 recent pictures are too few" in done.stderr and not done.stdout
+    assert "clearbg: 40 recent images are too few" in done.stderr and not done.stdout
     (tmp_path / "empty").mkdir()
-    assert "0 recent pictures" in drift(tmp_path / "empty", status=4).stderr
+    assert "0 recent images" in drift(tmp_path / "empty", status=4).stderr
     (tmp_path / "log").touch()
-    assert "0 recent pictures" in drift(tmp_path / "log", status=4).stderr
+    assert "0 recent images" in drift(tmp_path / "log", status=4).stderr
     assert not Path("reports").exists()
 
 
@@ -244,7 +244,7 @@ def test_too_few_pictures_are_not_judged(drift, tmp_path):
     "name, says",
     [
         ("nowhere", "does not exist"),
-        ("new/60.png", "is a picture"),
+        ("new/60.png", "is an image"),
         ("model.onnx", "is no log"),
     ],
 )
@@ -257,13 +257,13 @@ def test_reference_that_is_none_is_one_sentence(drift, tmp_path):
     assert "dvc repro" in drift("new", "--reference", tmp_path, status=1).stderr
 
 
-def test_unreadable_pictures_are_counted_and_stop_nothing(drift, made, tmp_path):
+def test_unreadable_images_are_counted_and_stop_nothing(drift, made, tmp_path):
     os.symlink(made / "new", tmp_path / "linked")
     Path("broken.jpg").write_text("text")
-    assert "1 of the recent pictures or lines could not be read" in drift(tmp_path).stdout
+    assert "1 of the recent images or lines could not be read" in drift(tmp_path).stdout
 
 
-def test_log_of_removal_is_compared_as_its_pictures_are(drift, made):
+def test_log_of_removal_is_compared_as_its_images_are(drift, made):
     remove(made / "dark", "--log", "logs/removal.jsonl", "--no-refine")
     arguments = ("--model", made / "model.onnx", "--json")
     of_log = json.loads(drift(Path.cwd() / "logs/removal.jsonl", *arguments, status=3).stdout)
@@ -273,15 +273,15 @@ def test_log_of_removal_is_compared_as_its_pictures_are(drift, made):
         assert of_log["features"][name]["moved"] == pytest.approx(facts["moved"], abs=0.01)
 
 
-def remove(pictures: Path, *arguments: str, status: int = 0):
-    folder = pictures.parent.parent if pictures.suffix else pictures.parent
-    command = ["remove", str(pictures), "--model", str(folder / "model.onnx")]
+def remove(images: Path, *arguments: str, status: int = 0):
+    folder = images.parent.parent if images.suffix else images.parent
+    command = ["remove", str(images), "--model", str(folder / "model.onnx")]
     done = CliRunner().invoke(app, [*command, *arguments])
     assert done.exit_code == status, f"{done.output}{done.exception!r}"
     return done
 
 
-def test_log_has_a_line_for_every_picture_that_the_network_saw_and_names_none(made, tmp_path):
+def test_log_has_a_line_for_every_image_that_the_network_saw_and_names_none(made, tmp_path):
     for name in ("90", "91"):
         (tmp_path / f"in/{name}.png").parent.mkdir(exist_ok=True)
         (tmp_path / f"in/{name}.png").write_bytes((made / f"new/{name}.png").read_bytes())
@@ -290,7 +290,7 @@ def test_log_has_a_line_for_every_picture_that_the_network_saw_and_names_none(ma
     remove(tmp_path / "in", "--log", "log", status=1)
     lines = Path("log").read_text().splitlines()
     assert len(lines) == 2
-    expected = {"format", "model", *statistics.OF_PICTURE, *statistics.OF_ALPHA}
+    expected = {"format", "model", *statistics.OF_IMAGE, *statistics.OF_ALPHA}
     assert all(set(json.loads(line)) == expected for line in lines)
     assert json.loads(lines[0])["model"] == WEIGHTS
     assert "90" not in Path("log").read_text().replace(WEIGHTS, "").split('"')
@@ -299,7 +299,7 @@ def test_log_has_a_line_for_every_picture_that_the_network_saw_and_names_none(ma
 def test_how_results_look_does_not_change_the_log(made, tmp_path):
     for name, options in {"plain": (), "hard": ("--threshold", "0.5", "--no-refine")}.items():
         remove(made / "new/9*.png", "--log", name, "--workers", "1", *options)
-    # Pictures are done side by side: whoever is ready first writes first.
+    # Images are done side by side: whoever is ready first writes first.
     plain, hard = (sorted(Path(name).read_text().splitlines()) for name in ("plain", "hard"))
     assert plain == hard
 
@@ -309,7 +309,7 @@ def test_log_that_cannot_be_appended_to_is_said_before_any_work(made):
     assert "cannot be appended to" in done.stderr and not Path("cutouts").exists()
 
 
-def test_log_that_fails_later_costs_no_picture(made, monkeypatch):
+def test_log_that_fails_later_costs_no_image(made, monkeypatch):
     def full(file, line):
         raise OSError(28, "No space left on device")
 
@@ -321,7 +321,7 @@ def test_log_that_fails_later_costs_no_picture(made, monkeypatch):
 
     monkeypatch.setattr(log.RemovalLog, "__init__", opened_then_full)
     done = remove(made / "new/9*.png", "--log", "log")
-    assert "log misses the lines of 10 pictures (No space left on device)" in done.stderr
+    assert "log misses the lines of 10 images (No space left on device)" in done.stderr
     assert len(list(Path("cutouts").iterdir())) == 10
 
 
@@ -330,18 +330,18 @@ import sys, pathlib, numpy
 from clearbg import images
 from clearbg.drift.log import RemovalLog
 log = RemovalLog(pathlib.Path("log"), sys.argv[1])
-picture = images.Picture(numpy.zeros((8, 8, 3), numpy.uint8))
+image = images.DecodedImage(numpy.zeros((8, 8, 3), numpy.uint8))
 for _ in range(200):
-    log(picture, numpy.ones((8, 8), numpy.float32))"""
+    log(image, numpy.ones((8, 8), numpy.float32))"""
 
 
 def test_threads_and_processes_append_whole_lines():
     one = log.RemovalLog(Path("log"), "a" * 64)
-    picture = images.Picture(np.zeros((8, 8, 3), np.uint8))
+    image = DecodedImage(np.zeros((8, 8, 3), np.uint8))
 
     def write():
         for _ in range(100):
-            one(picture, np.ones((8, 8), np.float32))
+            one(image, np.ones((8, 8), np.float32))
 
     other = subprocess.Popen([sys.executable, "-c", WRITER, "b" * 64])
     threads = [threading.Thread(target=write) for _ in range(3)]
@@ -356,7 +356,7 @@ def test_threads_and_processes_append_whole_lines():
 
 
 def line(**changes) -> str:
-    facts = dict.fromkeys((*statistics.OF_PICTURE, *statistics.OF_ALPHA), 0.5)
+    facts = dict.fromkeys((*statistics.OF_IMAGE, *statistics.OF_ALPHA), 0.5)
     return json.dumps({"format": statistics.FORMAT, "model": WEIGHTS, **facts, **changes}) + "\n"
 
 
@@ -374,7 +374,7 @@ def test_log_of_other_versions_alone_is_none():
         log.read(Path("log"), 100)
 
 
-def test_lines_of_another_model_tell_of_the_pictures_only(made):
+def test_lines_of_another_model_tell_of_the_images_only(made):
     model = samples.Model(samples.Remover(made / "model.onnx"), made / "model.onnx")
     Path("log").write_text(line(model="f" * 64) * 3)
     found = samples.recent(Path("log"), 100, model)

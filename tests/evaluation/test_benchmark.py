@@ -35,7 +35,7 @@ def test_every_exported_model_is_measured_unless_some_are_named(asked, tmp_path)
     for name in ("model.onnx", "model-int8.onnx", "card.md", "rembg/u2net_custom.onnx"):
         (tmp_path / "exports" / name).touch()
     benchmark()
-    benchmark("a.onnx", "b.onnx", "--pictures", "2", "--device", "openvino")
+    benchmark("a.onnx", "b.onnx", "--images", "2", "--device", "openvino")
     assert asked == [
         (["exports/model-int8.onnx", "exports/model.onnx"], "cpu", 5),
         (["a.onnx", "b.onnx"], "openvino", 2),

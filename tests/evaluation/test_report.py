@@ -1,4 +1,4 @@
-"""Sheets of pictures and the evaluation page."""
+"""Sheets of images and the evaluation page."""
 
 import re
 from pathlib import Path
@@ -19,8 +19,8 @@ def flat(height: int, width: int) -> np.ndarray:
     return np.full((height, width, 3), RED)
 
 
-def is_red(picture: np.ndarray) -> np.ndarray:
-    return np.abs(picture.astype(int) - RED).max(axis=-1) < 8
+def is_red(image: np.ndarray) -> np.ndarray:
+    return np.abs(image.astype(int) - RED).max(axis=-1) < 8
 
 
 def written(path: Path, *arguments, **options) -> np.ndarray:
@@ -35,14 +35,14 @@ def test_cut_out_keeps_the_subject_and_shows_the_board_elsewhere(alpha):
     assert len(set(cut[0, 0].tolist())) == 1 and cut[0, 0, 0] > 200
 
 
-def test_error_map_colours_only_what_differs():
+def test_error_map_colors_only_what_differs():
     truth, alpha = np.uint8([[0, 255, 255]]), np.uint8([[255, 0, 255]])
     added, missed, right = contact_sheet.error_map(flat(1, 3), truth, alpha)[0].tolist()
     assert tuple(added) == contact_sheet.ADDED and tuple(missed) == contact_sheet.MISSED
     assert len(set(right)) == 1
 
 
-def test_sheet_keeps_the_shape_of_every_picture(tmp_path):
+def test_sheet_keeps_the_shape_of_every_image(tmp_path):
     sheet = written(tmp_path / "s.png", [[flat(100, 50)], [flat(30, 60)]], per_line=2, cell=80)
     left, right = np.hsplit(is_red(sheet), [sheet.shape[1] // 2])
     for half, shape in ((left, (80, 40)), (right, (40, 80))):
@@ -58,14 +58,14 @@ def test_sheet_has_the_size_that_its_parts_add_up_to(tmp_path):
     assert height == margin + text + gap + 2 * (50 + text + gap + margin)
 
 
-def test_more_pictures_on_a_line_make_a_lower_sheet(tmp_path):
+def test_more_images_on_a_line_make_a_lower_sheet(tmp_path):
     rows = [[flat(40, 40), flat(40, 40)]] * 60
     strip = written(tmp_path / "strip.png", rows, cell=40)
     sheet = written(tmp_path / "sheet.png", rows, cell=40, per_line=6)
     assert sheet.shape[0] < strip.shape[0] / 5
 
 
-def test_long_caption_stays_under_its_picture(tmp_path):
+def test_long_caption_stays_under_its_image(tmp_path):
     options = {"per_line": 2, "cell": 60}
     sheet = written(
         tmp_path / "s.png", [[flat(60, 60)]] * 2, captions=["long " * 40, ""], **options
@@ -74,7 +74,7 @@ def test_long_caption_stays_under_its_picture(tmp_path):
     assert (sheet[:, first_right : first_right + contact_sheet.MARGIN] == WHITE).all()
 
 
-def test_same_pictures_make_the_same_jpeg(tmp_path):
+def test_same_images_make_the_same_jpeg(tmp_path):
     for name in ("a.jpg", "b.jpg"):
         contact_sheet.sheet([[disc(1)[0]]], tmp_path / name, captions=["one"])
     assert (tmp_path / "a.jpg").read_bytes() == (tmp_path / "b.jpg").read_bytes()
@@ -86,7 +86,7 @@ def test_sheet_of_nothing_is_refused(tmp_path):
 
 
 def content(**changes) -> dict:
-    """Arguments of the evaluation page: four pictures, two protocols."""
+    """Arguments of the evaluation page: four images, two protocols."""
     threshold = np.linspace(0, 1, 256)
     curve = {"threshold": threshold, "precision": 0.5 + threshold / 2, "recall": 1 - threshold,
              "f": threshold * (1 - threshold) * 4}  # fmt: skip
@@ -114,7 +114,7 @@ def content(**changes) -> dict:
         "curves": {"raw": curve, "min_max": curve},
         "per_image": per_image,
         "cases": cases,
-        "settings": {"model.name": "u2netp", "data.licence": "CC0-1.0"},
+        "settings": {"model.name": "u2netp", "data.license": "CC0-1.0"},
     } | changes  # fmt: skip
 
 
@@ -154,7 +154,7 @@ def test_slices_tell_small_subjects_from_large_and_from_none(tmp_path):
     assert cells(html, "no subject")[1:3] == ["1", "–"]
 
 
-def test_pictures_that_the_model_has_seen_are_named(tmp_path):
+def test_images_that_the_model_has_seen_are_named(tmp_path):
     html = page(tmp_path)
     assert '<p class="warning">Two were seen.</p>' in html
     assert "<b>near</b> b" in html and "<b>exact</b> d" in html
@@ -173,7 +173,7 @@ def test_curves_mark_their_best_threshold(tmp_path):
     assert 'd="M0.2000,0.9000h0"' in page(tmp_path, curves={"raw": curve})
 
 
-def test_pictures_without_any_subject_make_a_page_too(tmp_path):
+def test_images_without_any_subject_make_a_page_too(tmp_path):
     nothing = dict.fromkeys(("threshold", "precision", "recall", "f"), np.full(256, np.nan))
     table = content()["per_image"].assign(empty=True, max_f=np.nan)
     html = page(tmp_path, curves={"raw": nothing}, per_image=table)

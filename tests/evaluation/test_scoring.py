@@ -12,9 +12,11 @@ from support.images import disc
 from support.models import brightness_model
 from support.project import ROOT
 
-from clearbg import Remover, contract, images, models
+from clearbg import Remover, models
+from clearbg.contract import file_sha256
 from clearbg.errors import DataError, SettingsError
 from clearbg.evaluation import score_files
+from clearbg.images import write_image, write_mask
 from clearbg.models import weights
 
 
@@ -36,8 +38,8 @@ def halves(tmp_path) -> tuple[Path, Path]:
     guess = truth.copy()
     guess[:, 4:] = 0
     for name in ("a", "b"):
-        images.write_mask(tmp_path / f"guesses/{name}.png", guess)
-        images.write_mask(tmp_path / f"truths/{name}.png", truth)
+        write_mask(tmp_path / f"guesses/{name}.png", guess)
+        write_mask(tmp_path / f"truths/{name}.png", truth)
     return tmp_path / "guesses", tmp_path / "truths"
 
 
@@ -53,7 +55,7 @@ def test_inverted_files_are_turned_over(halves):
 
 
 @pytest.mark.slow
-def test_score_prints_a_column_a_protocol_and_writes_every_picture(halves, tmp_path):
+def test_score_prints_a_column_a_protocol_and_writes_every_image(halves, tmp_path):
     done = clearbg("score", *halves, "--metrics", "saliency,matting", "-o", tmp_path / "all.csv")
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[:2] == ["raw", "min_max"]
@@ -61,7 +63,7 @@ def test_score_prints_a_column_a_protocol_and_writes_every_picture(halves, tmp_p
     assert list(pd.read_csv(tmp_path / "all.csv").id) == ["a", "b"]
 
 
-def test_model_is_measured_at_the_pictures_own_size(model, pairs_folder):
+def test_model_is_measured_at_the_images_own_size(model, pairs_folder):
     own = pairs_folder(4)
     result = score_files.score_model(own / "images", own / "masks", model, ["saliency"], False)
     assert result.figures["max_f"] > 0.9 and len(result.per_image) == 4
@@ -80,7 +82,7 @@ def test_unknown_family_names_the_known_ones(halves):
         score_files.score_files(*halves, ["saliancy"], 0.5, False)
 
 
-def test_picture_without_partner_is_named(halves):
+def test_image_without_partner_is_named(halves):
     (halves[1] / "b.png").unlink()
     with pytest.raises(DataError, match=r"b\.png has no partner"):
         score_files.score_files(*halves, ["segmentation"], 0.5, False)
@@ -88,7 +90,7 @@ def test_picture_without_partner_is_named(halves):
 
 @pytest.mark.slow
 def test_sizes_that_differ_are_one_sentence(halves):
-    images.write_mask(halves[1] / "b.png", np.zeros((4, 8), np.uint8))
+    write_mask(halves[1] / "b.png", np.zeros((4, 8), np.uint8))
     done = clearbg("score", *halves)
     assert done.returncode == 1 and "8×8 pixels" in done.stderr and "8×4" in done.stderr
 
@@ -99,14 +101,14 @@ def test_compare_draws_input_prediction_truth_and_cutout(model, pairs_folder, tm
     done = clearbg(
         "compare", own / "images", "--masks", own / "masks", "--model", model, "-n", 3, "-o", sheet
     )
-    assert done.returncode == 0 and "3 pictures" in done.stdout, done.stderr
+    assert done.returncode == 0 and "3 images" in done.stdout, done.stderr
     without = tmp_path / "without.png"
     clearbg("compare", own / "images", "--model", model, "-n", 3, "-o", without)
     assert Image.open(sheet).width > Image.open(without).width
 
 
 def test_compare_gives_every_model_a_column(model, tmp_path):
-    images.write_picture(tmp_path / "photo.png", disc(0)[0])
+    write_image(tmp_path / "photo.png", disc(0)[0])
     other = brightness_model(tmp_path / "other.onnx")
     widths = []
     for given in (["--model", model], ["--model", model, "--model", other]):
@@ -116,7 +118,7 @@ def test_compare_gives_every_model_a_column(model, tmp_path):
     assert widths[1] > widths[0]
 
 
-def test_compare_draws_other_pictures_for_another_seed(model, pairs_folder, tmp_path):
+def test_compare_draws_other_images_for_another_seed(model, pairs_folder, tmp_path):
     own = pairs_folder(12)
     for seed in (0, 1):
         clearbg("compare", own / "images", "--model", model, "-n", 2, "--seed", seed,
@@ -139,11 +141,11 @@ def test_folder_of_weights_removes_backgrounds_without_a_pipeline(tmp_path):
     )
     card = Remover(brightness_model(
         tmp_path / "m.onnx", model="stacked_unet", settings={"blocks": 1}, fit="tile", mean=(1.0,),
-        std=(-1.0,), colour_order="L", output="ink",
-        weights_sha256=contract.file_sha256(folder / "weights.safetensors"),
+        std=(-1.0,), color_order="L", output="ink",
+        weights_sha256=file_sha256(folder / "weights.safetensors"),
     )).contract  # fmt: skip
     (folder / "model.json").write_text(card.to_json())
-    images.write_picture(tmp_path / "page.png", disc(0)[0])
+    write_image(tmp_path / "page.png", disc(0)[0])
     for _ in range(2):  # the second finds the exported file
         done = clearbg("remove", tmp_path / "page.png", "--model", folder, "-o", tmp_path / "o.png")
         assert done.returncode == 0, done.stderr

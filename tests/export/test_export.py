@@ -9,7 +9,8 @@ import pytest
 import torch
 from support.project import demo
 
-from clearbg import config, contract, models
+from clearbg import config, models
+from clearbg.contract import Contract, file_sha256, read_contract
 from clearbg.data import manifest
 from clearbg.errors import DataError, ExportError, SettingsError
 from clearbg.export import formats as exports
@@ -22,7 +23,7 @@ SMALL = {"channels": 4, "widths": [4, 8]}
 
 
 def network(bias: float = 0.0) -> torch.nn.Module:
-    """Random weights whose alpha rises with the picture's brightness in places."""
+    """Random weights whose alpha rises with the image's brightness in places."""
     torch.manual_seed(3)
     net = models.build("gan_generator", **SMALL)
     net(torch.randn(4, 3, 64, 64))
@@ -36,20 +37,20 @@ def trained(tmp_path_factory) -> Path:
     """A models folder."""
     folder = tmp_path_factory.mktemp("models")
     weights.save(network().state_dict(), folder / weights.FILE)
-    card = contract.Contract(
-        model="gan_generator", settings=SMALL, height=64, width=64, fit="squeeze", overlap=0,
-        kernel="bilinear", colour_order="RGB", mean=(0.485, 0.456, 0.406),
+    card = Contract(
+        model="gan_generator", settings=SMALL, height=64, width=64, fit="stretch", overlap=0,
+        kernel="bilinear", color_order="RGB", mean=(0.485, 0.456, 0.406),
         std=(0.229, 0.224, 0.225), threshold=0.5, output="cutout", headline="max_f",
-        weights_sha256=contract.file_sha256(folder / weights.FILE), data_digest="1" * 64,
-        data_licence="CC0-1.0",
+        weights_sha256=file_sha256(folder / weights.FILE), data_digest="1" * 64,
+        data_license="CC0-1.0",
     )  # fmt: skip
     (folder / "model.json").write_text(card.to_json())
     return folder
 
 
 @pytest.fixture(scope="module")
-def card(trained) -> contract.Contract:
-    return contract.read(trained)
+def card(trained) -> Contract:
+    return read_contract(trained)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def inputs() -> list[np.ndarray]:
 
 
 def settings(**changes) -> config.Export:
-    own = {"pictures": 2, "calibration": 2, "int8_tolerance": 1.0, "max_f_loss": 1.0,
+    own = {"images": 2, "calibration": 2, "int8_tolerance": 1.0, "max_f_loss": 1.0,
            "mae_loss": 1.0, "boundary_iou_loss": 1.0}  # fmt: skip
     return config.parse(demo(export={**own, **changes})).export
 
@@ -196,7 +197,7 @@ def test_gate_finds_nothing_between_the_network_and_its_own_file(fp32, card, ing
         ({"tolerance": 1.0, "max_f_loss": 0.001}, r"maxF falls .*export\.max_f_loss = 0.001"),
     ],
 )
-def test_each_budget_alone_stops_a_bad_file_and_names_the_worst_picture(
+def test_each_budget_alone_stops_a_bad_file_and_names_the_worst_image(
     fp32, card, ingested, tmp_path, changes, says
 ):
     bad = spoilt(fp32, tmp_path / "model.onnx")
@@ -218,11 +219,11 @@ def spoilt(source: Path, target: Path) -> Path:
     return target
 
 
-def test_gate_without_validation_pictures_is_a_sentence(card, ingested):
+def test_gate_without_validation_images_is_a_sentence(card, ingested):
     frame = manifest.read(ingested)
     frame["split"] = "train"
     manifest.write(frame.to_dict("records"), ingested / "manifest.csv")
-    with pytest.raises(DataError, match="no validation pictures"):
+    with pytest.raises(DataError, match="no validation images"):
         gate.Gate(network(), card, ingested, settings())
 
 
@@ -254,7 +255,7 @@ def test_everything_asked_for_is_written_and_measured(completed, ingested):
     times = latency.of_exports(network(), folder, ingested, settings())
     assert list(times) == ["torch", "fp32", "fp16", "int8"]
     assert latency.line({"torch": 2.04, "fp32": 1.0}) == (
-        "torch 2.0 ms a picture, fp32 1.0 ms a picture"
+        "torch 2.0 ms an image, fp32 1.0 ms an image"
     )
 
 
@@ -277,7 +278,7 @@ def test_format_over_its_tolerance_fails(completed, key, value, says):
         completed(**{key: value})
 
 
-def test_ranges_come_from_as_many_pictures_as_asked_for(card, ingested, tmp_path):
+def test_ranges_come_from_as_many_images_as_asked_for(card, ingested, tmp_path):
     names = [list(parity.prepared(ingested, card, slice(-n, None))) for n in (1, 2)]
     assert names[0] == names[1][-1:]
     assert len(names[1]) == 2

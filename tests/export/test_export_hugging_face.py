@@ -16,10 +16,10 @@ SMALL = {"channels": 4, "widths": [4, 8]}
 
 def card() -> Contract:
     return Contract(
-        model="gan_generator", settings=SMALL, height=64, width=64, fit="squeeze", overlap=0,
-        kernel="bilinear", colour_order="RGB", mean=(0.0,) * 3, std=(1.0,) * 3, threshold=0.5,
+        model="gan_generator", settings=SMALL, height=64, width=64, fit="stretch", overlap=0,
+        kernel="bilinear", color_order="RGB", mean=(0.0,) * 3, std=(1.0,) * 3, threshold=0.5,
         output="cutout", headline="max_f", weights_sha256="0" * 64, data_digest="1" * 64,
-        data_licence="CC0-1.0",
+        data_license="CC0-1.0",
     )  # fmt: skip
 
 

@@ -12,9 +12,9 @@ from PIL import Image
 from support.images import disc
 from support.models import brightness_model
 
-from clearbg import images
 from clearbg.errors import ExportError
 from clearbg.export import rembg
+from clearbg.images import write_image
 from clearbg.inference.predict import predict
 from clearbg.removal.remover import Remover
 
@@ -36,8 +36,8 @@ def folder(tmp_path_factory) -> Path:
 def by_rembg(folder: Path, session: str, rgb: np.ndarray) -> np.ndarray:
     """What rembg 2.0 does around a session, in its words: alpha uint8 (H, W)."""
     side, mean, std = rembg.SESSIONS[session]
-    picture = Image.fromarray(rgb)
-    values = np.array(picture.resize((side, side), Image.Resampling.LANCZOS))
+    image = Image.fromarray(rgb)
+    values = np.array(image.resize((side, side), Image.Resampling.LANCZOS))
     values = (values / max(np.max(values), 1e-6) - mean) / std
     inner = onnxruntime.InferenceSession(folder / f"rembg/{session}.onnx")
     name = inner.get_inputs()[0].name
@@ -46,7 +46,7 @@ def by_rembg(folder: Path, session: str, rgb: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         pred = (pred - pred.min()) / (pred.max() - pred.min())
         mask = Image.fromarray((np.squeeze(pred) * 255).astype("uint8"), mode="L")
-    return np.asarray(mask.resize(picture.size, Image.Resampling.LANCZOS))
+    return np.asarray(mask.resize(image.size, Image.Resampling.LANCZOS))
 
 
 def white_disc() -> np.ndarray:
@@ -54,7 +54,7 @@ def white_disc() -> np.ndarray:
     return np.repeat(alpha[..., None], 3, axis=2)
 
 
-def grey(value: int) -> np.ndarray:
+def gray(value: int) -> np.ndarray:
     return np.full((90, 120, 3), value, np.uint8)
 
 
@@ -67,22 +67,22 @@ def test_rembg_finds_what_the_remover_finds(folder, session):
 
 
 def with_speck(rgb: np.ndarray) -> np.ndarray:
-    """One white pixel: rembg divides by the largest value, and a dark picture would be bright."""
+    """One white pixel: rembg divides by the largest value, and a dark image would be bright."""
     rgb = rgb.copy()
     rgb[40, 50] = 255
     return rgb
 
 
 @every_session
-def test_empty_picture_stays_empty(folder, session):
+def test_empty_image_stays_empty(folder, session):
     """Dark ground with a speck too small to matter at the model's size."""
-    assert by_rembg(folder, session, with_speck(grey(30))).max() == 0
+    assert by_rembg(folder, session, with_speck(gray(30))).max() == 0
 
 
 @every_session
 def test_half_transparent_subject_is_not_stretched(folder, session):
     """Brightness 180 is alpha (180 / 255 + 0.05) / 1.1 = 0.69, of 255: 175."""
-    rgb = grey(26)
+    rgb = gray(26)
     rgb[:, 60:] = 180
     rgb[:6] = 255  # so that rembg's division changes nothing
     found = by_rembg(folder, session, rgb)
@@ -90,17 +90,17 @@ def test_half_transparent_subject_is_not_stretched(folder, session):
 
 
 @every_session
-def test_subject_that_fills_the_picture_stays(folder, session):
+def test_subject_that_fills_the_image_stays(folder, session):
     """White is alpha 1.05 / 1.1, of 255: 243; a pixel at either end goes to 0 and to 255."""
-    found = by_rembg(folder, session, grey(255))
+    found = by_rembg(folder, session, gray(255))
     assert np.mean(np.abs(found.astype(int) - 243) <= 1) > 0.99
 
 
-def test_grey_model_gets_luma(tmp_path):
-    source = brightness_model(tmp_path / "model.onnx", mean=(0.0,), std=(1.0,), colour_order="L")
+def test_gray_model_gets_luma(tmp_path):
+    source = brightness_model(tmp_path / "model.onnx", mean=(0.0,), std=(1.0,), color_order="L")
     card = Remover(source).contract
     rembg.write(source, tmp_path / "rembg/u2net_custom.onnx", card, "u2net_custom")
-    rgb = grey(0)
+    rgb = gray(0)
     rgb[..., 1] = 255  # green weighs 0.587
     found = by_rembg(tmp_path, "u2net_custom", rgb)
     assert np.median(found) == pytest.approx(0.587 * 255, abs=1)
@@ -151,17 +151,17 @@ def rembg_python(pytestconfig) -> str:
 @pytest.mark.slow
 @every_session
 def test_real_rembg_runs_the_file_unchanged(folder, rembg_python, session, tmp_path):
-    pictures = {"disc": white_disc(), "empty": with_speck(grey(30)), "full": grey(255)}
-    for name, rgb in pictures.items():
-        images.write_picture(tmp_path / f"{name}.png", rgb)
+    images = {"disc": white_disc(), "empty": with_speck(gray(30)), "full": gray(255)}
+    for name, rgb in images.items():
+        write_image(tmp_path / f"{name}.png", rgb)
     done = subprocess.run(
         [rembg_python, "-c", PROGRAM, session, folder / f"rembg/{session}.onnx"]
-        + [tmp_path / f"{name}.png" for name in pictures],
+        + [tmp_path / f"{name}.png" for name in images],
         env={**os.environ, "REMBG_HOME": str(folder), "PYTHONPATH": ""},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    for name, rgb in pictures.items():
+    for name, rgb in images.items():
         alpha = np.asarray(Image.open(tmp_path / f"{name}.out.png").getchannel("A"))
         assert np.array_equal(alpha, by_rembg(folder, session, rgb)), name

@@ -21,7 +21,7 @@ import uvicorn
 from PIL import Image
 from support.models import brightness_model
 
-from clearbg.errors import PictureError
+from clearbg.errors import ImageError
 from clearbg.tracking import runs
 
 
@@ -87,17 +87,17 @@ def test_base64_text_comes_back_as_base64_text(model):
     assert alpha(base64.b64decode(cutout)).shape == (30, 40)
 
 
-@pytest.mark.parametrize("bad", [b"", b"no picture", b"plain", "plain", photograph()[:300], None])
-def test_bad_picture_is_named_by_its_row(model, bad):
-    with pytest.raises(PictureError, match=r"^Row 1 of column image: "):
+@pytest.mark.parametrize("bad", [b"", b"no image", b"plain", "plain", photograph()[:300], None])
+def test_bad_image_is_named_by_its_row(model, bad):
+    with pytest.raises(ImageError, match=r"^Row 1 of column image: "):
         model.predict(pd.DataFrame({"image": [photograph(), bad]}))
 
 
-def test_bad_picture_leaves_its_place_empty_where_that_is_asked_for(model):
+def test_bad_image_leaves_its_place_empty_where_that_is_asked_for(model):
     frame = pd.DataFrame({"image": [b"plain", photograph()]})
     bad, good = model.predict(frame, params={"on_error": "null"})["image"]
     assert bad is None and alpha(good).shape == (30, 40)
-    with pytest.raises(PictureError, match="choose stop or null"):
+    with pytest.raises(ImageError, match="choose stop or null"):
         model.predict(frame, params={"on_error": "ignore"})
 
 
@@ -135,10 +135,10 @@ def test_scoring_server_takes_and_returns_base64(invocations, request_of):
     assert alpha(png).shape == (30, 40)
 
 
-def test_scoring_server_answers_a_bad_picture_with_its_sentence(invocations):
+def test_scoring_server_answers_a_bad_image_with_its_sentence(invocations):
     answer = requests.post(invocations, json=as_rows("bm9uZQ=="), timeout=60)
     assert answer.status_code == 400 and "stack_trace" not in answer.json()
-    assert "Row 0 of column image: the picture is not a picture" in answer.json()["message"]
+    assert "Row 0 of column image: the image is not an image" in answer.json()["message"]
     body = {**as_rows("bm9uZQ=="), "params": {"on_error": "null"}}
     answer = requests.post(invocations, json=body, timeout=60)
     assert answer.json()["predictions"] == [{"image": None}]
@@ -181,8 +181,8 @@ import sys
 sys.modules["torch"] = None
 import mlflow
 model = mlflow.pyfunc.load_model(sys.argv[1])
-picture = open("photograph.jpg", "rb").read()
-print(model.predict({"image": [picture]})["image"][0][:4])
+image = open("photograph.jpg", "rb").read()
+print(model.predict({"image": [image]})["image"][0][:4])
 import clearbg
 print(clearbg.__file__)
 """
@@ -192,8 +192,8 @@ print(clearbg.__file__)
         capture_output=True,
         text=True,
     )
-    picture, code_file = done.stdout.splitlines()
-    assert picture == repr(b"\x89PNG")
+    image, code_file = done.stdout.splitlines()
+    assert image == repr(b"\x89PNG")
     assert "mlartifacts" in code_file
 
 
@@ -214,11 +214,11 @@ def test_mlflow_serves_the_model_as_a_process_of_its_own(store, logged):
             assert server.poll() is None, "it ended"
             time.sleep(0.1)
         address = f"http://127.0.0.1:{port}/invocations"
-        picture = base64.b64encode(photograph()).decode()
-        answer = requests.post(address, json=as_rows(picture), timeout=60)
+        image = base64.b64encode(photograph()).decode()
+        answer = requests.post(address, json=as_rows(image), timeout=60)
         assert alpha(base64.b64decode(answer.json()["predictions"][0]["image"])).shape == (30, 40)
         bad = requests.post(address, json=as_rows("bm9uZQ=="), timeout=60)
-        assert bad.status_code == 400 and "is not a picture" in bad.json()["message"]
+        assert bad.status_code == 400 and "is not an image" in bad.json()["message"]
     finally:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()

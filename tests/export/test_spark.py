@@ -11,7 +11,7 @@ import pytest
 from support.images import disc
 from support.models import brightness_model
 
-from clearbg import images
+from clearbg.images import encode_image, read_image
 from clearbg.tracking import runs
 
 pytestmark = pytest.mark.slow
@@ -43,15 +43,15 @@ def spark():
         session.stop()
 
 
-def test_column_of_pictures_becomes_a_column_of_cutouts(uri, spark):
+def test_column_of_images_becomes_a_column_of_cutouts(uri, spark):
     """The same as without Spark; what cannot be read stays empty and stops nothing."""
-    pictures = {f"{index}.jpg": images.encode_picture(disc(index)[0]) for index in range(3)}
-    pictures["bad.jpg"] = b"text"
-    frame = spark.createDataFrame([*pictures.items()], "path string, content binary")
+    images = {f"{index}.jpg": encode_image(disc(index)[0]) for index in range(3)}
+    images["bad.jpg"] = b"text"
+    frame = spark.createDataFrame([*images.items()], "path string, content binary")
     remove = mlflow.pyfunc.spark_udf(spark, uri, env_manager="local", params={"on_error": "null"})
     found = dict(frame.select("path", remove("content")).collect())
     model = mlflow.pyfunc.load_model(uri)
-    alone = model.predict(pd.DataFrame({"image": [*pictures.values()][:3]}))["image"]
+    alone = model.predict(pd.DataFrame({"image": [*images.values()][:3]}))["image"]
     assert found.pop("bad.jpg") is None
     assert [bytes(found[f"{index}.jpg"]) for index in range(3)] == list(alone)
-    assert np.any(images.read_picture(alone[0]).alpha)
+    assert np.any(read_image(alone[0]).alpha)

@@ -50,7 +50,7 @@ def test_convolution_to_one_channel_gives_the_same_in_two_steps(attributes):
 
 @pytest.mark.parametrize(
     ("outputs", "inputs", "side"), [(2, 64, 3), (1, 9, 3), (1, 64, 1)],
-    ids=["two channels", "as many taps as inputs", "no neighbours"],
+    ids=["two channels", "as many taps as inputs", "no neighbors"],
 )  # fmt: skip
 def test_others_stay(outputs, inputs, side):
     model = convolution(outputs, inputs, side)

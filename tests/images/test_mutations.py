@@ -1,4 +1,4 @@
-"""2,000 pictures of every format, cut, flipped and corrupted: read right, or set aside."""
+"""2,000 images of every format, cut, flipped and corrupted: read right, or set aside."""
 
 import io
 import json
@@ -15,11 +15,12 @@ from PIL import Image
 from support.images import disc
 from support.project import demo
 
-from clearbg import config, images
+from clearbg import config
 from clearbg.data import sources
 from clearbg.data.checks.examine import KINDS
 from clearbg.data.ingest.cache import Kept
 from clearbg.data.ingest.ingest import ingest
+from clearbg.images import read_image, read_mask
 
 pillow_heif.register_heif_opener()
 COUNT = 2000
@@ -58,14 +59,14 @@ def animated(rgb) -> bytes:
 WAYS = {
     "rgb.png": lambda rgb: encoded(rgb, "RGB", "PNG"),
     "rgba.png": lambda rgb: encoded(rgb, "RGBA", "PNG"),
-    "grey.png": lambda rgb: encoded(rgb, "L", "PNG"),
-    "grey-alpha.png": lambda rgb: encoded(rgb, "LA", "PNG"),
+    "gray.png": lambda rgb: encoded(rgb, "L", "PNG"),
+    "gray-alpha.png": lambda rgb: encoded(rgb, "LA", "PNG"),
     "palette.png": palette,
     "bit.png": lambda rgb: encoded(rgb, "1", "PNG"),
     "deep.png": deep,
     "plain.jpg": lambda rgb: encoded(rgb, "RGB", "JPEG", quality=95),
     "progressive.jpg": lambda rgb: encoded(rgb, "RGB", "JPEG", progressive=True),
-    "grey.jpg": lambda rgb: encoded(rgb, "L", "JPEG"),
+    "gray.jpg": lambda rgb: encoded(rgb, "L", "JPEG"),
     "ink.jpg": lambda rgb: encoded(rgb, "CMYK", "JPEG"),
     "turned.jpg": turned,
     "lossy.webp": lambda rgb: encoded(rgb, "RGB", "WEBP"),
@@ -98,7 +99,7 @@ def mutated(data: bytes, way: str, rng: random.Random) -> bytes:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Pairs of which every tenth is whole; of the others the picture, or the mask, is not."""
+    """Pairs of which every tenth is whole; of the others the image, or the mask, is not."""
     folder = tmp_path_factory.mktemp("mutated")
     rng, names = random.Random(4), list(WAYS)
     for part in ("images", "masks"):
@@ -106,14 +107,14 @@ def folder(tmp_path_factory):
     for index in range(COUNT):
         name = names[index // 2 % len(names)]
         rgb, alpha = disc(index, SIZE)
-        picture, mask = WAYS[name](rgb), encoded(alpha, "L", "PNG")
+        image, mask = WAYS[name](rgb), encoded(alpha, "L", "PNG")
         way = rng.choice(["cut", "flipped", "overwritten", "hole"]) if index % 10 else "whole"
         if rng.random() < 0.8:
-            picture = mutated(picture, way, rng)
+            image = mutated(image, way, rng)
         else:
             mask = mutated(mask, way, rng)
         stem = f"{index:04d}-{way}-{name.partition('.')[0]}"
-        (folder / f"images/{stem}.{name.partition('.')[2]}").write_bytes(picture)
+        (folder / f"images/{stem}.{name.partition('.')[2]}").write_bytes(image)
         (folder / f"masks/{stem}.png").write_bytes(mask)
     return folder
 
@@ -133,17 +134,17 @@ def test_ingest_reads_each_right_or_sets_it_aside_with_a_reason(folder, tmp_path
     assert set(pd.read_csv(tmp_path / "bad.csv").id) == set(bad.id)
     assert not bad.id.str.contains("-whole-").any()
     for row in good.itertuples():
-        rgb = images.read_picture(tmp_path / "out" / row.image).srgb()
-        alpha, _ = images.read_mask(tmp_path / "out" / row.mask)
+        rgb = read_image(tmp_path / "out" / row.image).srgb()
+        alpha, _ = read_mask(tmp_path / "out" / row.mask)
         assert rgb.shape[:2] == alpha.shape == (row.height, row.width)
         if "-whole-" in row.id:
             truth, mask = disc(int(row.id[:4]), SIZE)
             assert np.array_equal(alpha, mask)
-            if "grey" not in row.id and "bit" not in row.id:
+            if "gray" not in row.id and "bit" not in row.id:
                 assert np.abs(rgb.astype(int) - truth).mean() < 16, row.id
     cut = bad[bad.id.str.contains("-cut-")]
     assert len(cut) > 0.8 * frame.id.str.contains("-cut-").sum()
-    assert cut.reason.isin(["truncated", "empty-file", "unreadable", "not-a-picture"]).all()
+    assert cut.reason.isin(["truncated", "empty-file", "unreadable", "not-a-image"]).all()
 
 
 @pytest.mark.slow

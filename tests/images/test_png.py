@@ -1,4 +1,4 @@
-"""The encoder of cut-outs, read back by two others."""
+"""The encoder of cutouts, read back by two others."""
 
 import io
 
@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from clearbg import images
-from clearbg.errors import PictureError
-from clearbg.images import png
+from clearbg.errors import ImageError
+from clearbg.images import encode_image, png
 
-SHAPES = {"a pixel": (1, 1, 3), "odd": (5, 7, 3), "grey": (40, 30), "strips": (300, 1700, 3)}
+SHAPES = {"a pixel": (1, 1, 3), "odd": (5, 7, 3), "gray": (40, 30), "strips": (300, 1700, 3)}
 
 
 def noise(shape: tuple[int, ...], dtype: type = np.uint8) -> np.ndarray:
@@ -28,24 +27,24 @@ def read(encoded: bytes) -> np.ndarray:
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_values_come_back(shape, dtype):
-    colours = noise(shape, dtype)
-    assert np.array_equal(read(png.encode(colours)), colours)
+    colors = noise(shape, dtype)
+    assert np.array_equal(read(png.encode(colors)), colors)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_alpha_comes_back_as_wide_as_the_colours(dtype):
-    colours, alpha = noise((300, 1700, 3), dtype), noise((300, 1700))
-    layers = read(png.encode(colours, alpha))
-    assert layers.dtype == dtype and np.array_equal(layers[..., :3], colours)
+def test_alpha_comes_back_as_wide_as_the_colors(dtype):
+    colors, alpha = noise((300, 1700, 3), dtype), noise((300, 1700))
+    layers = read(png.encode(colors, alpha))
+    assert layers.dtype == dtype and np.array_equal(layers[..., :3], colors)
     assert np.array_equal(layers[..., 3] // (np.iinfo(dtype).max // 255), alpha)
     assert layers[..., 3].max() == np.iinfo(dtype).max
 
 
 def test_pillow_reads_the_same_file_whole():
-    colours, alpha = noise((300, 1700, 3)), noise((300, 1700))
-    with Image.open(io.BytesIO(png.encode(colours, alpha))) as image:
+    colors, alpha = noise((300, 1700, 3)), noise((300, 1700))
+    with Image.open(io.BytesIO(png.encode(colors, alpha))) as image:
         assert image.mode == "RGBA"
-        assert np.array_equal(np.asarray(image), np.dstack([colours, alpha]))
+        assert np.array_equal(np.asarray(image), np.dstack([colors, alpha]))
 
 
 def test_profile_resolution_and_metadata_come_back():
@@ -61,12 +60,12 @@ def test_profile_resolution_and_metadata_come_back():
 def test_a_photograph_is_no_larger_than_pillows_fastest_makes_it():
     rng = np.random.default_rng(0)
     smooth = Image.fromarray(noise((30, 40, 3))).resize((800, 600), Image.Resampling.BICUBIC)
-    colours = np.clip(np.asarray(smooth) + rng.normal(0, 3, (600, 800, 3)), 0, 255)
-    colours = colours.astype(np.uint8)
-    assert len(png.encode(colours)) < 1.05 * len(images.encode_picture(colours))
+    colors = np.clip(np.asarray(smooth) + rng.normal(0, 3, (600, 800, 3)), 0, 255)
+    colors = colors.astype(np.uint8)
+    assert len(png.encode(colors)) < 1.05 * len(encode_image(colors))
 
 
 def test_a_side_that_no_png_has_is_refused_before_anything_is_done():
     endless = np.broadcast_to(np.zeros(1, np.uint8), (1, png.MOST + 1))
-    with pytest.raises(PictureError, match="cannot hold"):
+    with pytest.raises(ImageError, match="cannot hold"):
         png.encode(endless)

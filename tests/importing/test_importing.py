@@ -12,8 +12,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
-from clearbg import contract, importing, models
+from clearbg import importing, models
 from clearbg.cli.app import app
+from clearbg.contract import read_contract
 from clearbg.errors import FetchError, ModelError
 from clearbg.inference.predict import predict
 from clearbg.inference.torch_network import as_network
@@ -61,7 +62,7 @@ def saved(content, name: str = "net.pth", **options) -> str:
 
 
 def outputs(folder: Path, images: torch.Tensor) -> list[torch.Tensor]:
-    card = contract.read(folder)
+    card = read_contract(folder)
     net = weights.load(models.build(card.model, **card.settings), folder / weights.FILE)
     with torch.no_grad():
         return net(images)
@@ -274,12 +275,12 @@ def test_archive_with_one_checkpoint_is_opened():
 
 def test_command_says_what_was_found_and_how_to_start_from_it():
     file = saved({"model": lite().state_dict(), "epoch": 4}, "light.pth")
-    done = CliRunner().invoke(app, ["import-weights", file, "--size", "64", "--licence", "CC0-1.0"])
+    done = CliRunner().invoke(app, ["import-weights", file, "--size", "64", "--license", "CC0-1.0"])
     assert done.exit_code == 0, done.output
     lines = done.output.splitlines()
     assert "imported/light: u2netp, 798 tensors, 1,131,181 parameters, epoch 4" in lines
-    card = contract.read(Path("imported/light"))
-    assert (card.height, card.width, card.data_licence) == (64, 64, "CC0-1.0")
+    card = read_contract(Path("imported/light"))
+    assert (card.height, card.width, card.data_license) == (64, 64, "CC0-1.0")
     assert lines[-2:] == ["  init_from: imported/light", f"  init_sha256: {card.weights_sha256}"]
 
 
@@ -299,7 +300,7 @@ def test_training_starts_from_the_imported_folder():
 
 def test_imported_folder_predicts():
     folder = importing.import_weights(saved(lite().state_dict()), size=32).folder
-    card = contract.read(folder)
+    card = read_contract(folder)
     net = weights.load(models.build(card.model, **card.settings), folder / weights.FILE)
     [alpha] = predict([np.full((20, 30, 3), 128, np.uint8)], as_network(net), card)
     assert alpha.shape == (20, 30)
@@ -319,7 +320,7 @@ def test_large_network_is_known_with_its_own_preprocessing(model, size, mean, st
     settings = {"backbone": "resnet34", "pretrained": False} if model == "deeplab" else {}
     state = hollow(model, **settings)
     folder = importing.import_weights(saved(state)).folder
-    card = contract.read(folder)
+    card = read_contract(folder)
     assert (card.model, card.height, card.mean, card.std) == (model, size, mean, std)
     assert card.settings == settings
     written = load_file(folder / weights.FILE)
@@ -339,9 +340,9 @@ def stack_checkpoint(blocks: int) -> tuple[torch.nn.Module, dict[str, torch.Tens
 def test_stacked_unet_of_any_height_is_known_behind_its_wrapper(blocks):
     net, state = stack_checkpoint(blocks)
     folder = importing.import_weights(saved(state)).folder
-    card = contract.read(folder)
+    card = read_contract(folder)
     assert (card.model, card.settings) == ("stacked_unet", {"blocks": blocks})
-    assert (card.colour_order, card.mean, card.std) == ("L", (1.0,), (-1.0,))
+    assert (card.color_order, card.mean, card.std) == ("L", (1.0,), (-1.0,))
     assert (card.fit, card.height, card.overlap, card.output) == ("tile", 256, 64, "ink")
     assert_same_outputs(folder, net, channels=1)
 
@@ -365,7 +366,7 @@ def test_gan_checkpoint_gives_its_generator(channels, widths):
     found = importing.import_weights(saved(checkpoint, "gan.pth.tar"))
     assert (found.model, found.epoch, found.folder.name) == ("gan_generator", 41, "gan")
     assert any("'discriminator_sd': a discriminator" in remark for remark in found.remarks)
-    card = contract.read(found.folder)
+    card = read_contract(found.folder)
     assert card.settings == {"channels": channels, "widths": widths}
     assert (card.height, card.mean, card.std) == (256, (0.0,) * 3, (1.0,) * 3)
     assert_same_outputs(found.folder, generator)
@@ -387,7 +388,7 @@ def test_generator_with_its_parts_in_lists_of_their_own_is_put_in_order():
 
 def test_lone_discriminator_is_refused():
     judge = network("gan_discriminator", channels=4, widths=[4, 8], depths=[1, 1])
-    assert "a discriminator, which only judges pictures" in refusal(saved(judge.state_dict()))
+    assert "a discriminator, which only judges images" in refusal(saved(judge.state_dict()))
 
 
 def common_unet(classes: int) -> dict[str, torch.Tensor]:

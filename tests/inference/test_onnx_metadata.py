@@ -4,7 +4,8 @@ import onnx
 import pytest
 from support.models import brightness_model
 
-from clearbg import Remover, contract
+from clearbg import Remover
+from clearbg.contract import METADATA_KEY
 from clearbg.errors import ModelError
 from clearbg.inference.onnx_metadata import contract_text
 
@@ -14,7 +15,7 @@ def test_it_is_what_onnx_itself_reads(tmp_path):
     model = onnx.load(path)
     onnx.helper.set_model_props(model, {"other": "ü" * 300, **_props(model), "last": ""})
     onnx.save(model, path)
-    assert contract_text(path) == _props(model)[contract.METADATA_KEY]
+    assert contract_text(path) == _props(model)[METADATA_KEY]
 
 
 def _props(model: onnx.ModelProto) -> dict[str, str]:

@@ -125,9 +125,9 @@ def test_other_file_of_the_same_weights_is_found_by_them(project):
     assert (found["commit"], found["holds"]) == ("this folder", "its weights")
 
 
-def test_licences_come_from_the_file_itself(project):
+def test_licenses_come_from_the_file_itself(project):
     found = lineage(str(EXPORT)).contract
-    assert found["trained_on"][0]["licence"] == "CC0-1.0"
+    assert found["trained_on"][0]["license"] == "CC0-1.0"
     assert found["open_to_commercial_use"] is True
 
 

@@ -119,12 +119,12 @@ def test_drd_counts_whole_blocks_only():
 def test_otsu_finds_dark_ink():
     truth = page(BAR) > 0
     noise = np.random.default_rng(0).normal(0, 8, truth.shape)
-    grey = (np.where(truth, 60, 200) + noise).astype(np.uint8)
-    assert np.array_equal(otsu(grey), truth)
+    gray = (np.where(truth, 60, 200) + noise).astype(np.uint8)
+    assert np.array_equal(otsu(gray), truth)
 
 
 @pytest.mark.parametrize("shade", [0, 128, 255])
-def test_page_of_one_grey_has_no_ink(shade):
+def test_page_of_one_gray_has_no_ink(shade):
     assert not otsu(np.full((16, 16), shade, np.uint8)).any()
 
 

@@ -50,7 +50,7 @@ def test_band_holds_soft_parts_even_where_they_are_flat():
     assert unknown_band(truth)[:, :10].all()
 
 
-def test_band_grows_with_the_picture():
+def test_band_grows_with_the_image():
     """A radius of 0.75 % of 400 pixels."""
     assert np.array_equal(np.flatnonzero(unknown_band(half(400))[0]), np.arange(196, 204))
 

@@ -25,13 +25,13 @@ EMPTY = np.zeros((20, 20), np.uint8)
 @pytest.mark.parametrize("family", ALL)
 def test_summary_has_the_names_of_its_family_and_the_shared_ones(family):
     pairs = [(half() / 255, half()), (EMPTY / 255, EMPTY)]
-    table = metrics.summarise(list(metrics.score_all(pairs, [family], 0.5, processes=1)))
+    table = metrics.summarize(list(metrics.score_all(pairs, [family], 0.5, processes=1)))
     assert set(table) == SHARED | set(metrics.FAMILIES[family])
 
 
 def test_perfect_alpha_is_best_by_every_metric():
     """PSNR has no end, all others end at 0 or 1."""
-    table = metrics.summarise([metrics.score(half() / 255, half(), ALL, 0.5)])
+    table = metrics.summarize([metrics.score(half() / 255, half(), ALL, 0.5)])
     for name, value in table.items():
         if name != "psnr":
             best = 0 if name in metrics.LOWER_IS_BETTER else 1
@@ -42,7 +42,7 @@ def test_worse_alpha_is_worse_by_every_metric():
     worse = half() / 255 * 0.7
     worse[:8, :6] = 0.1
     worse[14:, 14:] = 0.8
-    good, bad = (metrics.summarise([metrics.score(a, half(), ALL, 0.5)])
+    good, bad = (metrics.summarize([metrics.score(a, half(), ALL, 0.5)])
                  for a in (half() / 255, worse))  # fmt: skip
     assert good.keys() == bad.keys()
     for name in good:
@@ -52,7 +52,7 @@ def test_worse_alpha_is_worse_by_every_metric():
 def test_shared_names_mean_the_same_in_every_family():
     truth = np.full((20, 20), 204, np.uint8)
     tables = [
-        metrics.summarise([metrics.score(np.full((20, 20), 0.7), truth, [family], 0.5)])
+        metrics.summarize([metrics.score(np.full((20, 20), 0.7), truth, [family], 0.5)])
         for family in ALL
     ]
     for table in tables:
@@ -60,18 +60,18 @@ def test_shared_names_mean_the_same_in_every_family():
         assert table["dice"] == table["iou"] == table["pixel_accuracy"] == 1
 
 
-def test_pictures_without_a_value_are_left_out_of_its_average():
+def test_images_without_a_value_are_left_out_of_its_average():
     scores = [
         metrics.score(half() / 255, half(), ["document"], 0.5),
         metrics.score(np.full((20, 20), 0.25), EMPTY, ["document"], 0.5),
     ]
-    table = metrics.summarise(scores)
+    table = metrics.summarize(scores)
     assert table["f_measure"] == 1 and table["empty_alpha"] == 0.25
     assert table["mae"] == pytest.approx(0.125)
 
 
-def test_name_that_no_picture_has_a_value_for_is_left_out():
-    table = metrics.summarise([metrics.score(EMPTY / 255, EMPTY, ["document"], 0.5)])
+def test_name_that_no_image_has_a_value_for_is_left_out():
+    table = metrics.summarize([metrics.score(EMPTY / 255, EMPTY, ["document"], 0.5)])
     assert "f_measure" not in table and table["empty_alpha"] == 0
 
 
@@ -79,7 +79,7 @@ def test_first_protocol_leads_and_others_hold_saliency_alone():
     faint = half() / 255 * 0.1
     scores = [metrics.score(faint, half(), ALL, 0.5, ("raw", "min_max"))]
     tables = metrics.by_protocol(scores)
-    assert list(tables) == ["raw", "min_max"] and tables["raw"] == metrics.summarise(scores)
+    assert list(tables) == ["raw", "min_max"] and tables["raw"] == metrics.summarize(scores)
     assert tables["raw"]["mae"] == pytest.approx(0.45) and tables["min_max"]["mae"] == 0
     assert "dice" in tables["raw"] and "dice" not in tables["min_max"]
     assert scores[0].row()["mae"] == pytest.approx(0.45)
@@ -153,4 +153,4 @@ def test_sizes_that_differ_are_refused():
 
 def test_no_scores_have_no_average():
     with pytest.raises(ValueError, match="no scores"):
-        metrics.summarise([])
+        metrics.summarize([])

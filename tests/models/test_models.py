@@ -78,7 +78,7 @@ def squares(name: str) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def loss_of(name: str, network: torch.nn.Module, images, truth) -> torch.Tensor:
-    if name == "gan_generator3":  # its alpha is derived; what it learns is the picture
+    if name == "gan_generator3":  # its alpha is derived; what it learns is the image
         return losses.l1(network.generate(images), truth * images)
     return losses.summed_bce(network(images), truth)
 
@@ -139,7 +139,7 @@ def test_every_parameter_learns(name):
 
 @pytest.mark.slow
 @every_entry
-def test_four_pictures_are_learned_by_heart(name):
+def test_four_images_are_learned_by_heart(name):
     torch.manual_seed(0)  # for dropout
     network, (images, truth) = built(name).train(), squares(name)
     optimizer = torch.optim.Adam(network.parameters(), 2e-3)
@@ -184,10 +184,10 @@ def settled(network: torch.nn.Module, images: torch.Tensor) -> torch.nn.Module:
 
 def exported(network: torch.nn.Module, channels: int, path) -> onnxruntime.InferenceSession:
     contract = Contract(
-        model="any", settings={}, height=64, width=64, fit="squeeze", overlap=0, kernel="bilinear",
-        colour_order="RGB" if channels == 3 else "L", mean=(0.0,) * channels,
+        model="any", settings={}, height=64, width=64, fit="stretch", overlap=0, kernel="bilinear",
+        color_order="RGB" if channels == 3 else "L", mean=(0.0,) * channels,
         std=(1.0,) * channels, threshold=0.5, output="cutout", headline="mae",
-        weights_sha256="0" * 64, data_digest="", data_licence="CC0-1.0",
+        weights_sha256="0" * 64, data_digest="", data_license="CC0-1.0",
     )  # fmt: skip
     export(network, contract, path, opset=20)
     return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -225,7 +225,7 @@ def test_unknown_model_names_the_nearest_one():
         ("stacked_unet", {"blocks": 0}, "a value like 2"),
         ("stacked_unet", {"blocks": "2"}, "a value like 2"),
         ("stacked_unet", {"blocks": True}, "a value like 2"),
-        ("gan_generator", {"channels": 5}, "set 4 for colour and alpha, or 3"),
+        ("gan_generator", {"channels": 5}, "set 4 for color and alpha, or 3"),
         ("gan_generator", {"widths": []}, "a value like"),
         ("gan_generator", {"widths": 32}, "a value like"),
         ("gan_generator", {"widths": [32, -1]}, "a value like"),

@@ -116,7 +116,7 @@ def test_missing_pretrained_weights_are_one_sentence(cached_weights):
         built("deeplab", pretrained=True)
 
 
-def test_generated_picture_is_colour_and_alpha():
+def test_generated_image_is_color_and_alpha():
     network, images = built("gan_generator").eval(), torch.rand(2, 3, 33, 20)
     with torch.no_grad():
         rgba, alpha = network.generate(images), network(images)[0].sigmoid()
@@ -126,14 +126,14 @@ def test_generated_picture_is_colour_and_alpha():
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.25, 1.0])
-def test_alpha_of_a_generator_without_one_explains_its_colours(alpha, monkeypatch):
+def test_alpha_of_a_generator_without_one_explains_its_colors(alpha, monkeypatch):
     network, images = built("gan_generator", channels=3).eval(), torch.rand(1, 3, 8, 8)
-    monkeypatch.setattr(network, "_raw", lambda pictures: (alpha * pictures).logit())
+    monkeypatch.setattr(network, "_raw", lambda images: (alpha * images).logit())
     found = network(images)[0].sigmoid()
     assert torch.allclose(found, torch.full((1, 1, 8, 8), alpha), atol=2e-3)
 
 
-def test_alpha_of_a_generator_without_one_is_zero_where_the_picture_is_black():
+def test_alpha_of_a_generator_without_one_is_zero_where_the_image_is_black():
     network = built("gan_generator", channels=3).eval()
     with torch.no_grad():
         logits = network(torch.zeros(1, 3, 8, 8))[0]
@@ -149,7 +149,7 @@ def test_generator_has_the_widths_that_are_asked_for():
 
 
 @pytest.mark.parametrize("size", [(1, 1), (33, 47), (64, 64)])
-def test_discriminator_gives_one_logit_for_a_picture_of_any_size(size):
+def test_discriminator_gives_one_logit_for_an_image_of_any_size(size):
     network = built("gan_discriminator", widths=[4, 8], depths=[1, 2]).eval()
     with torch.no_grad():
         [logits] = network(torch.rand(3, 4, *size))

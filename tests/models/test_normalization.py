@@ -5,11 +5,11 @@ import torch
 from torch import nn
 
 from clearbg import models
-from clearbg.models.normalization import groups, normalised
+from clearbg.models.normalization import groups, normalized
 
 
 def layers() -> nn.Sequential:
-    """Two normalised convolutions, the second with one channel; values tell them apart."""
+    """Two normalized convolutions, the second with one channel; values tell them apart."""
     torch.manual_seed(0)
     network = nn.Sequential(
         nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 1, 1), nn.BatchNorm2d(1)
@@ -20,7 +20,7 @@ def layers() -> nn.Sequential:
     return network
 
 
-def pictures() -> torch.Tensor:
+def images() -> torch.Tensor:
     return torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
 
@@ -33,44 +33,44 @@ def test_groups_are_equal_and_of_four_channels_or_more(channels, expected):
 
 @pytest.mark.parametrize("training", [True, False])
 def test_batch_norm_stays_what_it_was(training):
-    before, after = layers().train(training), normalised(layers(), "batch").train(training)
-    assert torch.equal(before(pictures()), after(pictures()))
+    before, after = layers().train(training), normalized(layers(), "batch").train(training)
+    assert torch.equal(before(images()), after(images()))
     assert before.state_dict().keys() == after.state_dict().keys()
     assert torch.equal(before[1].running_mean, after[1].running_mean)
 
 
 def test_batch_norm_without_a_batch_uses_its_running_statistics():
-    network = normalised(layers(), "batch")
-    pixel = pictures()[:1, :, :3, :3]
+    network = normalized(layers(), "batch")
+    pixel = images()[:1, :, :3, :3]
     assert torch.equal(network.train()(pixel), network.eval()(pixel))
 
 
 def test_frozen_norm_is_batch_norm_in_evaluation():
-    expected, network = layers().eval()(pictures()), normalised(layers(), "frozen").train()
-    assert torch.equal(network(pictures()), expected)
+    expected, network = layers().eval()(images()), normalized(layers(), "frozen").train()
+    assert torch.equal(network(images()), expected)
     assert torch.equal(network[1].running_mean, layers()[1].running_mean)
 
 
 def test_frozen_norm_trains_its_affine_parameters():
-    network = normalised(layers(), "frozen").train()
-    network(pictures()).sum().backward()
+    network = normalized(layers(), "frozen").train()
+    network(images()).sum().backward()
     assert network[1].weight.grad.abs().sum() > 0
 
 
-def test_group_norm_sees_one_picture_at_a_time():
-    network = normalised(layers(), "group").train()
-    assert torch.allclose(network(pictures())[:1], network(pictures()[:1]), atol=1e-6)
+def test_group_norm_sees_one_image_at_a_time():
+    network = normalized(layers(), "group").train()
+    assert torch.allclose(network(images())[:1], network(images()[:1]), atol=1e-6)
 
 
 def test_group_norm_keeps_the_affine_values():
-    network = normalised(layers(), "group")
+    network = normalized(layers(), "group")
     assert isinstance(network[1], nn.GroupNorm)
     assert torch.equal(network[1].weight, layers()[1].weight)
     assert torch.equal(network[1].bias, layers()[1].bias)
 
 
-def test_single_channel_is_frozen_and_not_normalised_by_its_picture():
-    network = normalised(layers(), "group").train()
+def test_single_channel_is_frozen_and_not_normalized_by_its_image():
+    network = normalized(layers(), "group").train()
     bright = network[3](torch.full((1, 1, 4, 4), 3.0))
     dark = network[3](torch.full((1, 1, 4, 4), -3.0))
     assert (bright > dark).all()

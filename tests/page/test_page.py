@@ -17,9 +17,9 @@ from support.images import disc
 from support.models import brightness_model
 from typer.testing import CliRunner
 
-from clearbg import images
 from clearbg.cli.app import app
 from clearbg.errors import ClearBGError
+from clearbg.images import write_image
 from clearbg.page import jobs as page_removing
 from clearbg.page import messages
 from clearbg.page.jobs import Removing, Row
@@ -29,7 +29,7 @@ from clearbg.page.requests import Asked
 from clearbg.page.security import Gate
 from clearbg.page.uploads import Temporary
 
-LIMITS = Limits(file_bytes=100_000, pixels=20_000, pictures=4)
+LIMITS = Limits(file_bytes=100_000, pixels=20_000, images=4)
 PLAIN = ("transparent", None, None, True, None)
 
 
@@ -73,7 +73,7 @@ def send(temporary):
 
 @functools.cache  # a profile holds the second in which it was made
 def photo(index: int = 0, format: str = "JPEG") -> bytes:
-    """A picture with a profile, a resolution and a camera."""
+    """An image with a profile, a resolution and a camera."""
     exif = Image.Exif()
     exif[271] = "Maker"
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -108,7 +108,7 @@ def test_cut_out_is_the_file_that_clearbg_remove_writes(
     asks, options, removing, asked, send, model
 ):
     Path("p.jpg").write_bytes(photo())
-    images.write_picture("behind.png", disc(3, (30, 30))[0])
+    write_image("behind.png", disc(3, (30, 30))[0])
     ground, behind, *rest = asks
     sent = None if behind is None else send(behind, Path(behind).read_bytes())
     made = removing.one(send("p.jpg", photo()), asked.wish(ground, sent, *rest))
@@ -132,7 +132,7 @@ def test_previews_are_small_and_show_transparency(removing, asked, send, monkeyp
 @pytest.mark.parametrize(
     "name, content, says",
     [
-        ("a.jpg", b"text", "a.jpg is not a picture"),
+        ("a.jpg", b"text", "a.jpg is not an image"),
         ("a.jpg", b"", "a.jpg is empty"),
         ("a.jpg", photo()[:900], "a.jpg is cut short"),
         ("a.png", photo(format="PNG") + bytes(100_000), "a.png is larger than 0.1 MB"),
@@ -140,7 +140,7 @@ def test_previews_are_small_and_show_transparency(removing, asked, send, monkeyp
         ("a.png", claiming(20_000), "a.png has more pixels than the limit"),  # Pillow's own as well
     ],
 )
-def test_picture_that_cannot_be_used_is_one_sentence(name, content, says, removing, asked, send):
+def test_image_that_cannot_be_used_is_one_sentence(name, content, says, removing, asked, send):
     with pytest.raises(ClearBGError, match=says) as raised:
         removing.one(send(name, content), asked.wish(*PLAIN))
     assert "/" not in str(raised.value)  # nothing of the server's folders
@@ -160,18 +160,18 @@ def test_request_can_name_no_file_but_an_upload(sent, asked, temporary):
         names = {"{folder}": str(temporary.folder), "{name}": temporary.folder.name}
         for mark, text in names.items():
             sent = {"path": sent["path"].replace(mark, text)}
-    with pytest.raises(ClearBGError, match=r"no picture that was sent here|here no more"):
-        asked.picture(sent)
+    with pytest.raises(ClearBGError, match=r"no image that was sent here|here no more"):
+        asked.image(sent)
 
 
 @pytest.mark.parametrize(
     "wrong, says",
     [
-        ({0: "beach.jpg"}, "no opaque colour"),
-        ({0: "/etc/passwd"}, "no opaque colour"),
+        ({0: "beach.jpg"}, "no opaque color"),
+        ({0: "/etc/passwd"}, "no opaque color"),
         ({0: 7}, "ground is 7"),
         ({0: "red", 1: {"path": "x"}}, "two grounds"),
-        ({1: {"path": "https://example.com/a.png"}}, "no picture that was sent"),
+        ({1: {"path": "https://example.com/a.png"}}, "no image that was sent"),
         ({2: 2}, "threshold is 2"),
         ({2: float("nan")}, "threshold is nan"),
         ({2: "half"}, "threshold is 'half'"),
@@ -186,7 +186,7 @@ def test_wrong_value_is_one_sentence(wrong, says, asked):
         asked.wish(*values)
 
 
-def test_batch_is_a_zip_named_as_clearbg_remove_names_with_a_row_for_every_picture(
+def test_batch_is_a_zip_named_as_clearbg_remove_names_with_a_row_for_every_image(
     removing, asked, send
 ):
     first = send("a.jpg", photo(0))
@@ -194,7 +194,7 @@ def test_batch_is_a_zip_named_as_clearbg_remove_names_with_a_row_for_every_pictu
     told = []
     archive, rows = removing.batch(sent, asked.wish(*PLAIN), lambda *step: told.append(step))
     assert [row.result for row in rows] == ["a.jpg.png", None, "a.png.png", "a.jpg.png"]
-    assert rows[1].picture == "bad.jpg" and "not a picture" in rows[1].reason
+    assert rows[1].image == "bad.jpg" and "not an image" in rows[1].reason
     assert told == [(0, 3, "a.jpg"), (1, 3, "bad.jpg"), (2, 3, "a.png")]
     with zipfile.ZipFile(archive) as file:
         assert sorted(file.namelist()) == ["a.jpg.png", "a.png.png"]
@@ -203,13 +203,13 @@ def test_batch_is_a_zip_named_as_clearbg_remove_names_with_a_row_for_every_pictu
     assert [path.name for path in archive.parent.iterdir()] == ["cutouts.zip"]
 
 
-def test_batch_without_a_usable_picture_has_rows_and_no_zip(removing, asked, send):
+def test_batch_without_a_usable_image_has_rows_and_no_zip(removing, asked, send):
     big = send("big.png", photo(format="PNG") + bytes(100_000))
     archive, rows = removing.batch([big, send("b.jpg", b"")], asked.wish(*PLAIN))
     assert archive is None and all(row.reason for row in rows)
 
 
-@pytest.mark.parametrize("number, says", [(0, "no pictures"), (5, "more than 4")])
+@pytest.mark.parametrize("number, says", [(0, "no images"), (5, "more than 4")])
 def test_batch_has_a_least_and_a_most(number, says, removing, asked, send):
     with pytest.raises(ClearBGError, match=says):
         removing.batch([send("a.jpg", photo())] * number, asked.wish(*PLAIN))

@@ -12,7 +12,6 @@ import pytest
 from support.models import brightness_model
 from typer.testing import CliRunner
 
-import clearbg
 from clearbg.cli import demo as cli_demo
 from clearbg.cli.app import app
 from clearbg.errors import ModelError, SettingsError
@@ -63,7 +62,7 @@ def demo(monkeypatch):
         registry = types.ModuleType("clearbg.tracking.registry")
         registry.fetch = fetch
         monkeypatch.setitem(sys.modules, "clearbg.tracking.registry", registry)
-        monkeypatch.setattr(clearbg, "registry", registry, raising=False)
+        monkeypatch.setattr("clearbg.tracking.registry", registry, raising=False)
         done = CliRunner().invoke(app, ["demo", *map(str, arguments)])
         assert done.exit_code == status, f"{done.stderr}{done.exception!r}"
         assert "Traceback" not in done.stderr
@@ -76,11 +75,11 @@ def test_options_say_what_is_served_where_and_how_much(demo, model, monkeypatch)
     monkeypatch.setenv(server.LOGIN, "ann:a:b")
     served, _ = demo(
         "--model", model, "--host", "0.0.0.0", "--port", 1234, "--megabytes", 1, "--megapixels", 2,
-        "--pictures", 3, "--at-once", 4,
+        "--images", 3, "--concurrency", 4,
     )  # fmt: skip
     limits = served["limits"]
     assert (limits.file_bytes, limits.pixels) == (1_000_000, 2_000_000)
-    assert (limits.pictures, limits.at_once) == (3, 4)
+    assert (limits.images, limits.concurrency) == (3, 4)
     assert (served["host"], served["port"]) == ("0.0.0.0", 1234)
     assert served["login"] == ("ann", "a:b") and list(served["offered"].models) == ["model"]
 
@@ -150,7 +149,7 @@ def exports(tmp_path) -> Path:
     folder.mkdir()
     model.rename(folder / "model.onnx")
     (folder / "card.md").write_text(f"# A card\n\nSHA-256 `{'0' * 64}`.\n")
-    (folder / "training_pictures.csv").write_text("sha256,phash\n")
+    (folder / "training_images.csv").write_text("sha256,phash\n")
     return folder
 
 
@@ -165,7 +164,7 @@ def test_space_holds_all_that_it_needs_and_says_its_terms(exports):
     names = {path.name for path in Path("space").iterdir()}
     assert names == {
         ".gitattributes", "LICENSE", "README.md", "app.py", "card.md", "clearbg", "model.onnx",
-        "requirements.txt", "training_pictures.csv",
+        "requirements.txt", "training_images.csv",
     }  # fmt: skip
     header, text = Path("space/README.md").read_text().split("---\n")[1:]
     assert "sdk: gradio\n" in header and "app_file: app.py\n" in header
@@ -196,11 +195,11 @@ def test_space_requires_every_library_that_its_source_imports(exports):
 
 
 @pytest.mark.parametrize(
-    "licence, line",
+    "license, line",
     [("CC-BY-4.0", "license: cc-by-4.0\n"), ("DUTS, academic use", "license: other\n")],
 )
-def test_space_names_the_terms_in_the_words_of_the_hub(licence, line, exports):
-    brightness_model(exports / "model.onnx", data_licence=licence)
+def test_space_names_the_terms_in_the_words_of_the_hub(license, line, exports):
+    brightness_model(exports / "model.onnx", data_license=license)
     export("space")
     assert line in Path("space/README.md").read_text()
 

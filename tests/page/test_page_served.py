@@ -37,7 +37,7 @@ def heard(event, facts):
     elif event == "socket.connect" and isinstance(facts[1], tuple):
         log.write(f"{facts[1][0]}\\n")
 sys.addaudithook(heard)
-from clearbg.cli import main
+from clearbg.cli.app import main
 main()
 """
 """Runs the command line, and writes down every name and address that Python asks or calls."""
@@ -85,7 +85,7 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def server(folder):
     command = [sys.executable, "-c", WATCHED, str(folder / "called.txt"), "demo", "--port", "0",
-               "--megabytes", "0.2", "--megapixels", "1", "--pictures", "4"]  # fmt: skip
+               "--megabytes", "0.2", "--megapixels", "1", "--images", "4"]  # fmt: skip
     store = f"sqlite:///{folder}/no.db"
     served = Server(folder, command, folder, MLFLOW_TRACKING_URI=store)
     yield served
@@ -101,14 +101,14 @@ def client(server, folder) -> Client:
 
 def write_photo(path: Path, index: int = 0, size: tuple[int, int] = (60, 80)) -> Path:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    picture = Image.fromarray(disc(index, size)[0])
-    picture.save(path, quality=90, dpi=(240, 240), icc_profile=profile)
+    image = Image.fromarray(disc(index, size)[0])
+    image.save(path, quality=90, dpi=(240, 240), icc_profile=profile)
     return path
 
 
 def test_api_gives_the_file_that_clearbg_remove_writes(client, folder, tmp_path):
     photo = write_photo(tmp_path / "p.jpg")
-    path, facts = client.predict(picture=handle_file(photo), api_name="/remove")
+    path, facts = client.predict(image=handle_file(photo), api_name="/remove")
     model = str(folder / "exports/model.onnx")
     assert (
         CliRunner().invoke(app, ["remove", "p.jpg", "-o", "c.png", "--model", model]).exit_code == 0
@@ -125,9 +125,9 @@ def test_every_choice_of_the_api_has_its_effect(client, tmp_path):
     made = set()
     for choice in (
         {}, {"model": "small"}, {"refine": False}, {"threshold": 0.4}, {"ground": "blur"},
-        {"ground": "#00ff00"}, {"ground_picture": behind},
+        {"ground": "#00ff00"}, {"ground_image": behind},
     ):  # fmt: skip
-        path, facts = client.predict(picture=photo, api_name="/remove", **choice)
+        path, facts = client.predict(image=photo, api_name="/remove", **choice)
         made.add(Path(path).read_bytes())
         assert facts["model"] == choice.get("model", "model")
     assert len(made) == 7
@@ -139,10 +139,10 @@ def test_endpoints_are_documented(client):
     assert all(endpoint["description"] for endpoint in named.values())
     parameters = {one["parameter_name"]: one for one in named["/remove"]["parameters"]}
     assert set(parameters) == {
-        "picture", "ground", "ground_picture", "threshold", "refine", "model"
+        "image", "ground", "ground_image", "threshold", "refine", "model"
     }  # fmt: skip
     assert all(one["label"] for one in parameters.values())
-    assert not parameters["picture"]["parameter_has_default"]
+    assert not parameters["image"]["parameter_has_default"]
     assert "http" not in json.dumps([one["example_input"] for one in parameters.values()])
 
 
@@ -153,14 +153,14 @@ def test_batch_gives_a_zip_and_says_what_failed(client, tmp_path):
         tmp_path / "bad.jpg",
         write_photo(tmp_path / "b.jpg", 1),
     ]
-    archive, rows = client.predict(pictures=[handle_file(path) for path in sent], api_name="/batch")
+    archive, rows = client.predict(images=[handle_file(path) for path in sent], api_name="/batch")
     with zipfile.ZipFile(archive) as file:
         assert sorted(file.namelist()) == ["a.png", "b.png"]
         with Image.open(io.BytesIO(file.read("a.png"))) as made:
             assert (made.size, made.mode) == ((80, 60), "RGBA")
     assert [row["result"] for row in rows] == ["a.png", None, "b.png"]
-    assert "not a picture" in rows[1]["reason"]
-    archive, rows = client.predict(pictures=[handle_file(sent[1])], api_name="/batch")
+    assert "not an image" in rows[1]["reason"]
+    archive, rows = client.predict(images=[handle_file(sent[1])], api_name="/batch")
     assert archive is None and len(rows) == 1
 
 
@@ -175,11 +175,11 @@ def test_bad_requests_are_answered_in_sentences(client, tmp_path):
     bad, good = handle_file(tmp_path / "bad.jpg"), handle_file(write_photo(tmp_path / "p.jpg"))
     Image.new("L", (1200, 1000)).save(tmp_path / "wide.png")
     wide = handle_file(tmp_path / "wide.png")
-    assert "bad.jpg is not a picture" in refusal(client, picture=bad, api_name="/remove")
-    assert "more than 1 megapixels" in refusal(client, picture=wide, api_name="/remove")
-    assert "no model 'x'" in refusal(client, picture=good, model="x", api_name="/remove")
-    assert "more than 4" in refusal(client, pictures=[good] * 5, api_name="/batch")
-    assert "no pictures" in refusal(client, pictures=[], api_name="/batch")
+    assert "bad.jpg is not an image" in refusal(client, image=bad, api_name="/remove")
+    assert "more than 1 megapixels" in refusal(client, image=wide, api_name="/remove")
+    assert "no model 'x'" in refusal(client, image=good, model="x", api_name="/remove")
+    assert "more than 4" in refusal(client, images=[good] * 5, api_name="/batch")
+    assert "no images" in refusal(client, images=[], api_name="/batch")
 
 
 def test_file_above_the_limit_is_refused_while_it_is_sent(server):
@@ -209,7 +209,7 @@ def test_server_fetches_no_address_and_reads_no_file_that_a_request_names(client
         for endpoint, sent in (("remove", said), ("batch", [said])):
             answer = call(server, endpoint, [sent, "transparent", None, None, True, None])
             assert "event: error" in answer and "fetches no address" in answer
-    assert "fetches no address" in refusal(client, picture=handle_file(address), api_name="/remove")
+    assert "fetches no address" in refusal(client, image=handle_file(address), api_name="/remove")
     for route in (f"file={address}", f"file/{address}", f"proxy={address}", "run-history/buckets"):
         assert httpx.get(f"{server.url}/gradio_api/{route}").status_code in (403, 404)
     called = set((folder / "called.txt").read_text().split())
@@ -242,13 +242,13 @@ class Visit:
         self.page.on("request", lambda request: self.asked.add(request.url))
         self.page.set_default_timeout(60_000)
         self.page.goto(url)
-        self.page.wait_for_selector("#picture input[type=file]", state="attached")
+        self.page.wait_for_selector("#image input[type=file]", state="attached")
 
     def _heard(self, message) -> None:
         if message.type == "error":
             self.errors.append(message.text)
 
-    def drop(self, path: Path, where: str = "#picture") -> None:
+    def drop(self, path: Path, where: str = "#image") -> None:
         self.page.set_input_files(f"{where} input[type=file]", path)
 
     def outside(self) -> set[str]:
@@ -333,11 +333,11 @@ def test_people_choose_grounds_and_models(browser, server, tmp_path):
         return pixels()
 
     assert pixels().shape[2] == 4
-    white = renewed(lambda: page.get_by_label("Colour", exact=True).check())
+    white = renewed(lambda: page.get_by_label("Color", exact=True).check())
     assert white.shape[2] == 3 and white[0, 0].min() > 200
     blurred = renewed(lambda: page.get_by_label("Blurred").check())
     assert blurred.shape[2] == 3 and blurred[0, 0].max() < 150
-    page.get_by_label("Picture", exact=True).check()
+    page.get_by_label("Image", exact=True).check()
     page.wait_for_selector("#told [role=alert]:has-text('lie behind')")
     behind = tmp_path / "green.png"
     Image.new("RGB", (20, 20), (0, 255, 0)).save(behind)
@@ -354,7 +354,7 @@ def test_people_choose_grounds_and_models(browser, server, tmp_path):
     visit.context.close()
 
 
-def test_people_read_what_is_wrong_with_a_picture_and_get_a_zip_of_the_rest(
+def test_people_read_what_is_wrong_with_an_image_and_get_a_zip_of_the_rest(
     browser, server, tmp_path
 ):
     bad = tmp_path / "bad.jpg"
@@ -362,15 +362,15 @@ def test_people_read_what_is_wrong_with_a_picture_and_get_a_zip_of_the_rest(
     visit = Visit(browser, server.url, **SIZES["phone"])
     page = visit.page
     visit.drop(bad)
-    page.wait_for_selector("#told [role=alert]:has-text('bad.jpg is not a picture')")
+    page.wait_for_selector("#told [role=alert]:has-text('bad.jpg is not an image')")
     assert page.locator("#download").is_disabled() and page.locator("#slider img").count() == 0
 
     page.get_by_role("tab", name="Several").click()
     photos = [write_photo(tmp_path / f"p{index}.jpg", index) for index in range(2)]
-    page.set_input_files("#pictures input[type=file]", [*photos, bad])
-    page.wait_for_selector("#pictures :text('bad')")
+    page.set_input_files("#images input[type=file]", [*photos, bad])
+    page.wait_for_selector("#images :text('bad')")
     page.click("#start")
-    page.wait_for_selector("#rows td.failed:has-text('not a picture')")
+    page.wait_for_selector("#rows td.failed:has-text('not an image')")
     with page.expect_download() as got:
         page.click("#zip")
     with zipfile.ZipFile(got.value.path()) as file:
@@ -422,7 +422,7 @@ def test_exported_space_runs_on_its_own_and_asks_for_the_login_of_its_environmen
             analytics_enabled=False,
         )
         photo = handle_file(write_photo(tmp_path / "p.jpg"))
-        path, facts = client.predict(picture=photo, api_name="/remove")
+        path, facts = client.predict(image=photo, api_name="/remove")
         assert Image.open(path).size == (80, 60) and facts["model"] == "model"
         assert (tmp_path / "space/clearbg/page/__pycache__").is_dir()  # it ran its own source
     finally:

@@ -109,7 +109,7 @@ def test_dvc_watches_the_code_that_a_stage_runs(stage):
     """Every module that a stage reaches decides its result, but for those named here."""
     beside_the_result = set(
         "config errors atomic memory places progress stage store tracking records fingerprint "
-        "recipes licences __init__ sheets report".split()
+        "recipes licenses __init__ sheets report".split()
     )
     path_setting = demo()["data"]["path"]
     watched = [

@@ -9,7 +9,7 @@ import yaml
 from support.images import disc
 from support.project import ROOT, TINY, Project
 
-from clearbg import images
+from clearbg.images import write_image, write_mask
 from clearbg.models import build
 
 PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -94,12 +94,12 @@ def fill(folder) -> None:
         )
         if index >= 20:
             pairs = ["test/images test/masks"]
-        for pictures, masks in map(str.split, pairs):
-            images.write_picture(folder / pictures / f"p{index:02d}.jpg", rgb)
-            images.write_mask(folder / masks / f"p{index:02d}.png", alpha)
+        for images, masks in map(str.split, pairs):
+            write_image(folder / images / f"p{index:02d}.jpg", rgb)
+            write_mask(folder / masks / f"p{index:02d}.png", alpha)
     for name in ("photo.jpg", "a.jpg", "b.jpg", "beach.jpg", "page.png", "holiday/day 1/x.jpg",
                  "shop/shoes/y.jpg"):  # fmt: skip
-        images.write_picture(folder / name, discs[0][0])
+        write_image(folder / name, discs[0][0])
     shutil.copytree(folder / "truth", folder / "predictions")
     shutil.copytree(folder / "photos", folder / "uploads")
     torch.save(build("u2netp").state_dict(), folder / "u2net.pth")
@@ -108,7 +108,7 @@ def fill(folder) -> None:
 def shrunk(project: Project) -> None:
     """The live recipe's budget, brought down to seconds."""
     raw = yaml.safe_load((project.folder / "params.yaml").read_text())
-    for section in ("augment", "train", "evaluate"):
+    for section in ("augment", "transform", "train", "evaluate"):
         raw[section] |= TINY[section]
     project.write_params(raw)
 

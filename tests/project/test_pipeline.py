@@ -42,8 +42,8 @@ def test_repro_makes_a_remover_then_does_nothing_and_again_elsewhere_the_same(pr
     assert "up to date" in project.dvc("status").stdout
 
     project.run("clearbg", "remove", "data/ingested/images", "-o", "cut")
-    with Image.open(next((project.folder / "cut").iterdir())) as picture:
-        assert picture.mode == "RGBA"
+    with Image.open(next((project.folder / "cut").iterdir())) as image:
+        assert image.mode == "RGBA"
 
     assert "evaluate" in project.dvc("metrics", "show").stdout
     assert "file://" in project.dvc("plots", "show").stdout
@@ -170,7 +170,7 @@ def test_unreachable_tracking_server_loses_no_work(ready):
     project.stage("evaluate")  # the store is back: the whole training is recorded from files
     with sqlite3.connect(project.folder / "mlflow.db") as store:
         keys = {key for (key,) in store.execute("select distinct key from metrics")}
-    assert {"train/loss", "validation/max_f", "test/max_f", "data/pictures/train"} <= keys
+    assert {"train/loss", "validation/max_f", "test/max_f", "data/images/train"} <= keys
 
 
 def test_stage_without_its_input_says_what_to_run(project):
@@ -198,7 +198,7 @@ def test_repro_outside_git_is_one_sentence(project):
     assert "git" in done.stderr
 
 
-def test_folder_source_runs_through_and_notices_new_pictures(project, pairs_folder):
+def test_folder_source_runs_through_and_notices_new_images(project, pairs_folder):
     own = pairs_folder(12)
     shutil.move(own, project.folder / "own")
     raw = demo(**TINY)
@@ -213,7 +213,7 @@ def test_folder_source_runs_through_and_notices_new_pictures(project, pairs_fold
                     project.folder / f"own/{part}/new.{suffix}")  # fmt: skip
     done = project.dvc("repro", "ingest")
     assert len(pd.read_csv(project.folder / "data/ingested/manifest.csv")) == 13
-    assert "12 of 13 pictures are as an earlier run read them" in done.stdout
+    assert "12 of 13 images are as an earlier run read them" in done.stdout
 
 
 def test_two_processes_train_one_model_in_one_run(ready):

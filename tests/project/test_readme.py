@@ -43,7 +43,7 @@ def test_every_benchmark_is_told_of():
             assert f"benchmarks/{path.name}" in README
 
 
-def test_pictures_shown_are_there():
+def test_images_shown_are_there():
     for name in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README):
         assert (ROOT / Path(name)).is_file()
 

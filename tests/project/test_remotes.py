@@ -20,7 +20,7 @@ from support.project import Project
 
 pytestmark = pytest.mark.slow
 
-PICTURES = """
+IMAGES = """
 import runpy
 for name in ("ingest", "augment"):
     runpy.run_path(f"pipelines/{name}.py", run_name="__main__")"""
@@ -38,14 +38,14 @@ class Remote:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Project:
-    """A project whose results DVC and git know: pictures, and in a trained model's place another.
+    """A project whose results DVC and git know: images, and in a trained model's place another.
 
     What travels is files; that stages write them is told by test_pipeline.py.
     """
     folder = tmp_path_factory.mktemp("finished") / "a project"
     folder.mkdir()
     project = Project(folder)
-    project.run("python", "-c", PICTURES)
+    project.run("python", "-c", IMAGES)
     for stage in yaml.safe_load((folder / "dvc.yaml").read_text())["stages"].values():
         for out in (*stage["outs"], *stage.get("metrics", ()), *stage.get("plots", ())):
             path = folder / (out if isinstance(out, str) else next(iter(out)))
@@ -173,8 +173,8 @@ def test_clone_removes_backgrounds_after_a_pull(finished, tmp_path, kind, reques
     other.dvc("pull", **remote.environment)
     for name in ("exports/model.onnx", "models/weights.safetensors", "data/ingested/manifest.csv"):
         assert (other.folder / name).read_bytes() == (finished.folder / name).read_bytes()
-    picture = next((other.folder / "data/ingested/images").iterdir())
-    other.run("clearbg", "remove", str(picture), "-o", "cut.png")
+    image = next((other.folder / "data/ingested/images").iterdir())
+    other.run("clearbg", "remove", str(image), "-o", "cut.png")
     with Image.open(other.folder / "cut.png") as cut:
         assert cut.mode == "RGBA"
     assert ".dvc/config.local" not in other.run("git", "ls-files").stdout  # access is one's own

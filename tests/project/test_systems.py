@@ -6,8 +6,9 @@ import pytest
 import yaml
 from support.project import ROOT
 
-from clearbg import Remover, config, contract, images, models
+from clearbg import Remover, config, models
 from clearbg.config import recipes
+from clearbg.contract import read_contract
 from clearbg.data import leaks, sources
 from clearbg.data.augment import augment
 from clearbg.data.dataset import Pairs
@@ -15,17 +16,18 @@ from clearbg.data.ingest.cache import Kept
 from clearbg.data.ingest.ingest import ingest
 from clearbg.evaluation import evaluate
 from clearbg.export import onnx, parity
+from clearbg.images import write_image
 from clearbg.models import weights
 from clearbg.training import checkpoints, loop, outputs
 from clearbg.training.provenance import provenance
 
-SIZE = {"size": 48, "crop": 32}
 CHANGES = {
     "data": {"count": 14, "validation": 0.2, "test": 0.2},
-    "augment": SIZE,
+    "augment": {"size": 48},
+    "transform": {"crop": 32},
     "train": {"epochs": 1, "batch_size": 4, "threads": 1, "precision": "32-true"},
     "evaluate": {"cases": 1},
-    "export": {"pictures": 2, "tolerance": 0.001},
+    "export": {"images": 2, "tolerance": 0.001},
 }
 SYSTEMS = sorted({path.stem for path in (ROOT / "recipes").glob("*.yaml")} - {"demo", "own"})
 
@@ -35,7 +37,8 @@ def settings_of(name: str) -> config.Settings:
     for section, keys in CHANGES.items():
         raw[section] |= keys
     if raw["augment"]["fit"] == "tile":
-        raw["augment"] |= {"size": 96, "crop": 64}
+        raw["augment"] |= {"size": 96}
+        raw["transform"] |= {"crop": 64}
         raw["data"]["count"] = 10
     if raw["train"]["method"] == "adversarial":
         raw["model"]["widths"], raw["train"]["discriminator_widths"] = [8, 16], [8, 16]
@@ -66,9 +69,9 @@ def test_system_trains_evaluates_exports_and_removes(name, monkeypatch, tmp_path
     assert np.isfinite(pd.read_csv(tmp_path / "reports/history.csv")[headline]).all()
     assert (tmp_path / "reports/samples/final.jpg").is_file()
 
-    card = contract.read(tmp_path / "models")
+    card = read_contract(tmp_path / "models")
     network = evaluate.trained_network(tmp_path / "models", card, "cpu")
-    seen = leaks.of_model(tmp_path / "models", card.pictures_sha256, card.trained_on)
+    seen = leaks.of_model(tmp_path / "models", card.images_sha256, card.trained_on)
     result = evaluate.evaluate(network, card, ingested, "test", settings.evaluate, seen)
     assert result.marks.counts() == {"exact": 0, "near": 0} and seen.complete
     assert result.headline == settings.train.select_by in result.figures
@@ -82,12 +85,12 @@ def test_system_trains_evaluates_exports_and_removes(name, monkeypatch, tmp_path
     parity.check(trained, tmp_path / "model.onnx", ingested, settings.export)
 
     rgb = np.random.default_rng(0).integers(0, 256, (61, 83, 3), np.uint8)
-    images.write_picture(tmp_path / "photo.png", rgb)
+    write_image(tmp_path / "photo.png", rgb)
     cutout = Remover(tmp_path / "model.onnx")(tmp_path / "photo.png")
     assert (cutout.mode, cutout.size) == ("RGBA", (83, 61))
-    colours, alpha = np.asarray(cutout)[..., :3], np.asarray(cutout)[..., 3]
+    colors, alpha = np.asarray(cutout)[..., :3], np.asarray(cutout)[..., 3]
     if settings.model.output == "ink":
-        assert colours.max() == 0
+        assert colors.max() == 0
     else:
         hard = np.isin(alpha, (0, 255))
-        assert np.array_equal(colours[hard], rgb[hard])
+        assert np.array_equal(colors[hard], rgb[hard])

@@ -156,8 +156,8 @@ def test_run_and_model_go_to_the_teams_server_and_come_back(server, storage, tmp
     kept = storage.list_objects_v2(Bucket="mlflow")["Contents"]
     assert any(entry["Key"].endswith("model.onnx") for entry in kept)
     Image.new("RGB", (8, 6), "white").save(tmp_path / "white.png")
-    picture = pd.DataFrame({"image": [(tmp_path / "white.png").read_bytes()]})
-    (cutout,) = mlflow.pyfunc.load_model(uri).predict(picture)["image"]
+    image = pd.DataFrame({"image": [(tmp_path / "white.png").read_bytes()]})
+    (cutout,) = mlflow.pyfunc.load_model(uri).predict(image)["image"]
     assert cutout.startswith(b"\x89PNG")
 
     # Everything went through the server: clients need not reach the storage.
@@ -176,11 +176,11 @@ def test_dvc_pushes_to_and_pulls_from_the_teams_bucket(storage, tmp_path):
         "[core]\n    remote = bucket\n    analytics = false\n"
         "['remote \"bucket\"']\n    url = s3://dvc/store\n"
     )
-    (tmp_path / "pictures").mkdir()
-    (tmp_path / "pictures/a.txt").write_text("a picture")
-    run(*dvc, "add", "-q", "pictures")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/a.txt").write_text("an image")
+    run(*dvc, "add", "-q", "images")
     run(*dvc, "push", "-q")
-    shutil.rmtree(tmp_path / "pictures")
+    shutil.rmtree(tmp_path / "images")
     shutil.rmtree(tmp_path / ".dvc/cache")
     run(*dvc, "pull", "-q")
-    assert (tmp_path / "pictures/a.txt").read_text() == "a picture"
+    assert (tmp_path / "images/a.txt").read_text() == "an image"

@@ -49,7 +49,7 @@ def scored(values, empty=None):
 
 
 def compared(before, after, *, lower=False, groups=None, slices=None, **promote):
-    shown = gain.pictures(groups or [str(k) for k in range(len(before.values))], slices or {})
+    shown = gain.images(groups or [str(k) for k in range(len(before.values))], slices or {})
     return gain.compare(before, after, shown, lower, settings(**promote).promote)
 
 
@@ -61,7 +61,7 @@ def test_gain_is_positive_where_a_lower_metric_falls():
 
 def test_interval_covers_the_true_gain_as_often_as_it_says():
     rng = np.random.default_rng(1)
-    shown, asked = gain.pictures([str(k) for k in range(20)], {}), settings().promote
+    shown, asked = gain.images([str(k) for k in range(20)], {}), settings().promote
     hits = []
     for _ in range(300):
         before = rng.normal(0.8, 0.1, 20)
@@ -71,7 +71,7 @@ def test_interval_covers_the_true_gain_as_often_as_it_says():
     assert 0.92 <= np.mean(hits) <= 0.99
 
 
-def test_pictures_of_one_group_are_drawn_together():
+def test_images_of_one_group_are_drawn_together():
     change = np.repeat([0.0, 0.1, 0.05, 0.02, 0.08, 0.01], 8)
     before = scored(np.full(48, 0.5))
     single, _ = compared(before, scored(0.5 + change))
@@ -86,9 +86,9 @@ def test_same_scores_give_the_same_interval():
     assert compared(*models) == compared(*models)
 
 
-def test_picture_without_a_value_is_left_out_of_both():
+def test_image_without_a_value_is_left_out_of_both():
     found, _ = compared(scored([0.5, np.nan, 0.5, 0.5]), scored([0.6, 0.9, 0.6, np.nan]))
-    assert found.pictures == 2
+    assert found.images == 2
     assert found.value == pytest.approx(0.1)
 
 
@@ -99,11 +99,11 @@ def test_curve_counts_by_the_largest_of_its_averages():
     assert found.challenger == pytest.approx(0.9)
 
 
-def test_too_few_pictures_promote_nobody():
-    found, _ = compared(scored([0.1, 0.2]), scored([0.9, 0.9]), min_pictures=3)
-    check = gate.of_gain(found, "dice", settings(min_pictures=3).promote)
+def test_too_few_images_promote_nobody():
+    found, _ = compared(scored([0.1, 0.2]), scored([0.9, 0.9]), min_images=3)
+    check = gate.of_gain(found, "dice", settings(min_images=3).promote)
     assert not check.holds
-    assert "2 groups" in check.found and "min_pictures = 3" in check.found
+    assert "2 groups" in check.found and "min_images = 3" in check.found
 
 
 @pytest.mark.parametrize(("size", "holds"), [(5, False), (2, True)])
@@ -112,17 +112,17 @@ def test_slice_below_its_floor_is_named_when_it_is_large_enough(size, holds):
     change[:size] = -0.2
     rows = np.arange(40) < size
     before, after = scored(np.full(40, 0.7)), scored(0.7 + change)
-    _, parts = compared(before, after, slices={"dark": rows}, slice_floor=0.05, min_pictures=3)
+    _, parts = compared(before, after, slices={"dark": rows}, max_slice_drop=0.05, min_images=3)
     check = gate.of_slices(parts, "dice")
     assert check.holds == holds
-    assert ("dark: 0.7000 → 0.5000 over 5 pictures" in check.found) != holds
+    assert ("dark: 0.7000 → 0.5000 over 5 images" in check.found) != holds
 
 
 def test_alpha_where_there_is_no_subject_is_a_slice():
     values = [np.nan] * 4 + [0.5] * 10
     before = scored(values, [0.0] * 4 + [np.nan] * 10)
     after = scored([np.nan] * 4 + [0.9] * 10, [0.3] * 4 + [np.nan] * 10)
-    _, parts = compared(before, after, empty_floor=0.02)
+    _, parts = compared(before, after, max_empty_alpha_rise=0.02)
     assert "no subject" in gate.of_slices(parts, "dice").found
     assert not gate.of_slices(parts, "dice").holds
 
@@ -131,8 +131,8 @@ def test_alpha_where_there_is_no_subject_is_a_slice():
     ("metric", "value", "holds"),
     [("dice", 0.9, True), ("dice", 0.7, False), ("mae", 0.9, False), ("mae", 0.7, True)],
 )
-def test_first_champion_must_reach_the_bar(metric, value, holds):
-    assert gate.of_bar(value, metric, 0.8).holds == holds
+def test_first_champion_must_reach_the_min_score(metric, value, holds):
+    assert gate.of_min_score(value, metric, 0.8).holds == holds
 
 
 # What is measured -----------------------------------------------------------------------------
@@ -169,17 +169,17 @@ def test_figures_are_those_that_evaluate_prints(prepared, metric):
     assert formed == pytest.approx(printed.figures[metric], abs=1e-6)
 
 
-def test_slices_divide_the_pictures_with_a_subject(prepared):
+def test_slices_divide_the_images_with_a_subject(prepared):
     split = frozen.freeze(prepared / "data/ingested")
     found = frozen.measure(split, prepared / "exports/model.onnx", "mae", 3)
     parts = frozen.slices(split, found)
     for kind in ("subject", "outlines", "luma"):
         rows = [part for name, part in parts.items() if kind in name or
-                (kind == "luma" and "pictures" in name)]  # fmt: skip
+                (kind == "luma" and "images" in name)]  # fmt: skip
         assert sum(rows).tolist() == [1] * (contenders.TEST - 1) + [0]
 
 
-def test_exchanged_test_picture_is_refused(project):
+def test_exchanged_test_image_is_refused(project):
     path = project / "data/ingested/images/0.png"
     shutil.copy(path.with_name("1.png"), path)
     with pytest.raises(DataError, match="the test split is not frozen"):
@@ -197,15 +197,15 @@ def judged_leaks(folder):
     return gate.of_leaks("challenger", folder / "exports", card, split, 0.0)
 
 
-def test_test_picture_that_was_trained_on_is_a_leak(project):
+def test_test_image_that_was_trained_on_is_a_leak(project):
     assert judged_leaks(project).holds
     contenders.export(project, seen=["2"])
     check = judged_leaks(project)
     assert not check.holds
-    assert "1 of 7 test pictures (2)" in check.found
+    assert "1 of 7 test images (2)" in check.found
 
 
-def test_missing_list_of_training_pictures_is_no_clean_one(project):
+def test_missing_list_of_training_images_is_no_clean_one(project):
     (project / "exports" / leaks.FILE).unlink()
     assert "does not exist" in judged_leaks(project).found
     assert not judged_leaks(project).holds
@@ -247,12 +247,12 @@ def test_parity_of_another_export_is_refused(project):
 
 
 @pytest.mark.parametrize(("source", "holds"), [("synthetic", True), ("duts", False)])
-def test_closed_licence_is_refused_only_on_request(prepared, source, holds):
+def test_closed_license_is_refused_only_on_request(prepared, source, holds):
     origin = licenses.origin(source, licenses.OFFICIAL[source], 9)
     card = frozen.Remover(prepared / "exports/model.onnx").contract
     card = card.__class__(**{**vars(card), "trained_on": (origin,)})
-    assert gate.of_licence(card, commercial_only=True).holds == holds
-    assert gate.of_licence(card, commercial_only=False).holds
+    assert gate.of_license(card, commercial_only=True).holds == holds
+    assert gate.of_license(card, commercial_only=False).holds
 
 
 def test_metric_is_the_one_that_training_selected_by():
@@ -271,9 +271,9 @@ def test_margins_of_a_recipe_go_with_its_metric(path):
     asked = config.load(path)
     metric, promote = gate.metric_of(asked), asked.promote
     assert metric in {name for names in metrics.FAMILIES.values() for name in names}
-    assert 0 < promote.margin <= promote.slice_floor
+    assert 0 < promote.margin <= promote.max_slice_drop
     if metric not in metrics.LOWER_IS_BETTER:
-        assert promote.slice_floor < 0.1 and 0.5 < promote.bar < 1
+        assert promote.max_slice_drop < 0.1 and 0.5 < promote.min_score < 1
 
 
 # A promotion, whole ---------------------------------------------------------------------------
@@ -290,10 +290,10 @@ def test_dry_run_tells_and_changes_nothing(project):
 def test_champions_come_and_go(project):
     """One story, since registering takes its time: first, better, equal, worse, back."""
     contenders.export(project, 1.0, 0.0)
-    assert not promote(CANDIDATE, settings(bar=0.01), REPORT).promoted
+    assert not promote(CANDIDATE, settings(min_score=0.01), REPORT).promoted
     desk = registry.existing()
     assert desk.aliases() == {CHALLENGER: 1}
-    assert "needs at most promote.bar = 0.01" in REPORT.read_text()
+    assert "needs at most promote.min_score = 0.01" in REPORT.read_text()
 
     assert promote(CANDIDATE, settings(), REPORT).promoted
     assert desk.aliases() == {CHAMPION: 1}  # the same content and evidence are the same version
@@ -339,17 +339,17 @@ def test_exit_status_says_what_became_of_it(prepared, tmp_path):
     shutil.copy(ROOT / "pipelines/promote.py", folder / "pipelines")
 
     def run(**promote):
-        wanted = {"metric": "mae", "margin": 0.005, "min_pictures": 3, **promote}
+        wanted = {"metric": "mae", "margin": 0.005, "min_images": 3, **promote}
         (folder / "params.yaml").write_text(json.dumps(demo(promote=wanted)))
         command = [sys.executable, folder / "pipelines/promote.py", "--dry-run"]
         return subprocess.run(command, capture_output=True, text=True)
 
-    good = run(bar=0.3)
+    good = run(min_score=0.3)
     assert good.returncode == 0, good.stderr
     assert "promote: dry run, promoted: MAE is 0.0" in good.stdout
-    kept = run(bar=0.0001)
+    kept = run(min_score=0.0001)
     assert kept.returncode == 3, kept.stderr
-    assert "needs at most promote.bar = 0.0001" in kept.stdout
+    assert "needs at most promote.min_score = 0.0001" in kept.stdout
 
 
 def test_verdict_gives_the_same_bytes_again(project):

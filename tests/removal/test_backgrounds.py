@@ -1,22 +1,22 @@
-"""What lies behind a cut-out: colours, pictures, and the picture's own ground out of focus."""
+"""What lies behind a cutout: colors, images, and the image's own ground out of focus."""
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from clearbg import images
-from clearbg.errors import PictureError, SettingsError
+from clearbg.errors import ImageError, SettingsError
+from clearbg.images import DecodedImage, write_image
 from clearbg.removal.backgrounds import ground, lay_over
 
 SIZE = (40, 60)
 
 
-def front(**changes) -> images.Picture:
-    """Random colours; transparent to the left, soft in the middle, opaque to the right."""
+def front(**changes) -> DecodedImage:
+    """Random colors; transparent to the left, soft in the middle, opaque to the right."""
     rgb = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
     alpha = np.full(SIZE, 128, np.uint8)
     alpha[:, :20], alpha[:, 40:] = 0, 255
-    return images.Picture(**{"rgb": rgb, "alpha": alpha, **changes})
+    return DecodedImage(**{"rgb": rgb, "alpha": alpha, **changes})
 
 
 def wide_profile() -> bytes:
@@ -36,37 +36,37 @@ def wide_profile() -> bytes:
 
 
 @pytest.mark.parametrize("text", ["red", "#f00", "#ff0000", "rgb(255,0,0)"])
-def test_colour_lies_behind_and_opaque_pixels_stay(text):
-    picture = front()
-    laid = lay_over(picture, ground(text), picture.rgb)
+def test_color_lies_behind_and_opaque_pixels_stay(text):
+    image = front()
+    laid = lay_over(image, ground(text), image.rgb)
     assert laid.alpha is None
     assert (laid.rgb[:, :20] == [255, 0, 0]).all()
-    assert np.array_equal(laid.rgb[:, 40:], picture.rgb[:, 40:])
-    mixture = (128.0 * picture.rgb[:, 20:40] + 127 * np.array([255.0, 0, 0])) / 255
+    assert np.array_equal(laid.rgb[:, 40:], image.rgb[:, 40:])
+    mixture = (128.0 * image.rgb[:, 20:40] + 127 * np.array([255.0, 0, 0])) / 255
     assert np.abs(laid.rgb[:, 20:40] - mixture).max() <= 0.5
 
 
-def test_picture_fills_the_ground_from_its_middle(tmp_path):
+def test_image_fills_the_ground_from_its_middle(tmp_path):
     behind = np.zeros((100, 60, 3), np.uint8)
-    behind[30:70] = 200  # the middle, of the cut-out's own proportions
-    images.write_picture("ground.png", behind)
-    picture = front()
-    laid = lay_over(picture, ground("ground.png"), picture.rgb)
+    behind[30:70] = 200  # the middle, of the cutout's own proportions
+    write_image("ground.png", behind)
+    image = front()
+    laid = lay_over(image, ground("ground.png"), image.rgb)
     assert (laid.rgb[2:-2, :20] == 200).all()
-    assert np.array_equal(laid.rgb[:, 40:], picture.rgb[:, 40:])
+    assert np.array_equal(laid.rgb[:, 40:], image.rgb[:, 40:])
 
 
 def test_blur_shows_no_trace_of_the_subject():
     rgb, alpha = np.full((*SIZE, 3), 50, np.uint8), np.zeros(SIZE, np.uint8)
     rgb[10:30, 20:40], alpha[10:30, 20:40] = [255, 0, 0], 255
-    laid = lay_over(images.Picture(rgb, alpha), ground("blur"), rgb)
+    laid = lay_over(DecodedImage(rgb, alpha), ground("blur"), rgb)
     assert (laid.rgb[alpha == 0] == 50).all() and (laid.rgb[alpha == 255] == [255, 0, 0]).all()
 
 
 def test_blur_takes_the_detail_out_of_the_ground():
     rgb = np.zeros((*SIZE, 3), np.uint8)
     rgb[::2] = 200
-    laid = lay_over(images.Picture(rgb, np.zeros(SIZE, np.uint8)), ground("blur"), rgb)
+    laid = lay_over(DecodedImage(rgb, np.zeros(SIZE, np.uint8)), ground("blur"), rgb)
     assert laid.rgb.std() < 0.1 * rgb.std()
     assert laid.rgb.mean() == pytest.approx(rgb.mean(), abs=3)
 
@@ -75,14 +75,14 @@ def test_blur_takes_the_detail_out_of_the_ground():
 @pytest.mark.parametrize("value", [0, 255])
 def test_blur_takes_any_size_and_alpha(size, value):
     rgb, alpha = np.full((*size, 3), 77, np.uint8), np.full(size, value, np.uint8)
-    assert (lay_over(images.Picture(rgb, alpha), ground("blur"), rgb).rgb == 77).all()
+    assert (lay_over(DecodedImage(rgb, alpha), ground("blur"), rgb).rgb == 77).all()
 
 
-def test_ground_is_converted_into_the_pictures_profile():
-    picture = front(icc_profile=wide_profile())
-    laid = lay_over(picture, ground("#c86432"), picture.rgb)
-    assert laid.icc_profile == picture.icc_profile
-    assert np.array_equal(laid.rgb[:, 40:], picture.rgb[:, 40:])
+def test_ground_is_converted_into_the_images_profile():
+    image = front(icc_profile=wide_profile())
+    laid = lay_over(image, ground("#c86432"), image.rgb)
+    assert laid.icc_profile == image.icc_profile
+    assert np.array_equal(laid.rgb[:, 40:], image.rgb[:, 40:])
     assert not (laid.rgb[:, :20] == [200, 100, 50]).all()
     assert np.abs(laid.srgb()[:, :20] - np.array([200.0, 100, 50])).max() <= 3
 
@@ -94,18 +94,18 @@ def test_sixteen_bits_are_laid_over_too():
     assert (laid.deep[:, :20] == 65535).all()
 
 
-def test_colour_wins_over_a_file_of_its_name(tmp_path):
-    images.write_picture("white.png", np.zeros((4, 4, 3), np.uint8))
+def test_color_wins_over_a_file_of_its_name(tmp_path):
+    write_image("white.png", np.zeros((4, 4, 3), np.uint8))
     (tmp_path / "white.png").rename("white")
     assert (ground("white").values == 255).all()
     assert (ground("./white").values == 0).all()
 
 
 def test_ground_that_is_none_is_one_sentence(tmp_path):
-    with pytest.raises(SettingsError, match=r"'sky\.jpg' is no opaque colour"):
+    with pytest.raises(SettingsError, match=r"'sky\.jpg' is no opaque color"):
         ground("sky.jpg")
     (tmp_path / "sky.jpg").write_text("text")
-    with pytest.raises(PictureError, match="is not a picture"):
+    with pytest.raises(ImageError, match="is not an image"):
         ground("sky.jpg")
 
 

@@ -18,9 +18,9 @@ from support.images import disc
 from support.models import brightness_model
 from typer.testing import CliRunner
 
-from clearbg import images
 from clearbg.cli.app import app
 from clearbg.errors import ClearBGError, SettingsError
+from clearbg.images import read_image, write_image
 from clearbg.removal import files
 from clearbg.removal.distributed import bulk, cluster
 from clearbg.removal.distributed.actors import Orders, RemoverActor
@@ -81,7 +81,7 @@ def test_fleet_that_no_machine_has_room_for_is_refused(fleet, says):
         (["in", "--engine", "ray", "--fail-fast"], "--fail-fast"),
         (["-", "--engine", "ray", "-o", "out"], "leave --engine ray out"),
         (["in/a.png", "--engine", "ray", "-o", "-"], "leave --engine ray out"),
-        (["in/a.png", "--engine", "ray", "-o", "b.png"], "b.png is one picture"),
+        (["in/a.png", "--engine", "ray", "-o", "b.png"], "b.png is one image"),
         (["in", "--engine", "ray", "--log", "l.jsonl"], "--log"),
         (["in", "--engine", "ray", "--gpus", "0.5"], "--device cuda"),
         (["in", "--engine", "ray", "--mask", "--background", "red"], "no background"),
@@ -92,13 +92,13 @@ def test_fleet_that_no_machine_has_room_for_is_refused(fleet, says):
 )
 def test_what_makes_no_sense_is_refused_before_ray_starts(remove, monkeypatch, options, says):
     monkeypatch.setitem(sys.modules, "ray", None)
-    images.write_picture("in/a.png", disc(0)[0])
+    write_image("in/a.png", disc(0)[0])
     assert says in remove(*options, status=2).stderr
 
 
 def test_model_that_is_none_is_refused_before_ray_starts(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    images.write_picture("in/a.png", disc(0)[0])
+    write_image("in/a.png", disc(0)[0])
     Path("model.onnx").write_text("text")
     done = CliRunner().invoke(app, "remove in --engine ray --model model.onnx".split())
     assert done.exit_code == 2 and "not a whole ONNX file" in done.stderr
@@ -106,12 +106,12 @@ def test_model_that_is_none_is_refused_before_ray_starts(monkeypatch):
 
 def test_missing_ray_is_a_sentence(remove, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    images.write_picture("in/a.png", disc(0)[0])
+    write_image("in/a.png", disc(0)[0])
     assert 'pip install "clearbg[ray]"' in remove("in", "--engine", "ray", status=2).stderr
 
 
 def test_ray_does_not_start_when_everything_is_there(remove, monkeypatch):
-    images.write_picture("in/a.png", disc(0)[0])
+    write_image("in/a.png", disc(0)[0])
     remove("in")
     monkeypatch.setitem(sys.modules, "ray", None)
     assert "skipped" in remove("in", "--engine", "ray", "--skip-existing", "--json").stdout
@@ -127,7 +127,7 @@ def test_cluster_that_does_not_answer_is_a_sentence(monkeypatch, address):
 
 def test_result_that_another_machine_kept_to_itself_is_a_failure():
     jobs = [Job(Path(f"in/{name}.png"), Path(f"out/{name}.png"), "PNG") for name in "ab"]
-    images.write_picture("out/a.png", disc(0)[0])
+    write_image("out/a.png", disc(0)[0])
     found = astray({job: outcome(job, "written") for job in jobs})
     assert list(found) == jobs[1:] and found[jobs[1]].status == "failed"
     assert "out/b.png is not here" in found[jobs[1]].message
@@ -180,7 +180,7 @@ def ray(s3):
     module.shutdown()
 
 
-COUNT = 24  # pictures of the run that is killed after the third
+COUNT = 24  # images of the run that is killed after the third
 
 
 def told(done) -> dict:
@@ -189,7 +189,7 @@ def told(done) -> dict:
 
 @pytest.mark.slow
 def test_results_and_report_are_those_of_the_plain_engine(remove, ray, monkeypatch):
-    """Also when a picture ends the process that reads it: that one alone fails."""
+    """Also when an image ends the process that reads it: that one alone fails."""
 
     class Mortal(RemoverActor):  # defined here, so that it travels to Ray's processes whole
         def __init__(self, *args):
@@ -198,17 +198,17 @@ def test_results_and_report_are_those_of_the_plain_engine(remove, ray, monkeypat
             files._read = lambda job: os._exit(1) if "deadly" in str(job.source) else read(job)
 
     for index in range(7):
-        images.write_picture(f"in/{'xy'[index % 2]}/p{index}.jpg", disc(index)[0])
-    images.write_picture("in/y/deadly.jpg", disc(9)[0])
+        write_image(f"in/{'xy'[index % 2]}/p{index}.jpg", disc(index)[0])
+    write_image("in/y/deadly.jpg", disc(9)[0])
     Path("in/x/bad.jpg").write_text("text")
     expected = told(remove("in", "-o", "out", "--json", status=1))
     Path("out").rename("plain")
     monkeypatch.setattr(bulk, "RemoverActor", Mortal)
     found = told(remove("in", "-o", "out", "--json", "--engine", "ray", "--batch", 3, status=1))
-    (deadly,) = [one for one in found["pictures"] if "deadly" in one["source"]]
+    (deadly,) = [one for one in found["images"] if "deadly" in one["source"]]
     assert deadly["status"] == "failed" and "ended the process" in deadly["message"]
-    kept = [one for one in expected["pictures"] if "deadly" not in one["source"]]
-    assert [one for one in found["pictures"] if one is not deadly] == kept
+    kept = [one for one in expected["images"] if "deadly" not in one["source"]]
+    assert [one for one in found["images"] if one is not deadly] == kept
     for one in kept:
         name = Path(one["target"]).relative_to("out")
         if one["status"] == "written":
@@ -222,16 +222,16 @@ def test_options_have_their_effect_and_stores_are_read_and_written(remove, ray, 
         "--format webp --quality 80 --batch 2"
     ).split()
     for index in range(3):
-        images.write_picture(f"in/{index}.png", disc(index)[0])
+        write_image(f"in/{index}.png", disc(index)[0])
         s3.put_file(f"in/{index}.png", f"bucket/in/{index}.png")
     s3.pipe_file("bucket/out/1.webp", b"mine")
     expected = told(remove("in", "-o", "out", *options, "--json"))
     stores = ["s3://bucket/in", "-o", "s3://bucket/out", "--skip-existing"]
     found = told(remove(*stores, *options, "--json", "--engine", "ray", "--workers", 1))
     s3.invalidate_cache()
-    assert [one["status"] for one in found["pictures"]] == ["written", "skipped", "written"]
+    assert [one["status"] for one in found["images"]] == ["written", "skipped", "written"]
     for index in (0, 2):
-        facts, other = (report["pictures"][index] for report in (expected, found))
+        facts, other = (report["images"][index] for report in (expected, found))
         assert other["target"] == f"s3://bucket/out/{index}.webp"
         assert {**other, "source": 0, "target": 0} == {**facts, "source": 0, "target": 0}
         assert s3.cat_file(f"bucket/out/{index}.webp") == Path(f"out/{index}.webp").read_bytes()
@@ -242,7 +242,7 @@ def test_options_have_their_effect_and_stores_are_read_and_written(remove, ray, 
 def test_device_that_an_actor_has_not_ends_the_run_with_the_reason(remove, ray):
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("CUDA is there")
-    images.write_picture("in/a.png", disc(0)[0])
+    write_image("in/a.png", disc(0)[0])
     done = remove("in", "--engine", "ray", "--device", "cuda", "--gpus", 0.5, status=2)
     assert "cannot use CUDA" in done.stderr and "Traceback" not in done.stderr
 
@@ -262,7 +262,7 @@ def test_killed_run_leaves_whole_results_and_the_next_one_does_the_rest(remove, 
     """The first run starts a Ray of its own, of which nothing outlives it."""
     rgb = np.tile(disc(0)[0], (8, 8, 1))
     for index in range(COUNT):
-        images.write_picture(f"in/{index:02d}.png", rgb)
+        write_image(f"in/{index:02d}.png", rgb)
     run = subprocess.Popen(
         [sys.executable, "-m", "clearbg", *"remove in -o out --engine ray --workers 1".split(),
          *"--actors 1 --batch 1 --model".split(), str(model)],
@@ -283,7 +283,7 @@ def test_killed_run_leaves_whole_results_and_the_next_one_does_the_rest(remove, 
     assert (done["skipped"], done["written"]) == (len(before), COUNT - len(before))
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert len({path.read_bytes() for path in written()}) == 1
-    assert images.read_picture(written()[0]).rgb.shape == rgb.shape
+    assert read_image(written()[0]).rgb.shape == rgb.shape
 
 
 def written() -> list[Path]:

@@ -1,4 +1,4 @@
-"""Alpha at full size along the picture's edges, and what the remover makes of it."""
+"""Alpha at full size along the image's edges, and what the remover makes of it."""
 
 import dataclasses
 
@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 from support.models import brightness_model
 
-from clearbg import Remover, images, synthetic
+from clearbg import Remover, synthetic
+from clearbg.images import DecodedImage, resize
 from clearbg.inference.predict import predict, restore
 from clearbg.metrics.matting import unknown_band
 from clearbg.removal import guided_filter as module
@@ -53,26 +54,26 @@ def test_faint_alpha_is_not_raised_by_texture():
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 90), (90, 1), (45, 61)])
 @pytest.mark.parametrize("working", [(1, 1), (2, 40), (32, 32)])
-def test_any_size_gives_alpha_of_the_pictures_size(size, working):
+def test_any_size_gives_alpha_of_the_images_size(size, working):
     alpha = refine(np.random.default_rng(1).random(working), noise(*size, 3))
     assert alpha.shape == size and alpha.dtype == np.float32
     assert alpha.min() >= 0 and alpha.max() <= 1
 
 
 @pytest.mark.parametrize("value", [0, 77, 255])
-def test_flat_picture_has_no_edges_to_follow(value):
+def test_flat_image_has_no_edges_to_follow(value):
     small = np.random.default_rng(1).random((32, 32))
     alpha = refine(small, np.full((90, 120, 3), value, np.uint8))
     assert alpha.min() >= small.min() - 1e-6 and alpha.max() <= small.max() + 1e-6
 
 
-def test_picture_that_is_no_larger_gets_the_plain_alpha():
+def test_image_that_is_no_larger_gets_the_plain_alpha():
     small, rgb = np.random.default_rng(1).random((32, 32), np.float32), noise(32, 20, 3)
     assert np.array_equal(refine(small, rgb), restore(small, (32, 20)))
 
 
-def test_tall_picture_is_refined_in_parts_without_seams():
-    """1,100 rows are three parts; a picture that repeats has an alpha that repeats."""
+def test_tall_image_is_refined_in_parts_without_seams():
+    """1,100 rows are three parts; an image that repeats has an alpha that repeats."""
     y = np.arange(1100)
     stripes = np.where(y // 50 % 2, 220, 30).astype(np.uint8)
     rgb = np.broadcast_to(stripes[:, None, None], (1100, 20, 3))
@@ -82,9 +83,9 @@ def test_tall_picture_is_refined_in_parts_without_seams():
 
 @pytest.mark.parametrize("size", [(330, 410), (30, 410)])
 def test_where_alpha_is_settled_nothing_is_lost(monkeypatch, size):
-    """As if every part of the picture were open: no more than half a level in eight bits."""
+    """As if every part of the image were open: no more than half a level in eight bits."""
     rgb, matte = synthetic.generate(5, 0)
-    rgb, small = images.resize(rgb, size), np.float32(images.resize(matte, (60, 50)) / 255)
+    rgb, small = resize(rgb, size), np.float32(resize(matte, (60, 50)) / 255)
     skipped = refine(small, rgb)
     monkeypatch.setattr(module, "SETTLED", -1)
     assert np.abs(skipped - refine(small, rgb)).max() <= 0.5 / 255 + 1e-6
@@ -96,7 +97,7 @@ def model(tmp_path):
     return brightness_model(tmp_path / "model.onnx")
 
 
-def test_opaque_pixels_keep_their_colours_and_soft_ones_lose_the_old_ground(model):
+def test_opaque_pixels_keep_their_colors_and_soft_ones_lose_the_old_ground(model):
     rgb = bright_disc()
     cutout = np.array(Remover(model)(rgb))
     opaque, soft = cutout[..., 3] == 255, (cutout[..., 3] > 40) & (cutout[..., 3] < 120)
@@ -104,7 +105,7 @@ def test_opaque_pixels_keep_their_colours_and_soft_ones_lose_the_old_ground(mode
     assert cutout[soft][:, 0].mean() > rgb[soft][:, 0].mean() + 10
 
 
-def test_without_refinement_colours_and_plain_alpha_stay(model):
+def test_without_refinement_colors_and_plain_alpha_stay(model):
     rgb, remover = bright_disc(), Remover(model, refine=False)
     cutout = np.array(remover(rgb))
     assert np.array_equal(cutout[..., :3], rgb)
@@ -121,8 +122,8 @@ def test_evaluation_measures_the_networks_own_alpha(model):
 
 
 def test_batch_of_many_sizes_gives_what_each_gives_alone(model):
-    pictures, remover = [noise(90, 70, 3), noise(33, 400, 3), noise(8, 8, 3)], Remover(model)
-    for found, rgb in zip(remover.alpha(pictures), pictures, strict=True):
+    images, remover = [noise(90, 70, 3), noise(33, 400, 3), noise(8, 8, 3)], Remover(model)
+    for found, rgb in zip(remover.alpha(images), images, strict=True):
         assert np.allclose(found, remover.alpha([rgb])[0], atol=1e-6)
 
 
@@ -131,20 +132,20 @@ def test_batch_of_many_sizes_gives_what_each_gives_alone(model):
 )
 def test_ink_and_tiles_are_not_refined(tmp_path, changes):
     path = brightness_model(tmp_path / "model.onnx", **changes)
-    pictures = [np.array(Remover(path, refine=r)(bright_disc())) for r in (True, False)]
-    assert np.array_equal(*pictures)
+    images = [np.array(Remover(path, refine=r)(bright_disc())) for r in (True, False)]
+    assert np.array_equal(*images)
 
 
 def test_new_ground_meets_no_halo_of_the_old(model):
     """Where the disc is half transparent the old ground would leave blue, and darken."""
     rgb = bright_disc()
     on_yellow = [np.array(Remover(model, refine=r)(rgb, "#ffe628")) for r in (True, False)]
-    refined, plain = (picture[..., 0].min() for picture in on_yellow)
+    refined, plain = (image[..., 0].min() for image in on_yellow)
     assert refined > plain
 
 
-def test_transparency_that_was_there_changes_no_colour(model):
-    """All of it is the subject to the model, so nothing was mixed into the colours."""
+def test_transparency_that_was_there_changes_no_color(model):
+    """All of it is the subject to the model, so nothing was mixed into the colors."""
     rgb = np.full((60, 80, 3), 255, np.uint8)
     rgb[20:40, 20:60] = 254, 255, 255
     alpha = np.tile(np.linspace(0, 255, 80).astype(np.uint8), (60, 1))
@@ -155,7 +156,7 @@ def test_transparency_that_was_there_changes_no_colour(model):
 
 def test_sixteen_bits_are_freed_from_the_old_ground_as_eight_are(model):
     rgb = bright_disc()
-    picture = dataclasses.replace(images.Picture(rgb), deep=rgb.astype(np.uint16) * 257)
-    found = Remover(model).cut_out(picture)
+    image = dataclasses.replace(DecodedImage(rgb), deep=rgb.astype(np.uint16) * 257)
+    found = Remover(model).cut_out(image)
     assert found.deep.dtype == np.uint16
     assert np.abs(found.deep / 257 - found.rgb).max() <= 0.51

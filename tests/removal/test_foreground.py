@@ -1,4 +1,4 @@
-"""The subject's own colours at soft pixels."""
+"""The subject's own colors at soft pixels."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_old_ground_leaves_the_edge():
     assert visible_error(foreground(mixed, alpha), true, alpha) < 1
 
 
-def test_hair_of_many_colours_comes_nearer_to_its_own():
+def test_hair_of_many_colors_comes_nearer_to_its_own():
     rgb, matte = synthetic.generate(5, 1, "portraits")
     alpha = np.float32(matte / 255)
     mixed = laid(rgb, noise(*rgb.shape) // 4 + 150, alpha)
@@ -63,7 +63,7 @@ def test_nearly_opaque_counts_as_opaque():
 
 
 @pytest.mark.parametrize("value", [0, 1])
-def test_without_soft_pixels_the_picture_itself_returns(value):
+def test_without_soft_pixels_the_image_itself_returns(value):
     rgb = noise(20, 30, 3)
     assert foreground(rgb, np.full((20, 30), value, np.float32)) is rgb
 
@@ -103,17 +103,17 @@ def test_only_one_of_subject_and_ground_may_be_there(ground):
     assert foreground(laid(RED, GREEN, alpha), alpha).shape == (90, 120, 3)
 
 
-def test_flat_picture_keeps_its_colour():
+def test_flat_image_keeps_its_color():
     rgb = np.full((90, 120, 3), 77, np.uint8)
     assert np.array_equal(foreground(rgb, soft_disc()), rgb)
 
 
 @pytest.mark.parametrize("size", [(90, 120), (150, 160)])
-def test_batch_gives_what_each_picture_gives_alone(size):
-    pictures = noise(3, *size, 3)
+def test_batch_gives_what_each_image_gives_alone(size):
+    images = noise(3, *size, 3)
     alphas = np.stack([soft_disc(size, width) for width in (3, 20, 60)])
-    batch = foreground(pictures, alphas)
-    for found, rgb, alpha in zip(batch, pictures, alphas):
+    batch = foreground(images, alphas)
+    for found, rgb, alpha in zip(batch, images, alphas):
         assert np.array_equal(found, foreground(rgb, alpha))
 
 
@@ -133,7 +133,7 @@ def test_other_size_of_alpha_is_refused():
 
 
 @pytest.mark.slow  # pymatting compiles for up to two minutes at its first use
-def test_colours_are_as_good_as_pymattings():
+def test_colors_are_as_good_as_pymattings():
     from pymatting import estimate_foreground_ml
 
     errors = []

@@ -1,4 +1,4 @@
-"""From trained weights to cut-outs: export, parity, the remover and its command."""
+"""From trained weights to cutouts: export, parity, the remover and its command."""
 
 import json
 import os
@@ -13,25 +13,27 @@ import torch
 from PIL import Image
 from support.images import disc
 
-from clearbg import Remover, contract, images, models
-from clearbg.errors import ExportError, ModelError, PictureError
+from clearbg import Remover, models
+from clearbg.contract import Contract, parse_contract, read_contract
+from clearbg.errors import ExportError, ImageError, ModelError
 from clearbg.export import onnx as onnx_export
 from clearbg.export import parity
+from clearbg.images import write_image
 from clearbg.inference.predict import predict, prepare
 from clearbg.models import weights
 
 SMALL = {"channels": 4, "widths": [4, 8]}
 
 
-def card(**changes) -> contract.Contract:
+def card(**changes) -> Contract:
     facts = {
-        "model": "gan_generator", "settings": SMALL, "height": 64, "width": 64, "fit": "squeeze",
-        "overlap": 0, "kernel": "bilinear", "colour_order": "RGB",
+        "model": "gan_generator", "settings": SMALL, "height": 64, "width": 64, "fit": "stretch",
+        "overlap": 0, "kernel": "bilinear", "color_order": "RGB",
         "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225), "threshold": 0.5,
         "output": "cutout", "headline": "max_f",
-        "weights_sha256": "0" * 64, "data_digest": "1" * 64, "data_licence": "CC0-1.0",
+        "weights_sha256": "0" * 64, "data_digest": "1" * 64, "data_license": "CC0-1.0",
     }  # fmt: skip
-    return contract.Contract(**{**facts, **changes})
+    return Contract(**{**facts, **changes})
 
 
 def network() -> torch.nn.Module:
@@ -85,37 +87,37 @@ def test_opset_is_the_one_asked_for(tmp_path):
 
 
 @pytest.mark.parametrize("size", [(60, 80), (81, 33), (1, 7), (200, 10)])
-def test_cutout_has_exactly_the_inputs_size_and_colours(exported, tmp_path, size):
+def test_cutout_has_exactly_the_inputs_size_and_colors(exported, tmp_path, size):
     rgb = np.random.default_rng(1).integers(0, 256, (*size, 3), dtype=np.uint8)
-    images.write_picture(tmp_path / "p.png", rgb)
+    write_image(tmp_path / "p.png", rgb)
     cutout = np.array(Remover(exported, refine=False)(tmp_path / "p.png"))
     assert cutout.shape == (*size, 4) and np.array_equal(cutout[..., :3], rgb)
 
 
 def test_remover_takes_path_bytes_and_stream(exported, tmp_path):
     path = tmp_path / "p.png"
-    images.write_picture(path, disc(1)[0])
+    write_image(path, disc(1)[0])
     remover = Remover(exported)
     with open(path, "rb") as stream:
-        pictures = [remover(path), remover(str(path)), remover(path.read_bytes()), remover(stream)]
-    assert len({picture.tobytes() for picture in pictures}) == 1
+        images = [remover(path), remover(str(path)), remover(path.read_bytes()), remover(stream)]
+    assert len({image.tobytes() for image in images}) == 1
 
 
 def test_transparency_of_the_input_stays(exported, tmp_path):
     rgb, alpha = disc(2)
-    images.write_picture(tmp_path / "p.png", rgb, alpha)
+    write_image(tmp_path / "p.png", rgb, alpha)
     cutout = np.array(Remover(exported)(tmp_path / "p.png"))
     assert (cutout[..., 3] <= alpha).all()
 
 
-def test_dark_picture_is_not_brightened():
+def test_dark_image_is_not_brightened():
     dark = np.full((8, 8, 3), 10, np.uint8)
     dark[0, 0] = 20
     prepared = prepare(dark, card(height=8, width=8, mean=(0, 0, 0), std=(1, 1, 1)))
     assert prepared.max() == pytest.approx(20 / 255)
 
 
-def test_empty_picture_stays_empty():
+def test_empty_image_stays_empty():
     """No stretch: what the network calls nothing comes out as nothing."""
     faint = np.random.default_rng(0).uniform(0, 0.01, (1, 1, 64, 64)).astype(np.float32)
     alpha = predict([np.zeros((90, 70, 3), np.uint8)], lambda batch: faint, card())[0]
@@ -146,21 +148,21 @@ def test_model_without_contract_is_refused(exported, tmp_path):
         Remover(tmp_path / "m.onnx")
 
 
-@pytest.mark.parametrize("change", [{"format": 99}, {"colour_order": "BGR"}, {"antialias": False}])
+@pytest.mark.parametrize("change", [{"format": 99}, {"color_order": "BGR"}, {"antialias": False}])
 def test_contract_that_cannot_be_kept_is_refused(change):
     text = json.dumps({**json.loads(card().to_json()), **change})
     with pytest.raises(ModelError, match=next(iter(change))):
-        contract.parse(text, "model.json")
+        parse_contract(text, "model.json")
 
 
 def test_exchanged_weights_are_refused(tmp_path):
     weights.save(network().state_dict(), tmp_path / "weights.safetensors")
     (tmp_path / "model.json").write_text(card().to_json())
     with pytest.raises(ModelError, match="not the file that"):
-        contract.read(tmp_path)
+        read_contract(tmp_path)
 
 
-def test_unbearable_difference_names_the_worst_picture(exported, tmp_path, tiny, ingested):
+def test_unbearable_difference_names_the_worst_image(exported, tmp_path, tiny, ingested):
     other = network()
     torch.nn.init.constant_(other.head.bias, 5.0)
     with pytest.raises(ExportError, match=r"on p\d\d.*export\.tolerance"):
@@ -171,12 +173,12 @@ def test_unbearable_difference_names_the_worst_picture(exported, tmp_path, tiny,
 def test_agreement_is_measured_alone_in_a_batch_and_at_other_sizes(exported, tiny, ingested):
     agreement = parity.check(network(), exported, ingested, tiny.export)
     assert agreement["max_difference"] < 1e-5
-    assert agreement["cases"] == tiny.export.pictures + 1 + 3
+    assert agreement["cases"] == tiny.export.images + 1 + 3
 
 
-def test_remove_keeps_folders_and_survives_a_bad_picture(exported, tmp_path):
+def test_remove_keeps_folders_and_survives_a_bad_image(exported, tmp_path):
     for name in ("in/a.jpg", "in/sub/b.png", "in/sub/b.jpg"):
-        images.write_picture(tmp_path / name, disc(1)[0])
+        write_image(tmp_path / name, disc(1)[0])
     (tmp_path / "in/bad.png").write_text("this is text")
     done = run_cli("remove", "in", "-o", "out", "--model", exported)
     assert done.returncode == 1
@@ -188,15 +190,15 @@ def test_remove_keeps_folders_and_survives_a_bad_picture(exported, tmp_path):
     assert len(sentences) == 1 and "bad.png" in sentences[0]
 
 
-def test_remove_writes_one_picture_to_the_file_named(exported, tmp_path):
-    images.write_picture(tmp_path / "a.jpg", disc(1)[0])
+def test_remove_writes_one_image_to_the_file_named(exported, tmp_path):
+    write_image(tmp_path / "a.jpg", disc(1)[0])
     assert run_cli("remove", "a.jpg", "-o", "cut.png", "--model", exported).returncode == 0
-    with Image.open(tmp_path / "cut.png") as picture:
-        assert (picture.mode, picture.size) == ("RGBA", (80, 60))
+    with Image.open(tmp_path / "cut.png") as image:
+        assert (image.mode, image.size) == ("RGBA", (80, 60))
 
 
 @pytest.mark.parametrize(
-    "inputs, says", [("nowhere.jpg", "does not exist"), ("empty", "no pictures")]
+    "inputs, says", [("nowhere.jpg", "does not exist"), ("empty", "no images")]
 )
 def test_remove_of_nothing_is_one_sentence(exported, tmp_path, inputs, says):
     (tmp_path / "empty").mkdir()
@@ -204,6 +206,6 @@ def test_remove_of_nothing_is_one_sentence(exported, tmp_path, inputs, says):
     assert done.returncode == 2 and says in done.stderr and "Traceback" not in done.stderr
 
 
-def test_unreadable_picture_is_a_picture_error(exported):
-    with pytest.raises(PictureError):
-        Remover(exported)(b"no picture")
+def test_unreadable_image_is_an_image_error(exported):
+    with pytest.raises(ImageError):
+        Remover(exported)(b"no image")

@@ -10,16 +10,15 @@ from PIL import Image, ImageCms
 from support.models import brightness_model
 from typer.testing import CliRunner
 
-from clearbg import images
 from clearbg.cli.app import app
-from clearbg.images import png
+from clearbg.images import png, read_image, write_image
 
 SIZE = (48, 64)
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
-    """Its alpha is the picture's brightness."""
+    """Its alpha is the image's brightness."""
     return brightness_model(tmp_path_factory.mktemp("model") / "model.onnx")
 
 
@@ -37,14 +36,14 @@ def remove(model, tmp_path):
 
 
 def scene() -> np.ndarray:
-    """A white box at rows 16 to 31 and columns 16 to 39 of a black picture."""
+    """A white box at rows 16 to 31 and columns 16 to 39 of a black image."""
     rgb = np.zeros((*SIZE, 3), np.uint8)
     rgb[16:32, 16:40] = 255
     return rgb
 
 
 def tinted() -> np.ndarray:
-    """Colours whose brightness lies between the extremes, from left to right."""
+    """Colors whose brightness lies between the extremes, from left to right."""
     across = np.linspace(40, 200, SIZE[1])
     return np.broadcast_to(across[None, :, None] + [0, 30, 55], (*SIZE, 3)).astype(np.uint8)
 
@@ -59,7 +58,7 @@ def opened(name: str) -> Image.Image:
 def test_opaque_pixels_keep_their_values_in_every_format_with_alpha(remove, format):
     rgb = np.random.default_rng(0).integers(200, 256, (*SIZE, 3), dtype=np.uint8)
     rgb[:, :16] = 0
-    images.write_picture("in/p.png", rgb)
+    write_image("in/p.png", rgb)
     remove("in", "-o", "out", "--format", format, "--threshold", "0.5")
     made = opened(f"out/p.{format}")
     assert (made.format, made.mode) == (format.upper(), "RGBA")
@@ -72,7 +71,7 @@ def test_opaque_pixels_keep_their_values_in_every_format_with_alpha(remove, form
 @pytest.mark.parametrize("refine", ["--refine", "--no-refine"])
 def test_what_was_removed_is_not_in_the_file(remove, format, refine):
     """The ground is nearly black, and not quite."""
-    images.write_picture("p.png", np.maximum(scene(), 3))
+    write_image("p.png", np.maximum(scene(), 3))
     remove("p.png", "-o", f"c.{format}", refine, "--threshold", "0.5")
     made = np.array(opened(f"c.{format}"))
     gone = made[..., 3] == 0
@@ -84,12 +83,12 @@ def test_sixteen_bits_of_what_was_removed_are_not_in_the_file(remove):
     deep = np.maximum(scene().astype(np.uint16) * 257, 700)
     _write_deep("p.png", deep)
     remove("p.png", "-o", "c.png", "--threshold", "0.5")
-    made = images.read_picture("c.png")
+    made = read_image("c.png")
     assert made.alpha.min() == 0 and not made.deep[made.alpha == 0].any()
 
 
 def test_jpeg_wants_a_ground(remove):
-    images.write_picture("in/p.png", scene())
+    write_image("in/p.png", scene())
     done = remove("in", "--format", "jpeg", status=2)
     assert "JPEG cannot be transparent" in done.stderr and not Path("cutouts").exists()
     remove("in", "--format", "jpeg", "--background", "#00f")
@@ -97,15 +96,15 @@ def test_jpeg_wants_a_ground(remove):
 
 
 def test_quality_changes_the_size_of_a_file(remove):
-    images.write_picture("p.png", tinted())
+    write_image("p.png", tinted())
     for quality in (20, 90):
         remove("p.png", "-o", f"{quality}.jpg", "--background", "red", "--quality", quality)
     assert Path("20.jpg").stat().st_size < Path("90.jpg").stat().st_size
     assert "leave the quality out" in remove("p.png", "--quality", 20, status=2).stderr
 
 
-def test_mask_is_the_alpha_alone_as_grey(remove):
-    images.write_picture("p.png", tinted())
+def test_mask_is_the_alpha_alone_as_gray(remove):
+    write_image("p.png", tinted())
     remove("p.png", "-o", "cut.png", "--no-refine")
     remove("p.png", "-o", "mask.png", "--no-refine", "--mask")
     mask = opened("mask.png")
@@ -114,12 +113,12 @@ def test_mask_is_the_alpha_alone_as_grey(remove):
 
 
 def test_mask_has_no_background(remove):
-    images.write_picture("p.png", scene())
+    write_image("p.png", scene())
     assert "no background" in remove("p.png", "--mask", "--background", "red", status=2).stderr
 
 
 def test_threshold_makes_a_hard_mask(remove):
-    images.write_picture("p.png", tinted())
+    write_image("p.png", tinted())
     covered = []
     for threshold in (0.3, 0.7):
         remove("p.png", "-o", "m.png", "--mask", "--no-refine", "--threshold", threshold)
@@ -131,7 +130,7 @@ def test_threshold_makes_a_hard_mask(remove):
 
 def test_edges_are_refined_unless_told_otherwise(remove):
     """A box between two pixels of the working size: refined, its edge is a pixel wide."""
-    images.write_picture("p.png", scene())
+    write_image("p.png", scene())
     soft, told = {}, {}
     for flags in ((), ("--refine",), ("--no-refine",)):
         told[flags] = json.loads(remove("p.png", "-o", "c.png", *flags, "--json").stdout)["refine"]
@@ -142,7 +141,7 @@ def test_edges_are_refined_unless_told_otherwise(remove):
 
 
 def test_crop_ends_at_the_subject_and_leaves_the_margin(remove):
-    images.write_picture("p.png", scene())
+    write_image("p.png", scene())
     sizes = {}
     for margin in (None, "3", "25%", "1000"):
         options = [] if margin is None else ["--margin", margin]
@@ -155,9 +154,9 @@ def test_crop_ends_at_the_subject_and_leaves_the_margin(remove):
     assert sizes["1000"] == (64, 48)
 
 
-def test_crop_of_nothing_is_a_failure_of_that_picture_alone(remove):
-    images.write_picture("in/empty.png", np.zeros((*SIZE, 3), np.uint8))
-    images.write_picture("in/full.png", scene())
+def test_crop_of_nothing_is_a_failure_of_that_image_alone(remove):
+    write_image("in/empty.png", np.zeros((*SIZE, 3), np.uint8))
+    write_image("in/full.png", scene())
     done = remove("in", "--crop", status=1)
     assert "empty.png: holds no subject" in done.stderr and Path("cutouts/full.png").exists()
 
@@ -167,7 +166,7 @@ def test_crop_of_nothing_is_a_failure_of_that_picture_alone(remove):
     [
         (["--margin", "3"], "--crop"),
         (["--crop", "--margin", "wide"], "neither pixels"),
-        (["--background", "nowhere.jpg"], "no opaque colour"),
+        (["--background", "nowhere.jpg"], "no opaque color"),
         (["-o", "p.gif"], "cannot be written as .gif"),
         (["-o", "q.png", "--format", "webp"], "end it in .webp"),
         (["--json", "-o", "-"], "name a file"),
@@ -177,7 +176,7 @@ def test_crop_of_nothing_is_a_failure_of_that_picture_alone(remove):
     ],
 )
 def test_wrong_usage_is_said_with_status_two(remove, options, says):
-    images.write_picture("p.png", scene())
+    write_image("p.png", scene())
     done = remove("p.png", *options, status=2)
     assert says in done.stderr and "Traceback" not in done.stderr
 
@@ -203,7 +202,7 @@ def test_sixteen_bits_stay_sixteen_bits(remove, format, background):
     _write_deep("p.png", deep)
     behind = [] if background is None else ["--background", background]
     remove("p.png", "-o", f"c.{format}", "--threshold", "0.5", *behind)
-    made = images.read_picture(f"c.{format}")
+    made = read_image(f"c.{format}")
     assert np.array_equal(made.deep, deep) and made.dpi == pytest.approx((300, 300), abs=0.1)
 
 
@@ -222,41 +221,41 @@ def _write_deep(name: str, deep: np.ndarray) -> None:
 def test_transparency_of_the_input_is_multiplied_in(remove):
     alpha = np.full(SIZE, 128, np.uint8)
     alpha[:, :32] = 0
-    images.write_picture("p.png", np.full((*SIZE, 3), 255, np.uint8), alpha)
+    write_image("p.png", np.full((*SIZE, 3), 255, np.uint8), alpha)
     remove("p.png", "-o", "m.png", "--mask", "--no-refine")
     assert np.array_equal(np.array(opened("m.png")), alpha)
 
 
 def test_standard_input_goes_to_standard_output(remove):
-    images.write_picture("p.png", scene())
+    write_image("p.png", scene())
     done = remove("-", "--format", "webp", stdin=Path("p.png").read_bytes())
     made = Image.open(BytesIO(done.stdout_bytes))
     assert (made.format, made.size) == ("WEBP", (64, 48))
 
 
-def test_standard_input_that_is_no_picture_is_one_sentence(remove):
+def test_standard_input_that_is_no_image_is_one_sentence(remove):
     done = remove("-", stdin=b"text", status=2)
-    assert done.stdout_bytes == b"" and "Standard input is not a picture" in done.stderr
+    assert done.stdout_bytes == b"" and "Standard input is not an image" in done.stderr
 
 
-def test_json_tells_what_became_of_every_picture(remove):
-    images.write_picture("in/a.png", scene())
-    images.write_picture("in/b.png", scene())
+def test_json_tells_what_became_of_every_image(remove):
+    write_image("in/a.png", scene())
+    write_image("in/b.png", scene())
     Path("in/c.png").write_text("text")
-    images.write_picture("cutouts/b.png", scene())
+    write_image("cutouts/b.png", scene())
     done = remove("in", "--json", "--skip-existing", status=1)
     told = json.loads(done.stdout)
     assert (told["device"], told["written"], told["skipped"], told["failed"]) == ("cpu", 1, 1, 1)
-    a, b, c = told["pictures"]
+    a, b, c = told["images"]
     assert (a["status"], a["width"], a["height"], a["target"]) == (
         "written", 64, 48, "cutouts/a.png",
     )  # fmt: skip
     assert 0.05 < a["coverage"] < 0.25
-    assert b["status"] == "skipped" and "not a picture" in c["message"]
+    assert b["status"] == "skipped" and "not an image" in c["message"]
 
 
 def test_results_are_skipped_or_overwritten(remove):
-    images.write_picture("in/a.png", scene())
+    write_image("in/a.png", scene())
     Path("cutouts").mkdir()
     Path("cutouts/a.png").write_text("mine")
     remove("in", "--skip-existing")
@@ -267,13 +266,13 @@ def test_results_are_skipped_or_overwritten(remove):
 
 def test_run_goes_on_or_ends_at_a_failure(remove):
     for index in range(12):
-        images.write_picture(f"in/p{index:02d}.png", scene())
+        write_image(f"in/p{index:02d}.png", scene())
     Path("in/p00.png").write_text("text")
     done = remove("in", "--fail-fast", "--batch", 1, status=1)
     assert "left undone" in done.stdout
     assert not Path("cutouts/p11.png").exists()
     done = remove("in", status=1)
-    assert "12 pictures on cpu: 11 written, 1 failed" in done.stdout
+    assert "12 images on cpu: 11 written, 1 failed" in done.stdout
 
 
 def test_nothing_done_is_status_two_and_leaves_no_file(remove):

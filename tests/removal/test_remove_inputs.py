@@ -1,4 +1,4 @@
-"""Files, folders, patterns and `-`: which picture goes where."""
+"""Files, folders, patterns and `-`: which image goes where."""
 
 import os
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from support.images import disc
 
-from clearbg import images
 from clearbg.errors import DataError
+from clearbg.images import write_image
 from clearbg.removal.inputs import plan
 
 
-def pictures(*names: str) -> None:
+def images(*names: str) -> None:
     for name in names:
-        images.write_picture(name, disc(0, (6, 8))[0])
+        write_image(name, disc(0, (6, 8))[0])
 
 
 def targets(*inputs: str, output: str = "out", format: str | None = None) -> dict[str, str]:
@@ -23,19 +23,19 @@ def targets(*inputs: str, output: str = "out", format: str | None = None) -> dic
 
 
 def test_folder_is_walked_and_its_structure_kept():
-    pictures("in/a.jpg", "in/deep/er/b.png")
-    Path("in/notes.txt").write_text("no picture")
+    images("in/a.jpg", "in/deep/er/b.png")
+    Path("in/notes.txt").write_text("no image")
     assert targets("in") == {"in/a.jpg": "out/a.png", "in/deep/er/b.png": "out/deep/er/b.png"}
 
 
 def test_format_gives_the_suffix():
-    pictures("in/a.jpg")
+    images("in/a.jpg")
     assert targets("in", format="jpeg") == {"in/a.jpg": "out/a.jpg"}
     assert targets("in", format="tiff") == {"in/a.jpg": "out/a.tiff"}
 
 
-def test_pictures_that_would_meet_keep_their_suffixes():
-    pictures("in/a.jpg", "in/a.png", "in/b.png")
+def test_images_that_would_meet_keep_their_suffixes():
+    images("in/a.jpg", "in/a.png", "in/b.png")
     assert targets("in") == {
         "in/a.jpg": "out/a.jpg.png",
         "in/a.png": "out/a.png.png",
@@ -44,27 +44,27 @@ def test_pictures_that_would_meet_keep_their_suffixes():
 
 
 def test_names_that_differ_in_case_alone_do_not_meet():
-    pictures("one/A.jpg", "two/a.jpg")
+    images("one/A.jpg", "two/a.jpg")
     found = targets("one", "two")
     assert len({name.casefold() for name in found.values()}) == 2
 
 
 def test_equal_names_of_several_folders_get_numbers_whatever_their_order():
-    pictures("one/a.jpg", "two/a.jpg")
+    images("one/a.jpg", "two/a.jpg")
     found = targets("one", "two")
     assert found == {"one/a.jpg": "out/a.jpg.png", "two/a.jpg": "out/a.jpg-2.png"}
     assert targets("two", "one") == found
 
 
 def test_longer_name_does_not_take_a_plain_one():
-    pictures("in/a.jpg", "in/a.png", "in/a.jpg.webp")
+    images("in/a.jpg", "in/a.png", "in/a.jpg.webp")
     found = targets("in")
     assert found["in/a.jpg.webp"] == "out/a.jpg.png" and len(set(found.values())) == 3
 
 
 def test_pattern_is_expanded_below_its_fixed_part():
-    pictures("in/x/a.jpg", "in/y/b.jpg", "in/y/c.png")
-    Path("in/y/notes.jpg.txt").write_text("no picture")
+    images("in/x/a.jpg", "in/y/b.jpg", "in/y/c.png")
+    Path("in/y/notes.jpg.txt").write_text("no image")
     expected = {"in/x/a.jpg": "out/x/a.png", "in/y/b.jpg": "out/y/b.png"}
     assert targets("in/**/*.jpg") == expected
     assert targets("in/*/*.jpg*") == expected
@@ -73,23 +73,23 @@ def test_pattern_is_expanded_below_its_fixed_part():
 
 
 def test_file_whose_name_looks_like_a_pattern_is_itself():
-    pictures("a[1].jpg", "a1.jpg")
+    images("a[1].jpg", "a1.jpg")
     assert list(targets("a[1].jpg", "a1.jpg")) == ["a[1].jpg", "a1.jpg"]
 
 
 def test_file_in_several_inputs_is_done_once():
-    pictures("in/a.jpg", "in/b.jpg")
+    images("in/a.jpg", "in/b.jpg")
     os.symlink("a.jpg", "in/z.jpg")
     assert list(targets("in/b.jpg", "in", "in/*.jpg")) == ["in/b.jpg", "in/a.jpg"]
 
 
 def test_results_of_an_earlier_run_are_no_inputs():
-    pictures("a.jpg", "cutouts/a.png", "sub/cutouts/b.png")
+    images("a.jpg", "cutouts/a.png", "sub/cutouts/b.png")
     assert set(targets(".", output="cutouts")) == {"a.jpg", "sub/cutouts/b.png"}
 
 
 def test_without_output_there_is_a_folder_of_that_name():
-    pictures("a.jpg")
+    images("a.jpg")
     assert plan(["a.jpg"], None, None)[0].target == Path("cutouts/a.png")
 
 
@@ -100,7 +100,7 @@ def test_stream_goes_to_the_stream_a_file_or_a_folder():
 
 
 def test_folder_with_a_suffix_is_a_folder():
-    pictures("a.jpg")
+    images("a.jpg")
     Path("results.png").mkdir()
     assert targets("a.jpg", output="results.png") == {"a.jpg": "results.png/a.png"}
 
@@ -109,10 +109,10 @@ def test_folder_with_a_suffix_is_a_folder():
     "inputs, output, says",
     [
         (["nowhere.jpg"], "out", "does not exist"),
-        (["*.bmp"], "out", "matches no pictures"),
-        (["empty"], "out", "holds no pictures"),
+        (["*.bmp"], "out", "matches no images"),
+        (["empty"], "out", "holds no images"),
         (["-", "-"], "out", "give - once"),
-        (["in"], "-", "takes one picture"),
+        (["in"], "-", "takes one image"),
         (["in"], "one.png", "is no folder"),
         (["in/a.jpg"], "file", "is a file"),
         (["in/a.jpg"], "c.bmp", "cannot be written as .bmp"),
@@ -121,7 +121,7 @@ def test_folder_with_a_suffix_is_a_folder():
     ],
 )
 def test_what_cannot_be_planned_is_one_sentence(inputs, output, says):
-    pictures("in/a.jpg", "in/b.png")
+    images("in/a.jpg", "in/b.png")
     Path("empty").mkdir()
     Path("file").touch()
     with pytest.raises(DataError, match=says):

@@ -16,16 +16,16 @@ from PIL import Image
 from support.images import disc
 from support.models import brightness_model
 
-from clearbg import Remover, images
-from clearbg.errors import ModelError, PictureError, SettingsError
-from clearbg.images import decoding
+from clearbg import Remover
+from clearbg.errors import ImageError, ModelError, SettingsError
+from clearbg.images import decoding, read_image, write_image
 from clearbg.removal import files
 from clearbg.removal.files import Work, remove_files
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """Its alpha is the picture's brightness."""
+    """Its alpha is the image's brightness."""
     return brightness_model(tmp_path_factory.mktemp("model") / "model.onnx")
 
 
@@ -34,9 +34,9 @@ def remover(model):
     return Remover(model, threads=1)
 
 
-def test_every_form_of_a_picture_gives_the_same(remover, tmp_path):
+def test_every_form_of_an_image_gives_the_same(remover, tmp_path):
     rgb, alpha = disc(3)
-    images.write_picture("p.png", rgb, alpha)
+    write_image("p.png", rgb, alpha)
     content, layers = (tmp_path / "p.png").read_bytes(), np.dstack([rgb, alpha])
     with open("p.png", "rb") as stream, Image.open("p.png") as lazy:
         forms = [
@@ -46,11 +46,11 @@ def test_every_form_of_a_picture_gives_the_same(remover, tmp_path):
         assert len({remover(form).tobytes() for form in forms}) == 1
 
 
-def test_grey_arrays_and_images_are_taken(remover):
-    grey = disc(1)[1]
-    pictures = [grey, grey[..., None], np.repeat(grey[..., None], 3, -1), Image.fromarray(grey)]
-    pictures += [grey.astype(np.uint16) * 257, Image.fromarray(grey.astype(np.uint16) * 257)]
-    assert len({remover(picture).tobytes() for picture in pictures}) == 1
+def test_gray_arrays_and_images_are_taken(remover):
+    gray = disc(1)[1]
+    images = [gray, gray[..., None], np.repeat(gray[..., None], 3, -1), Image.fromarray(gray)]
+    images += [gray.astype(np.uint16) * 257, Image.fromarray(gray.astype(np.uint16) * 257)]
+    assert len({remover(image).tobytes() for image in images}) == 1
 
 
 def test_image_of_pillows_is_turned_upright_and_left_as_it_was(remover):
@@ -68,8 +68,8 @@ def test_image_of_pillows_is_turned_upright_and_left_as_it_was(remover):
      np.zeros((1, 4, 4, 3), np.uint8), Image.new("F", (4, 4)), Image.new("I", (4, 4), -1)],
     ids=["floats", "two channels", "no rows", "four axes", "float image", "integer image"],
 )  # fmt: skip
-def test_what_is_no_picture_is_one_sentence(remover, bad):
-    with pytest.raises(PictureError):
+def test_what_is_no_image_is_one_sentence(remover, bad):
+    with pytest.raises(ImageError):
         remover(bad)
 
 
@@ -77,21 +77,21 @@ def test_batch_gives_what_single_calls_give_in_runs_of_the_size_asked_for(model)
     remover, sizes = Remover(model, threads=1), []
     network = remover.network
     remover.network = lambda batch: sizes.append(len(batch)) or network(batch)
-    pictures = [disc(index, (30 + index, 40))[0] for index in range(5)]
-    together = remover.batch(pictures, "red", at_once=2)
+    images = [disc(index, (30 + index, 40))[0] for index in range(5)]
+    together = remover.batch(images, "red", at_once=2)
     assert sizes == [2, 2, 1]
-    assert [a.tobytes() for a in together] == [remover(p, "red").tobytes() for p in pictures]
+    assert [a.tobytes() for a in together] == [remover(p, "red").tobytes() for p in images]
 
 
 def test_threads_share_one_remover(remover):
-    pictures = [disc(index)[0] for index in range(24)]
-    expected = [remover(picture).tobytes() for picture in pictures]
+    images = [disc(index)[0] for index in range(24)]
+    expected = [remover(image).tobytes() for image in images]
     with ThreadPoolExecutor(4) as pool:
-        assert [r.tobytes() for r in pool.map(remover, pictures)] == expected
+        assert [r.tobytes() for r in pool.map(remover, images)] == expected
 
 
 def test_readings_that_overlap_leave_the_programs_warnings_alone():
-    images.write_picture("p.png", disc(0)[0])
+    write_image("p.png", disc(0)[0])
     before = list(warnings.filters)
     first, second = (decoding.decoded("p.png", 10**6, None) for _ in range(2))
     first.__enter__()
@@ -102,7 +102,7 @@ def test_readings_that_overlap_leave_the_programs_warnings_alone():
 
 
 def test_pixels_are_counted_without_a_warning(monkeypatch, tmp_path):
-    images.write_picture("p.png", disc(0)[0])
+    write_image("p.png", disc(0)[0])
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 3000)  # Pillow then warns of 60 x 80
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -114,11 +114,11 @@ def test_pixels_are_counted_without_a_warning(monkeypatch, tmp_path):
 def test_openvino_gives_the_processors_result(model, remover):
     pytest.importorskip("openvino", reason="the extra openvino is not installed")
     other = Remover(model, threads=1, device="openvino")
-    picture = disc(2)[0]
-    difference = np.array(other(picture)).astype(int) - np.array(remover(picture))
+    image = disc(2)[0]
+    difference = np.array(other(image)).astype(int) - np.array(remover(image))
     assert other.device == "openvino" and np.abs(difference).max() <= 1
     with ThreadPoolExecutor(3) as pool:
-        assert len({r.tobytes() for r in pool.map(other, [picture] * 9)}) == 1
+        assert len({r.tobytes() for r in pool.map(other, [image] * 9)}) == 1
 
 
 def test_device_that_is_not_there_is_one_sentence(model):
@@ -139,12 +139,12 @@ def test_processor_does_not_stand_in_for_a_device_in_silence(model, monkeypatch)
 @pytest.fixture
 def six():
     for index in range(6):
-        images.write_picture(f"in/{index}.png", disc(index)[0])
+        write_image(f"in/{index}.png", disc(index)[0])
 
 
-def test_later_pictures_are_read_while_the_network_runs(model, monkeypatch, six):
+def test_later_images_are_read_while_the_network_runs(model, monkeypatch, six):
     remover, third = Remover(model, threads=1), threading.Event()
-    network, read = remover.network, images.read_picture
+    network, read = remover.network, read_image
 
     def watched(source, **options):
         if source.name == "2.png":
@@ -155,13 +155,13 @@ def test_later_pictures_are_read_while_the_network_runs(model, monkeypatch, six)
         assert third.wait(60)
         return network(batch)
 
-    monkeypatch.setattr(images, "read_picture", watched)
+    monkeypatch.setattr(files, "read_image", watched)
     remover.network = waiting
     report = remove_files(["in"], "out", remover, work=Work(batch=1, workers=2))
     assert report.count("written") == 6
 
 
-def test_first_picture_is_finished_while_the_network_runs(model, six):
+def test_first_image_is_finished_while_the_network_runs(model, six):
     remover, runs, second = Remover(model, threads=1), [], threading.Event()
     network, opacity = remover.network, remover.opacity
 
@@ -180,10 +180,10 @@ def test_first_picture_is_finished_while_the_network_runs(model, six):
     assert report.count("written") == 6
 
 
-def test_large_pictures_go_one_after_the_other(model, monkeypatch, six):
+def test_large_images_go_one_after_the_other(model, monkeypatch, six):
     """So that a folder of them needs no more memory than one."""
-    remover, read = Remover(model, threads=1), images.read_picture
-    coloured, held, most = remover.coloured, [], []
+    remover, read = Remover(model, threads=1), read_image
+    colored, held, most = remover.colored, [], []
 
     def reading(source, **options):
         held.append(source)
@@ -192,10 +192,10 @@ def test_large_pictures_go_one_after_the_other(model, monkeypatch, six):
 
     def finishing(*arguments):
         held.pop()
-        return coloured(*arguments)
+        return colored(*arguments)
 
-    monkeypatch.setattr(images, "read_picture", reading)
-    remover.coloured = finishing
+    monkeypatch.setattr(files, "read_image", reading)
+    remover.colored = finishing
     for limit, expected in ((1, {1}), (2**26, {1, 2, 3, 4, 5, 6})):
         monkeypatch.setattr(files, "PIXELS_IN_FLIGHT", limit)
         most.clear()
@@ -209,14 +209,14 @@ def test_batch_of_the_command_is_what_the_network_gets(model):
     network = remover.network
     remover.network = lambda batch: sizes.append(len(batch)) or network(batch)
     for index in range(7):
-        images.write_picture(f"in/{index}.png", disc(index)[0])
+        write_image(f"in/{index}.png", disc(index)[0])
     report = remove_files(["in"], "out", remover, work=Work(batch=3, workers=1))
     assert report.count("written") == 7 and sum(sizes) == 7 and max(sizes) == 3
 
 
-def test_network_has_as_many_pictures_at_once_as_the_model_was_opened_for(model, six):
+def test_network_has_as_many_images_at_once_as_the_model_was_opened_for(model, six):
     """Each run waits until two of them are there."""
-    remover, both = Remover(model, threads=2, pictures="many"), threading.Barrier(2)
+    remover, both = Remover(model, threads=2, images="many"), threading.Barrier(2)
     network = remover.network
     assert remover.runs == 2
 
@@ -231,18 +231,18 @@ def test_network_has_as_many_pictures_at_once_as_the_model_was_opened_for(model,
 
 def test_threads_are_shared_out_to_runs_that_memory_has_room_for(tmp_path, model):
     large = brightness_model(tmp_path / "large.onnx", height=1024, width=512)
-    assert [Remover(model, threads=n, pictures="many").runs for n in (1, 3, 16)] == [1, 3, 4]
-    assert Remover(large, threads=16, pictures="many").runs == 1
+    assert [Remover(model, threads=n, images="many").runs for n in (1, 3, 16)] == [1, 3, 4]
+    assert Remover(large, threads=16, images="many").runs == 1
     assert Remover(model, threads=16).runs == 1
 
 
-@pytest.mark.parametrize("pictures", ["one", "many"])
-def test_what_a_model_is_opened_for_changes_no_result(model, remover, pictures):
+@pytest.mark.parametrize("images", ["one", "many"])
+def test_what_a_model_is_opened_for_changes_no_result(model, remover, images):
     rgb = disc(4)[0]
-    assert Remover(model, threads=1, pictures=pictures)(rgb).tobytes() == remover(rgb).tobytes()
+    assert Remover(model, threads=1, images=images)(rgb).tobytes() == remover(rgb).tobytes()
 
 
-def test_processor_gets_one_picture_a_run_unless_told_otherwise(model):
+def test_processor_gets_one_image_a_run_unless_told_otherwise(model):
     remover, sizes = Remover(model, threads=1), []
     network = remover.network
     remover.network = lambda batch: sizes.append(len(batch)) or network(batch)
@@ -251,12 +251,12 @@ def test_processor_gets_one_picture_a_run_unless_told_otherwise(model):
 
 
 @pytest.mark.slow
-def test_memory_does_not_grow_with_the_number_of_pictures(model):
-    """In a process of its own: after 100 pictures and after 2,000 of them."""
+def test_memory_does_not_grow_with_the_number_of_images(model):
+    """In a process of its own: after 100 images and after 2,000 of them."""
     rng = np.random.default_rng(0)
     for index in range(100):
-        picture = rng.integers(0, 256, (90, 120, 3), dtype=np.uint8)
-        images.write_picture(f"in/{index}.png", picture)
+        image = rng.integers(0, 256, (90, 120, 3), dtype=np.uint8)
+        write_image(f"in/{index}.png", image)
     for index in range(100, 2000):
         shutil.copy(f"in/{index % 100}.png", f"in/{index}.png")
     program = """
@@ -293,13 +293,13 @@ def test_a_model_file_that_is_exchanged_while_in_use_is_refused(tmp_path, model)
         remover.network(unknown)
 
 
-def test_what_is_wrong_with_a_model_for_one_picture_is_said_at_its_first_call(tmp_path, model):
+def test_what_is_wrong_with_a_model_for_one_image_is_said_at_its_first_call(tmp_path, model):
     content = onnx.load(model)
     content.graph.node[0].op_type = "Nothing"
     damaged = tmp_path / "damaged.onnx"
     onnx.save(content, damaged)
     with pytest.raises(ModelError, match="export it again"):
         Remover(damaged, threads=1)
-    remover = Remover(damaged, threads=1, pictures="one")
+    remover = Remover(damaged, threads=1, images="one")
     with pytest.raises(ModelError, match="export it again"):
         remover(disc(4)[0])

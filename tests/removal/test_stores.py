@@ -1,4 +1,4 @@
-"""Pictures in stores: fsspec's own in memory, with the plain engine of `clearbg remove`."""
+"""Images in stores: fsspec's own in memory, with the plain engine of `clearbg remove`."""
 
 import json
 from pathlib import Path
@@ -10,9 +10,9 @@ from support.images import disc
 from support.models import brightness_model
 from typer.testing import CliRunner
 
-from clearbg import images
 from clearbg.cli.app import app
 from clearbg.errors import DataError
+from clearbg.images import encode_image, read_image, write_image
 from clearbg.removal import stores
 from clearbg.removal.inputs import plan
 from clearbg.removal.stores import Stored, place
@@ -43,7 +43,7 @@ def remove(model):
 
 
 def encoded(index: int = 0) -> bytes:
-    return images.encode_picture(disc(index)[0])
+    return encode_image(disc(index)[0])
 
 
 def fill(store, *names: str) -> None:
@@ -63,16 +63,16 @@ def test_folder_of_a_store_gives_what_a_folder_on_disk_gives(remove, memory):
         assert memory.cat_file(f"/b/out/{name}") == Path("out", name).read_bytes()
 
 
-def test_one_picture_of_a_store_goes_to_one_file(remove, memory):
+def test_one_image_of_a_store_goes_to_one_file(remove, memory):
     fill(memory, "/b/a.png")
     remove("memory://b/a.png", "-o", "memory://b/cut.webp")
-    assert images.read_picture(memory.cat_file("/b/cut.webp")).format == "WEBP"
+    assert read_image(memory.cat_file("/b/cut.webp")).format == "WEBP"
     remove("memory://b/a.png", "-o", "here.png")
-    assert images.read_picture("here.png").rgb.shape == (60, 80, 3)
+    assert read_image("here.png").rgb.shape == (60, 80, 3)
 
 
 def test_file_address_is_a_path(remove):
-    images.write_picture("in/a.png", disc(0)[0])
+    write_image("in/a.png", disc(0)[0])
     here = Path.cwd().as_uri()
     remove(f"{here}/in", "-o", f"{here}/out")
     assert Path("out/a.png").is_file()
@@ -84,7 +84,7 @@ def test_results_in_a_store_are_skipped(remove, memory):
     report = json.loads(
         remove("memory://b/in", "-o", "memory://b/out/", "--skip-existing", "--json").stdout
     )
-    assert [one["status"] for one in report["pictures"]] == ["written", "skipped"]
+    assert [one["status"] for one in report["images"]] == ["written", "skipped"]
     assert memory.cat_file("/b/out/x/b.png") == b"mine"
 
 
@@ -96,11 +96,11 @@ def test_nothing_is_skipped_where_the_output_is_not_there_yet(remove, memory):
     )
 
 
-def test_bad_picture_of_a_store_has_its_sentence(remove, memory):
+def test_bad_image_of_a_store_has_its_sentence(remove, memory):
     fill(memory, "/b/in/a.png")
     memory.pipe_file("/b/in/bad.png", b"text")
     done = remove("memory://b/in", "-o", "out", status=1)
-    assert "memory://b/in/bad.png is not a picture" in done.stderr
+    assert "memory://b/in/bad.png is not an image" in done.stderr
 
 
 def test_what_is_hidden_or_leads_out_of_the_folder_is_left_out(memory):
@@ -122,7 +122,7 @@ def test_results_below_the_input_are_no_inputs(memory):
 @pytest.mark.parametrize(
     "source, output, says",
     [
-        ("memory://b/none", "out", "memory://b/none holds no pictures"),
+        ("memory://b/none", "out", "memory://b/none holds no images"),
         ("memory://b/in", "memory://b/in", "would be lost"),
         ("memory://b/in", "memory://b/one.png", "is no folder"),
         ("htps://b/in", "out", "htps://, which nothing here reads"),
@@ -143,7 +143,7 @@ def test_wrong_address_is_a_sentence(memory, source, output, says):
         (ConnectionResetError("x"), "check the connection"),
     ],
 )
-def test_fault_of_a_store_is_a_failure_of_that_picture_alone(
+def test_fault_of_a_store_is_a_failure_of_that_image_alone(
     remove, memory, monkeypatch, error, says
 ):
     fill(memory, "/b/in/a.png", "/b/in/b.png")
@@ -192,7 +192,7 @@ def test_password_in_an_address_is_not_shown():
 
 
 def test_memory_in_work_is_bounded_where_sizes_are_unknown(remove, memory, monkeypatch):
-    """With room for one picture of unknown size, each is read after the one before is written."""
+    """With room for one image of unknown size, each is read after the one before is written."""
     from clearbg.removal import files
 
     monkeypatch.setattr(files, "PIXELS_IN_FLIGHT", files.PIXELS_UNSEEN)

@@ -1,4 +1,4 @@
-"""Pictures of any size through tiles, grey networks, and ink as output."""
+"""Images of any size through tiles, gray networks, and ink as output."""
 
 import dataclasses
 import io
@@ -16,26 +16,28 @@ from onnx import TensorProto, helper
 from PIL import Image, ImageCms
 
 import clearbg
-from clearbg import Remover, contract, images
+from clearbg import Remover
+from clearbg.contract import METADATA_KEY, Contract
 from clearbg.errors import DataError, ExportError, ModelError, SettingsError
 from clearbg.export import parity
+from clearbg.images import encode_image, read_image, write_image
 from clearbg.inference.predict import PIXELS_AT_ONCE, predict, prepare
 from clearbg.removal.backgrounds import ground
 from clearbg.removal.files import remove_files
 from clearbg.removal.outputs import Look
 
 SIDE, OVERLAP = 32, 8
-PAGE = contract.Contract(
+PAGE = Contract(
     model="darkness", settings={}, height=SIDE, width=SIDE, fit="tile", overlap=OVERLAP,
-    kernel="bilinear", colour_order="L", mean=(1.0,), std=(-1.0,), threshold=0.5, output="ink",
-    headline="f_measure", weights_sha256="0" * 64, data_digest="", data_licence="CC0-1.0",
+    kernel="bilinear", color_order="L", mean=(1.0,), std=(-1.0,), threshold=0.5, output="ink",
+    headline="f_measure", weights_sha256="0" * 64, data_digest="", data_license="CC0-1.0",
 )  # fmt: skip
 WHITE = Look(background=ground("white"))
 SIZES = [(1, 1), (5, 2000), (2000, 5), (32, 32), (56, 80), (33, 31), (57, 57), (81, 200)]
 """Smaller than a tile, exactly one, exact multiples of the stride, and anything else."""
 
 
-def grey(size: tuple[int, int], seed: int = 0) -> np.ndarray:
+def gray(size: tuple[int, int], seed: int = 0) -> np.ndarray:
     values = np.random.default_rng(seed).integers(0, 256, size, dtype=np.uint8)
     return np.repeat(values[..., None], 3, axis=2)
 
@@ -47,7 +49,7 @@ def written_page() -> np.ndarray:
     return rgb
 
 
-def write_model(path: Path, card: contract.Contract) -> Path:
+def write_model(path: Path, card: Contract) -> Path:
     """A "network" whose alpha is its input: with `PAGE`, the darkness of the page."""
     shape = ["n", 1, "height", "width"]
     graph = helper.make_graph(
@@ -57,7 +59,7 @@ def write_model(path: Path, card: contract.Contract) -> Path:
         [helper.make_tensor_value_info("alpha", TensorProto.FLOAT, shape)],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    helper.set_model_props(model, {contract.METADATA_KEY: card.to_json()})
+    helper.set_model_props(model, {METADATA_KEY: card.to_json()})
     onnx.save(model, path)
     return path
 
@@ -69,7 +71,7 @@ def model(tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_tiles_that_return_themselves_give_back_the_page(size):
-    page = grey(size)
+    page = gray(size)
     (alpha,) = predict([page], lambda batch: batch, PAGE)
     assert alpha.shape == size and alpha.dtype == np.float32
     assert np.abs(alpha - (1 - page[..., 0] / 255)).max() < 1e-6
@@ -79,7 +81,7 @@ def test_tiles_that_return_themselves_give_back_the_page(size):
 @pytest.mark.parametrize("size", SIZES)
 def test_weights_of_all_tiles_sum_to_one(size, overlap):
     card = dataclasses.replace(PAGE, overlap=overlap)
-    (alpha,) = predict([grey(size)], lambda batch: np.full_like(batch, 0.3), card)
+    (alpha,) = predict([gray(size)], lambda batch: np.full_like(batch, 0.3), card)
     assert np.abs(alpha - 0.3).max() < 1e-6
 
 
@@ -91,7 +93,7 @@ def test_tiles_that_disagree_leave_no_seam(height, width):
     def flat(batch):
         return np.broadcast_to(rng.integers(0, 2, (len(batch), 1, 1, 1)), batch.shape)
 
-    (alpha,) = predict([grey((height, width))], flat, PAGE)
+    (alpha,) = predict([gray((height, width))], flat, PAGE)
     assert alpha.max() - alpha.min() > 0.9
     for axis in (0, 1):
         assert np.abs(np.diff(alpha, axis=axis)).max() <= 2 / (OVERLAP + 1) + 1e-6
@@ -105,7 +107,7 @@ def test_what_a_tile_says_near_its_cut_hardly_counts():
         alpha[..., 0], alpha[..., -1] = 1, 1
         return alpha
 
-    (alpha,) = predict([grey((SIDE, 3 * SIDE))], rim_is_wrong, PAGE)
+    (alpha,) = predict([gray((SIDE, 3 * SIDE))], rim_is_wrong, PAGE)
     assert alpha[:, 1:-1].max() <= 1 / (OVERLAP + 1) + 1e-6
 
 
@@ -133,17 +135,17 @@ def test_tile_larger_than_the_bound_goes_alone():
     assert calls == [1, 1]
 
 
-def test_every_picture_of_a_list_keeps_its_own_size():
-    pages = [grey(size) for size in SIZES]
+def test_every_image_of_a_list_keeps_its_own_size():
+    pages = [gray(size) for size in SIZES]
     assert [a.shape for a in predict(pages, lambda batch: batch, PAGE)] == SIZES
 
 
 def test_network_of_another_tile_size_is_refused():
     with pytest.raises(ModelError, match="do not belong together"):
-        predict([grey((90, 90))], lambda batch: batch[..., 1:], PAGE)
+        predict([gray((90, 90))], lambda batch: batch[..., 1:], PAGE)
 
 
-def test_grey_network_sees_the_luma_of_colours():
+def test_gray_network_sees_the_luma_of_colors():
     rgb = np.zeros((SIDE, SIDE, 3), np.uint8)
     rgb[..., 1] = 255
     card = dataclasses.replace(PAGE, mean=(0.0,), std=(1.0,))
@@ -151,42 +153,42 @@ def test_grey_network_sees_the_luma_of_colours():
     assert prepare(rgb, card) == pytest.approx(150 / 255)  # 0.587 of green, in 8 bits
 
 
-def test_colour_network_takes_tiles_too():
-    card = dataclasses.replace(PAGE, colour_order="RGB", mean=(0.0,) * 3, std=(1.0,) * 3)
-    page = grey((50, 70))
+def test_color_network_takes_tiles_too():
+    card = dataclasses.replace(PAGE, color_order="RGB", mean=(0.0,) * 3, std=(1.0,) * 3)
+    page = gray((50, 70))
     (alpha,) = predict([page], lambda batch: batch[:, 1:2], card)
     assert np.abs(alpha - page[..., 1] / 255).max() < 1e-6
 
 
 @pytest.mark.parametrize("size", [(1, 1), (10, 90), (90, 10), (100, 90)])
 def test_input_of_a_tiled_network_is_one_tile(size):
-    assert prepare(grey(size), PAGE).shape == (1, SIDE, SIDE)
+    assert prepare(gray(size), PAGE).shape == (1, SIDE, SIDE)
 
 
 def test_small_page_is_extended_by_its_reflection():
-    page = grey((SIDE, 20))
+    page = gray((SIDE, 20))
     (tile,) = prepare(page, PAGE)
     assert np.array_equal(tile[:, 20:], tile[:, 18 : 18 - 12 : -1])
 
 
 def test_ink_is_black_and_paper_is_transparent(model, tmp_path):
-    images.write_picture(tmp_path / "page.png", written_page())
+    write_image(tmp_path / "page.png", written_page())
     cutout = np.array(Remover(model)(tmp_path / "page.png"))
     assert cutout.shape == (70, 90, 4) and not cutout[..., :3].any()
     assert np.array_equal(cutout[..., 3], 255 - written_page()[..., 0])
 
 
 def test_white_background_gives_black_on_white(model, tmp_path):
-    images.write_picture(tmp_path / "page.png", written_page())
+    write_image(tmp_path / "page.png", written_page())
     clean = Remover(model)(tmp_path / "page.png", background="white")
     assert clean.mode == "RGB" and np.array_equal(np.array(clean), written_page())
 
 
 @pytest.mark.parametrize("background", ["red", "#f00", "#ff0000"])
-def test_subject_keeps_its_colours_in_front_of_a_background(tmp_path, background):
+def test_subject_keeps_its_colors_in_front_of_a_background(tmp_path, background):
     card = dataclasses.replace(PAGE, output="cutout", mean=(0.0,), std=(1.0,))
-    rgb = grey((40, 50))
-    images.write_picture(tmp_path / "p.png", rgb)
+    rgb = gray((40, 50))
+    write_image(tmp_path / "p.png", rgb)
     cutout = Remover(write_model(tmp_path / "m.onnx", card))(tmp_path / "p.png", background)
     alpha = rgb / 255
     expected = alpha * rgb + (1 - alpha) * np.array([255, 0, 0])
@@ -194,8 +196,8 @@ def test_subject_keeps_its_colours_in_front_of_a_background(tmp_path, background
 
 
 @pytest.mark.parametrize("background", ["paper", "#12", "", "#ffffff80"])
-def test_bad_colour_is_one_sentence(background):
-    with pytest.raises(SettingsError, match=r"is no opaque colour: give .*#rrggbb\."):
+def test_bad_color_is_one_sentence(background):
+    with pytest.raises(SettingsError, match=r"is no opaque color: give .*#rrggbb\."):
         ground(background)
 
 
@@ -208,23 +210,23 @@ def test_page_turned_by_its_camera_comes_out_upright(model, tmp_path):
 
 
 def test_resolution_of_a_scan_stays(model, tmp_path):
-    images.write_picture(tmp_path / "page.png", written_page(), dpi=(300, 300))
+    write_image(tmp_path / "page.png", written_page(), dpi=(300, 300))
     remove_files([tmp_path / "page.png"], tmp_path / "c.png", Remover(model), look=WHITE)
-    assert images.read_picture(tmp_path / "c.png").dpi == pytest.approx((300, 300), abs=0.1)
+    assert read_image(tmp_path / "c.png").dpi == pytest.approx((300, 300), abs=0.1)
 
 
 @pytest.mark.parametrize("background", [None, "white"])
-def test_profile_is_kept_with_the_inputs_own_colours(tmp_path, background):
+def test_profile_is_kept_with_the_inputs_own_colors(tmp_path, background):
     card = dataclasses.replace(PAGE, output="cutout")
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    images.write_picture(tmp_path / "p.png", grey((40, 50)), icc_profile=profile)
+    write_image(tmp_path / "p.png", gray((40, 50)), icc_profile=profile)
     cutout = Remover(write_model(tmp_path / "m.onnx", card))(tmp_path / "p.png", background)
     assert cutout.info["icc_profile"] == profile
 
 
 @pytest.mark.parametrize("name", ["clean.png", "clean.jpg", "clean.JPEG"])
 def test_command_writes_an_opaque_page(model, tmp_path, name):
-    images.write_picture(tmp_path / "page.png", written_page())
+    write_image(tmp_path / "page.png", written_page())
     command = ["remove", "page.png", "-o", name, "--model", model, "--background", "white"]
     done = subprocess.run([sys.executable, "-m", "clearbg", *command], capture_output=True)
     assert done.returncode == 0, done.stderr
@@ -233,19 +235,19 @@ def test_command_writes_an_opaque_page(model, tmp_path, name):
 
 
 def test_folder_with_a_background_becomes_opaque_png(model, tmp_path):
-    images.write_picture(tmp_path / "in/sub/page.jpg", written_page())
+    write_image(tmp_path / "in/sub/page.jpg", written_page())
     remove_files([tmp_path / "in"], tmp_path / "out", Remover(model), look=WHITE)
-    assert images.read_picture(tmp_path / "out/sub/page.png").alpha is None
+    assert read_image(tmp_path / "out/sub/page.png").alpha is None
 
 
 def test_jpeg_without_background_is_refused(model, tmp_path):
-    images.write_picture(tmp_path / "page.png", written_page())
+    write_image(tmp_path / "page.png", written_page())
     with pytest.raises(SettingsError, match="give a background"):
         remove_files([tmp_path / "page.png"], tmp_path / "clean.jpg", Remover(model))
 
 
 def test_no_input_is_written_over(model, tmp_path):
-    images.write_picture(tmp_path / "page.png", written_page())
+    write_image(tmp_path / "page.png", written_page())
     with pytest.raises(DataError, match="would be lost"):
         remove_files([tmp_path / "page.png"], tmp_path, Remover(model), look=WHITE)
 
@@ -264,7 +266,7 @@ class Darkness(torch.nn.Module):
 def test_parity_of_a_tiled_network_is_measured(model, tiny, ingested):
     agreement = parity.check(Darkness(), model, ingested, tiny.export)
     assert agreement["max_difference"] < 1e-5
-    assert agreement["cases"] == tiny.export.pictures + 1 + 3
+    assert agreement["cases"] == tiny.export.images + 1 + 3
 
 
 def test_disparity_of_a_tiled_network_is_found(model, tiny, ingested):
@@ -276,20 +278,20 @@ def test_disparity_of_a_tiled_network_is_found(model, tiny, ingested):
 def served(model, tmp_path_factory) -> Path:
     """The ink model as the MLflow model that a run keeps, in a folder."""
     package, folder = Path(clearbg.__file__).parent, tmp_path_factory.mktemp("served") / "model"
-    pictures = mlflow.types.Schema([mlflow.types.ColSpec("binary", "image")])
+    images = mlflow.types.Schema([mlflow.types.ColSpec("binary", "image")])
     mlflow.pyfunc.save_model(
         folder,
         python_model=str(package / "export/pyfunc.py"),
         artifacts={"onnx": str(model)},
         code_paths=[str(package)],
         pip_requirements=["pillow"],
-        signature=mlflow.models.ModelSignature(pictures, pictures),
+        signature=mlflow.models.ModelSignature(images, images),
     )
     return folder
 
 
 def test_mlflow_model_returns_ink(served):
-    frame = pd.DataFrame({"image": [images.encode_picture(written_page())]})
+    frame = pd.DataFrame({"image": [encode_image(written_page())]})
     (png,) = mlflow.pyfunc.load_model(str(served)).predict(frame)["image"]
     cutout = np.array(Image.open(io.BytesIO(png)))
     assert not cutout[..., :3].any()

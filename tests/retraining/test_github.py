@@ -10,7 +10,6 @@ from types import SimpleNamespace
 import pytest
 from support.project import ROOT
 
-import clearbg
 from clearbg.errors import CommandError
 from clearbg.retraining import github
 
@@ -67,7 +66,7 @@ def staleness(monkeypatch):
         desk = SimpleNamespace(aliased=lambda alias: None if days is None else made)
         registry = SimpleNamespace(existing=lambda: desk, CHAMPION="champion")
         monkeypatch.setitem(sys.modules, "clearbg.tracking.registry", registry)
-        monkeypatch.setattr(clearbg, "registry", registry, raising=False)
+        monkeypatch.setattr("clearbg.tracking.registry", registry, raising=False)
         return SimpleNamespace(**runpy.run_path(str(ROOT / "pipelines/staleness.py")))
 
     return load

@@ -1,4 +1,4 @@
-"""`make retrain` from new pictures to a moved champion, and its parts."""
+"""`make retrain` from new images to a moved champion, and its parts."""
 
 import json
 import subprocess
@@ -9,8 +9,8 @@ from support import mlflow_servers
 from support.images import disc
 from support.project import TINY, Project, demo
 
-from clearbg import images
 from clearbg.errors import CommandError
+from clearbg.images import write_image, write_mask
 from clearbg.retraining import git
 from clearbg.retraining import retrain as retraining
 from clearbg.system import process
@@ -29,20 +29,20 @@ LEAN = {
     "data": OWN,
     "train": {**TINY["train"], "epochs": 1},
     "export": {**TINY["export"], "hugging_face": False},
-    "promote": {"bar": 0.0, "min_pictures": 2},
+    "promote": {"min_score": 0.0, "min_images": 2},
 }  # fmt: skip
 
 
 def draw(project: Project, numbers: range) -> None:
     for number in numbers:
         rgb, alpha = disc(number, (48, 64))
-        images.write_picture(project.folder / f"own/images/{number:03d}.png", rgb)
-        images.write_mask(project.folder / f"own/masks/{number:03d}.png", alpha)
+        write_image(project.folder / f"own/images/{number:03d}.png", rgb)
+        write_mask(project.folder / f"own/masks/{number:03d}.png", alpha)
 
 
 @pytest.fixture
 def team(project, tmp_path) -> Project:
-    """A project with 20 tracked pictures, a git remote and a DVC remote."""
+    """A project with 20 tracked images, a git remote and a DVC remote."""
     project.write_params(demo(**LEAN))
     draw(project, range(20))
     subprocess.run(["git", "init", "-q", "--bare", tmp_path / "origin.git"], check=True)
@@ -50,13 +50,13 @@ def team(project, tmp_path) -> Project:
     project.dvc("remote", "add", "-q", "-d", "storage", str(tmp_path / "storage"))
     project.dvc("add", "-q", "own")
     project.run("git", "add", "-A")
-    project.run("git", "commit", "-qm", "own pictures", **IDENTITY)
+    project.run("git", "commit", "-qm", "own images", **IDENTITY)
     project.run("git", "push", "-q", "origin", "HEAD:refs/heads/main")
     return project
 
 
 @pytest.mark.slow
-def test_new_pictures_become_a_branch_a_text_and_a_champion_and_nothing_twice(team, tmp_path):
+def test_new_images_become_a_branch_a_text_and_a_champion_and_nothing_twice(team, tmp_path):
     from mlflow import MlflowClient
 
     with mlflow_servers.local(tmp_path) as address:
@@ -218,7 +218,7 @@ def test_only_drift_of_what_was_brought_asks_for_training(history, monkeypatch, 
         called.append(command)
         return subprocess.CompletedProcess(command, status) if status in accepted else None
 
-    monkeypatch.setattr(retraining.commands, "run", run)
+    monkeypatch.setattr(retraining.process, "run", run)
     assert retraining.drifted("s3://bucket/removal.jsonl") is wanted
     brought = called[1][-1]
     assert called[1][:3] == ("get-url", "--force", "s3://bucket/removal.jsonl")
@@ -237,9 +237,9 @@ def test_retraining_for_drift_trains_nothing_where_there_is_none(project):
     assert not (project.folder / "models").exists()
 
 
-def test_pull_request_shows_pictures_of_its_own_commit(history, monkeypatch):
+def test_pull_request_shows_images_of_its_own_commit(history, monkeypatch):
     (history / "reports").mkdir()
-    verdict = "## Verdict: promote the challenger\n\n![Pictures](promotion.jpg)\n"
+    verdict = "## Verdict: promote the challenger\n\n![Images](promotion.jpg)\n"
     (history / "reports/promotion.md").write_text(verdict)
     monkeypatch.setattr(retraining, "dvc", lambda what, *_, **__: "| max_f | 0.9 |\n" * 9000)
     monkeypatch.setenv("GITHUB_SERVER_URL", "https://hub")
@@ -254,7 +254,7 @@ def test_pull_request_shows_pictures_of_its_own_commit(history, monkeypatch):
 
 
 def test_pull_request_needs_a_dvc_remote(history, monkeypatch):
-    monkeypatch.setattr(retraining.forge, "must_be_here", lambda: None)
+    monkeypatch.setattr(retraining.github, "must_be_here", lambda: None)
     monkeypatch.setattr(retraining.recipes, "live", lambda: "demo")
     monkeypatch.setattr(retraining.config, "load", lambda: None)
     monkeypatch.setattr(retraining, "dvc", lambda *_, **__: "")

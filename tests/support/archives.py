@@ -138,7 +138,7 @@ for _why, _names in COLLISIONS.items():
 BROKEN = {
     "empty file": b"",
     "web page": b"<!DOCTYPE html><title>Too many requests</title>",
-    "picture": b"\x89PNG\r\n\x1a\n" + bytes(600),
+    "image": b"\x89PNG\r\n\x1a\n" + bytes(600),
     "gz of something else": gzip.compress(b"a,b\n1,2\n"),
     "zip with a wrong sum": HONEST["stored zip"].replace(b"a" * 1000, b"a" * 999 + b"x", 1),
     "tar with a damaged second header": HONEST["tar"][: 1536 + 10] + b"?" + HONEST["tar"][1547:],

@@ -13,8 +13,10 @@ import pytest
 from onnx import TensorProto, helper
 from PIL import Image
 
-from clearbg import config, contract, images, licenses
+from clearbg import config, licenses
+from clearbg.contract import METADATA_KEY, Contract, file_sha256
 from clearbg.data import leaks, manifest
+from clearbg.images import write_image, write_mask
 from clearbg.promotion.promote import Candidate
 from support.images import disc
 from support.project import ROOT, demo
@@ -24,12 +26,12 @@ CANDIDATE = Candidate(
     Path("exports/model.onnx"), Path("reports/export/parity.json"), Path("data/ingested"),
     Path("dvc.lock"),
 )  # fmt: skip
-TEST, TRAIN = 7, 3  # pictures: fewer than scoring starts processes for
+TEST, TRAIN = 7, 3  # images: fewer than scoring starts processes for
 
 
 def settings(**promote) -> config.Settings:
     """The demo's, promoted by MAE, which tells crisp alpha from dull."""
-    changes = {"metric": "mae", "margin": 0.005, "min_pictures": 3, "bar": 0.3, **promote}
+    changes = {"metric": "mae", "margin": 0.005, "min_images": 3, "min_score": 0.3, **promote}
     return config.parse(demo(promote=changes))
 
 
@@ -41,18 +43,18 @@ def ingested(folder: Path) -> Path:
         if index == TEST - 1:
             rgb, alpha = rgb // 4, alpha * 0
         image, mask = f"images/{index}.png", f"masks/{index}.png"
-        images.write_picture(folder / image, rgb)
-        images.write_mask(folder / mask, alpha)
+        write_image(folder / image, rgb)
+        write_mask(folder / mask, alpha)
         rows.append(
             {
                 **dict.fromkeys(manifest.COLUMNS, ""),
                 "id": str(index), "split": "test" if index < TEST else "train",
                 "group": str(index), "image": image, "mask": mask, "width": 80, "height": 60,
                 "coverage": alpha.mean() / 255, "soft_fraction": 0.02,
-                "sha256": contract.file_sha256(folder / image),
-                "mask_sha256": contract.file_sha256(folder / mask),
+                "sha256": file_sha256(folder / image),
+                "mask_sha256": file_sha256(folder / mask),
                 "phash": str(imagehash.phash(Image.fromarray(rgb))),
-                "source": "synthetic", "licence": "CC0-1.0", "status": "ok",
+                "source": "synthetic", "license": "CC0-1.0", "status": "ok",
             }
         )  # fmt: skip
     manifest.write(rows, folder / "manifest.csv")
@@ -93,20 +95,20 @@ def export(folder: Path, gain: float = 8.0, offset: float = 0.45, seen=(), **car
     exports = folder / "exports"
     exports.mkdir(exist_ok=True)
     facts = {
-        "model": "u2netp", "settings": {}, "height": 32, "width": 32, "fit": "squeeze",
-        "overlap": 0, "kernel": "bilinear", "colour_order": "RGB", "mean": (0.0,) * 3,
+        "model": "u2netp", "settings": {}, "height": 32, "width": 32, "fit": "stretch",
+        "overlap": 0, "kernel": "bilinear", "color_order": "RGB", "mean": (0.0,) * 3,
         "std": (1.0,) * 3, "threshold": 0.5, "output": "cutout", "headline": "mae",
         "weights_sha256": hashlib.sha256(f"{gain} {offset}".encode()).hexdigest(),
-        "data_digest": "0" * 64, "data_licence": "CC0-1.0", "trained_on": (ORIGIN,),
-        "pictures_sha256": leaks.write(leaks.together(used[leaks.COLUMNS]), exports),
+        "data_digest": "0" * 64, "data_license": "CC0-1.0", "trained_on": (ORIGIN,),
+        "images_sha256": leaks.write(leaks.together(used[leaks.COLUMNS]), exports),
     }  # fmt: skip
-    contract_ = contract.Contract(**{**facts, **card})
+    contract_ = Contract(**{**facts, **card})
     path = exports / "model.onnx"
     onnx.save(_graph(gain, offset, contract_), path)
     return path
 
 
-def _graph(gain: float, offset: float, card: contract.Contract) -> onnx.ModelProto:
+def _graph(gain: float, offset: float, card: Contract) -> onnx.ModelProto:
     scalars = {"gain": gain, "shift": -gain * offset, "zero": 0.0, "one": 1.0}
     graph = helper.make_graph(
         [
@@ -122,7 +124,7 @@ def _graph(gain: float, offset: float, card: contract.Contract) -> onnx.ModelPro
         + [helper.make_tensor(k, TensorProto.FLOAT, [], [v]) for k, v in scalars.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    helper.set_model_props(model, {contract.METADATA_KEY: card.to_json()})
+    helper.set_model_props(model, {METADATA_KEY: card.to_json()})
     return model
 
 

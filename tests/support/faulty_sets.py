@@ -1,4 +1,4 @@
-"""Pictures and masks with one fault each, for the tests of examine and of the doctor."""
+"""Images and masks with one fault each, for the tests of examine and of the doctor."""
 
 import io
 import json
@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image
 from typer.testing import CliRunner
 
-from clearbg import images
 from clearbg.cli.app import app
 from clearbg.data.sources import FilePair
+from clearbg.images import read_mask
 from clearbg.images.decoding import upright
 from support.images import disc
 
@@ -53,9 +53,9 @@ def encoded(image, format: str, **options) -> bytes:
     return buffer.getvalue()
 
 
-def palette(values: np.ndarray, colours: list[int]) -> Image.Image:
+def palette(values: np.ndarray, colors: list[int]) -> Image.Image:
     image = Image.fromarray(values, "P")
-    image.putpalette(colours + [0] * (768 - len(colours)))
+    image.putpalette(colors + [0] * (768 - len(colors)))
     return image
 
 
@@ -129,9 +129,9 @@ def _see_through(rgb: np.ndarray) -> bytes:
 
 FAULTS = [
     Fault("no-mask", mask=None),
-    Fault("no-picture", image=None),
+    Fault("no-image", image=None),
     Fault("empty-file", image=lambda rgb: b""),
-    Fault("not-a-picture", mask=lambda a: b"this is no picture"),
+    Fault("not-a-image", mask=lambda a: b"this is no image"),
     Fault("truncated", image=lambda rgb: jpg(rgb)[:900]),
     Fault("unreadable", _damaged, suffixes=(".png", ".png")),
     Fault("size-mismatch", mask=lambda a: png(a[:-5])),
@@ -177,21 +177,21 @@ FAULTS = [
     Fault("mask-jpeg", mask=lambda a: jpg(hard(a)), suffixes=(".jpg", ".jpg"), alpha=hard),
     Fault(
         "mask-jpeg",
-        mask=lambda a: png(images.read_mask(jpg(hard(a), quality=75))[0]),
+        mask=lambda a: png(read_mask(jpg(hard(a), quality=75))[0]),
         alpha=hard,
     ),
-    Fault("mask-colour", mask=lambda a: png(np.dstack([a, a // 2, a // 4]))),
+    Fault("mask-color", mask=lambda a: png(np.dstack([a, a // 2, a // 4]))),
     Fault("mask-range", mask=lambda a: png(a // 2)),
     Fault("maybe-inverted", mask=lambda a: png(255 - a)),
     Fault("empty", mask=lambda a: png(a * 0), alpha=lambda a: a * 0),
     Fault("full", mask=lambda a: png(a * 0 + 255), alpha=lambda a: a * 0 + 255),
     Fault("tiny", size=(36, 48), alpha=same),
     Fault("odd-aspect", size=(64, 320), alpha=same),
-    Fault("transparent-picture", _see_through, suffixes=(".png", ".png"), alpha=same),
+    Fault("transparent-image", _see_through, suffixes=(".png", ".png"), alpha=same),
 ]
 """One of each that a pair shows alone."""
 
-TOLERATED = 2.0  # mean difference of alpha that JPEG leaves at a hard edge, grey values
+TOLERATED = 2.0  # mean difference of alpha that JPEG leaves at a hard edge, gray values
 
 
 def close(one: np.ndarray, other: np.ndarray, of_jpeg: float = TOLERATED) -> bool:

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def disc(index: int, size: tuple[int, int] = (60, 80)) -> tuple[np.ndarray, np.ndarray]:
-    """A picture, uint8 (H, W, 3), and its alpha: a disc whose place and colour vary."""
+    """An image, uint8 (H, W, 3), and its alpha: a disc whose place and color vary."""
     rng = np.random.default_rng(index)
     height, width = size
     y, x = np.mgrid[:height, :width]
@@ -12,5 +12,5 @@ def disc(index: int, size: tuple[int, int] = (60, 80)) -> tuple[np.ndarray, np.n
     distance = np.hypot(y - rng.uniform(0.35, 0.65) * height, x - rng.uniform(0.35, 0.65) * width)
     alpha = np.clip(radius - distance + 0.5, 0, 1)[..., None]
     ground = rng.uniform(0, 80, 3) + rng.normal(0, 8, (height, width, 1))
-    picture = alpha * rng.uniform(150, 255, 3) + (1 - alpha) * ground
-    return picture.clip(0, 255).astype(np.uint8), (alpha[..., 0] * 255).round().astype(np.uint8)
+    image = alpha * rng.uniform(150, 255, 3) + (1 - alpha) * ground
+    return image.clip(0, 255).astype(np.uint8), (alpha[..., 0] * 255).round().astype(np.uint8)

@@ -76,8 +76,8 @@ def every_host(folder):
 CLIENT = """
 import json, os, sys
 from pathlib import Path
-from clearbg.data import download, hubs
-from clearbg.data.fetch import fetch
+from clearbg.data.fetching import download, hubs
+from clearbg.data.fetching.fetch import fetch
 from clearbg.errors import FetchError
 download.FIRST_WAIT = 0.001
 download.TIMEOUT = hubs.TIMEOUT = (1, 0.3)

@@ -2,21 +2,21 @@
 
 from pathlib import Path
 
-from clearbg import contract
+from clearbg.contract import METADATA_KEY, Contract
 
 
 def brightness_model(path: Path, **changes) -> Path:
-    """An exported "model" whose alpha is the picture's brightness; `changes` of its contract."""
+    """An exported "model" whose alpha is the image's brightness; `changes` of its contract."""
     import onnx
     from onnx import TensorProto, helper
 
     facts = {
-        "model": "u2netp", "settings": {}, "height": 32, "width": 32, "fit": "squeeze",
-        "overlap": 0, "kernel": "bilinear", "colour_order": "RGB", "mean": (0.0, 0.0, 0.0),
+        "model": "u2netp", "settings": {}, "height": 32, "width": 32, "fit": "stretch",
+        "overlap": 0, "kernel": "bilinear", "color_order": "RGB", "mean": (0.0, 0.0, 0.0),
         "std": (1.0, 1.0, 1.0), "threshold": 0.5, "output": "cutout", "headline": "max_f",
-        "weights_sha256": "0" * 64, "data_digest": "0" * 64, "data_licence": "CC0-1.0",
+        "weights_sha256": "0" * 64, "data_digest": "0" * 64, "data_license": "CC0-1.0",
     }  # fmt: skip
-    card = contract.Contract(**{**facts, **changes})
+    card = Contract(**{**facts, **changes})
     channels = card.channels
     graph = helper.make_graph(
         [helper.make_node("ReduceMean", ["images", "axes"], ["alpha"], keepdims=1)],
@@ -26,6 +26,6 @@ def brightness_model(path: Path, **changes) -> Path:
         [helper.make_tensor("axes", TensorProto.INT64, [1], [1])],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    helper.set_model_props(model, {contract.METADATA_KEY: card.to_json()})
+    helper.set_model_props(model, {METADATA_KEY: card.to_json()})
     onnx.save(model, path)
     return path

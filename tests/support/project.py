@@ -13,19 +13,20 @@ ROOT = Path(__file__).parents[2]
 
 TINY = {
     "data": {"count": 24, "validation": 0.2, "test": 0.2},
-    "augment": {"size": 32, "crop": 32},
+    "augment": {"size": 32},
+    "transform": {"crop": 32},
     "train": {"epochs": 2, "batch_size": 4, "checkpoint_every": 2, "threads": 1,
               "precision": "32-true"},
     "evaluate": {"cases": 2},
     "export": {
-        "pictures": 2, "formats": [], "rembg": [],
+        "images": 2, "formats": [], "rembg": [],
         **dict.fromkeys(("fp16_tolerance", "int8_tolerance", "calibration", "float_layers")),
     },
 }  # fmt: skip
 """Changes to the demo recipe that bring it down to seconds."""
 
 
-EVERY_EXPORT = {**TINY, "export": {"pictures": 2, "calibration": 2}}
+EVERY_EXPORT = {**TINY, "export": {"images": 2, "calibration": 2}}
 """The same with every form of export, which takes most of the time."""
 
 

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clearbg import config, images, licenses
+from clearbg import config, licenses
 from clearbg.data import sources
 from clearbg.data.ingest.cache import Kept
 from clearbg.data.ingest.ingest import ingest
-from clearbg.errors import PictureError
+from clearbg.errors import ImageError
+from clearbg.images import encode_image
 from support.images import disc
 from support.project import demo
 
@@ -27,18 +28,18 @@ def settings(source: str, **keys) -> config.Data:
     own = {"source": source, "kind": None, "count": None, "validation": 0.2, "test": 0.2}
     if source in OFFICIAL_SPLITS:
         own |= {"validation": None, "test": None}
-    own["licence"] = licenses.terms(source, "CC0-1.0").licence
+    own["license"] = licenses.terms(source, "CC0-1.0").license
     raw = demo(data=own)
     raw["data"] |= {"max_quarantined": 0.9, **keys}
     return config.parse(raw).data
 
 
 def jpg(index: int) -> bytes:
-    return images.encode_picture(disc(index, SMALL)[0], format="JPEG")
+    return encode_image(disc(index, SMALL)[0], format="JPEG")
 
 
 def png(index: int) -> bytes:
-    return images.encode_picture(disc(index, SMALL)[1])
+    return encode_image(disc(index, SMALL)[1])
 
 
 def encoded(image: Image.Image, format: str) -> bytes:
@@ -70,7 +71,7 @@ def gif(index: int) -> bytes:
 
 
 def rgba(index: int) -> bytes:
-    return images.encode_picture(*disc(index, SMALL))
+    return encode_image(*disc(index, SMALL))
 
 
 def archive(path: Path, files: dict[str, bytes]) -> str:
@@ -107,7 +108,7 @@ def alpha_of(pair: sources.Pair) -> np.ndarray:
 
 
 def reason(pair: sources.Pair) -> str:
-    with pytest.raises(PictureError) as raised:
+    with pytest.raises(ImageError) as raised:
         pair.read(MANY)
     return raised.value.reason
 

@@ -1,4 +1,4 @@
-"""Generated pictures: a pure function of seed, index and kind, within their promised bounds."""
+"""Generated images: a pure function of seed, index and kind, within their promised bounds."""
 
 import functools
 import hashlib
@@ -13,7 +13,7 @@ from clearbg.synthetic import KINDS, generate
 from clearbg.synthetic.hair import Hair, combed, curve, grown, painted
 
 DRAWN = [kind for kind in KINDS if kind != "pages"]
-"""The kinds whose pictures hold figures; pages of text have bounds of their own."""
+"""The kinds whose images hold figures; pages of text have bounds of their own."""
 
 
 @functools.cache
@@ -39,16 +39,16 @@ def with_subject() -> list[np.ndarray]:
 
 
 def digest(seed: int, index: int, kind: str = "objects") -> str:
-    picture, alpha = generate(seed, index, kind)
-    return hashlib.sha256(picture.tobytes() + alpha.tobytes()).hexdigest()
+    image, alpha = generate(seed, index, kind)
+    return hashlib.sha256(image.tobytes() + alpha.tobytes()).hexdigest()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("index", [0, 3, 11])
 def test_the_same_arguments_give_the_same_bytes(index):
-    picture, alpha = sample()[index]
-    again_picture, again_alpha = generate(7, index)
-    np.testing.assert_array_equal(picture, again_picture)
+    image, alpha = sample()[index]
+    again_image, again_alpha = generate(7, index)
+    np.testing.assert_array_equal(image, again_image)
     np.testing.assert_array_equal(alpha, again_alpha)
 
 
@@ -56,8 +56,8 @@ def test_another_process_gives_the_same_bytes():
     lines = (
         "import hashlib",
         "from clearbg.synthetic import generate",
-        "picture, alpha = generate(3, 5)",
-        "print(hashlib.sha256(picture.tobytes() + alpha.tobytes()).hexdigest())",
+        "image, alpha = generate(3, 5)",
+        "print(hashlib.sha256(image.tobytes() + alpha.tobytes()).hexdigest())",
     )
     run = subprocess.run(
         [sys.executable, "-c", "\n".join(lines)],
@@ -79,18 +79,18 @@ def test_the_global_random_state_is_neither_read_nor_moved():
     np.testing.assert_array_equal(np.random.get_state()[1], state)
 
 
-def test_every_index_gives_another_picture():
+def test_every_index_gives_another_image():
     assert len({digest(7, index) for index in range(8)}) == 8
 
 
-def test_every_seed_gives_another_picture():
+def test_every_seed_gives_another_image():
     assert len({digest(seed, 0) for seed in range(8)}) == 8
 
 
-def test_pictures_are_rgb_bytes_and_alphas_fit_them():
-    for picture, alpha in sample():
-        assert (picture.dtype, alpha.dtype) == (np.uint8, np.uint8)
-        assert picture.shape == (*alpha.shape, 3)
+def test_images_are_rgb_bytes_and_alphas_fit_them():
+    for image, alpha in sample():
+        assert (image.dtype, alpha.dtype) == (np.uint8, np.uint8)
+        assert image.shape == (*alpha.shape, 3)
 
 
 def test_sides_lie_between_240_and_420_pixels():
@@ -103,7 +103,7 @@ def test_portrait_landscape_and_square_all_occur():
     assert {np.sign(alpha.shape[0] - alpha.shape[1]) for _, alpha in sample()} == {-1, 0, 1}
 
 
-def test_a_few_pictures_in_a_hundred_have_no_subject():
+def test_a_few_images_in_a_hundred_have_no_subject():
     empty = [not alpha.any() for _, alpha in sample()]
     assert 0.03 <= np.mean(empty) <= 0.10
 
@@ -117,7 +117,7 @@ def test_every_subject_has_an_opaque_core():
     assert all((alpha > 250).mean() > 0.005 for alpha in with_subject())
 
 
-def test_subjects_cover_a_reasonable_share_of_the_picture():
+def test_subjects_cover_a_reasonable_share_of_the_image():
     coverage = [alpha.mean() / 255 for alpha in with_subject()]
     assert min(coverage) > 0.01
     assert max(coverage) < 0.8
@@ -126,8 +126,8 @@ def test_subjects_cover_a_reasonable_share_of_the_picture():
 
 def test_subjects_differ_from_their_surroundings():
     differences = [
-        np.linalg.norm(picture[alpha > 200].mean(0) - picture[alpha < 50].mean(0))
-        for picture, alpha in sample()
+        np.linalg.norm(image[alpha > 200].mean(0) - image[alpha < 50].mean(0))
+        for image, alpha in sample()
         if alpha.any()
     ]
     assert np.median(differences) > 40
@@ -135,8 +135,8 @@ def test_subjects_differ_from_their_surroundings():
 
 def test_objects_are_drawn_where_no_kind_is_named():
     assert [digest(7, index) for index in range(20)] == [
-        hashlib.sha256(picture.tobytes() + alpha.tobytes()).hexdigest()
-        for picture, alpha in sample()[:20]
+        hashlib.sha256(image.tobytes() + alpha.tobytes()).hexdigest()
+        for image, alpha in sample()[:20]
     ]
 
 
@@ -148,25 +148,25 @@ def test_a_kind_that_does_not_exist_is_refused():
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", DRAWN)
 def test_each_kind_gives_the_same_bytes_again(kind):
-    for index, (picture, alpha) in enumerate(few(kind)[:4]):
-        again_picture, again_alpha = generate(7, index, kind)
-        np.testing.assert_array_equal(picture, again_picture)
+    for index, (image, alpha) in enumerate(few(kind)[:4]):
+        again_image, again_alpha = generate(7, index, kind)
+        np.testing.assert_array_equal(image, again_image)
         np.testing.assert_array_equal(alpha, again_alpha)
 
 
-def test_each_kind_gives_other_pictures():
+def test_each_kind_gives_other_images():
     assert len({digest(7, 0, kind) for kind in DRAWN}) == len(DRAWN)
 
 
 @pytest.mark.parametrize("kind", DRAWN)
-def test_pictures_of_each_kind_are_rgb_bytes_with_fitting_alphas(kind):
-    for picture, alpha in few(kind):
-        assert (picture.dtype, alpha.dtype) == (np.uint8, np.uint8)
-        assert picture.shape == (*alpha.shape, 3)
+def test_images_of_each_kind_are_rgb_bytes_with_fitting_alphas(kind):
+    for image, alpha in few(kind):
+        assert (image.dtype, alpha.dtype) == (np.uint8, np.uint8)
+        assert image.shape == (*alpha.shape, 3)
 
 
 @pytest.mark.parametrize("kind", DRAWN)
-def test_one_picture_in_seventeen_of_each_kind_is_empty(kind):
+def test_one_image_in_seventeen_of_each_kind_is_empty(kind):
     empty = np.array([not alpha.any() for _, alpha in few(kind)])
     assert empty.reshape(3, 17).sum(1).tolist() == [1, 1, 1]
 
@@ -178,7 +178,7 @@ def test_kinds_are_empty_at_other_places():
 
 
 @pytest.mark.parametrize("kind", ["people", "cars"])
-def test_people_and_cars_cover_a_reasonable_share_of_the_picture(kind):
+def test_people_and_cars_cover_a_reasonable_share_of_the_image(kind):
     coverage = [alpha.mean() / 255 for alpha in subjects(kind)]
     assert min(coverage) > 0.01
     assert max(coverage) < 0.85
@@ -237,13 +237,13 @@ def test_combed_strands_start_between_their_guides():
     np.testing.assert_allclose(strands[:, 0, 0], across, atol=1e-12)
 
 
-def test_soft_hair_has_its_own_colour_with_no_black_in_it():
+def test_soft_hair_has_its_own_color_with_no_black_in_it():
     rng = np.random.default_rng(0)
     one, other = curve([[20, 10], [20, 40], [20, 70]]), curve([[60, 10], [60, 40], [60, 70]])
     hair = Hair(strands=[combed(rng, one, other, rng.random(60), 3, 3)])
     coat = np.float32([0.8, 0.5, 0.2])
     layer = painted(rng, hair, coat, np.ones((80, 80), np.float32), (80, 80))
-    soft = layer.colour[(layer.alpha > 0) & (layer.alpha < 1)]
+    soft = layer.color[(layer.alpha > 0) & (layer.alpha < 1)]
     assert len(soft) > 500
     assert soft.min(0) == pytest.approx(coat, rel=0.6)
     assert (soft[:, 0] > soft[:, 1]).all()
@@ -252,7 +252,7 @@ def test_soft_hair_has_its_own_colour_with_no_black_in_it():
 
 def test_pages_are_rgb_bytes_with_fitting_alphas_and_come_back_the_same():
     pytest.importorskip("clearbg.synthetic.pages")
-    picture, alpha = generate(7, 0, "pages")
-    assert (picture.dtype, alpha.dtype) == (np.uint8, np.uint8)
-    assert picture.shape == (*alpha.shape, 3)
+    image, alpha = generate(7, 0, "pages")
+    assert (image.dtype, alpha.dtype) == (np.uint8, np.uint8)
+    assert image.shape == (*alpha.shape, 3)
     assert digest(7, 0, "pages") == digest(7, 0, "pages")

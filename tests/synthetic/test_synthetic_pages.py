@@ -26,20 +26,20 @@ def shares() -> np.ndarray:
     return np.array([(alpha >= INK).mean() for _, alpha in sample()])
 
 
-def grey(picture: np.ndarray) -> np.ndarray:
-    return cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+def gray(image: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
 
 
-def contrast(picture: np.ndarray, alpha: np.ndarray) -> float:
-    """By how many grey levels ink is darker than the paper within 7 pixels of it."""
+def contrast(image: np.ndarray, alpha: np.ndarray) -> float:
+    """By how many gray levels ink is darker than the paper within 7 pixels of it."""
     near = cv2.dilate((alpha >= INK).astype(np.uint8), np.ones((15, 15), np.uint8)) > 0
-    level = grey(picture)
+    level = gray(image)
     return level[near & (alpha < 13)].mean() - level[alpha >= INK].mean()
 
 
-def otsu(picture: np.ndarray, alpha: np.ndarray) -> float:
+def otsu(image: np.ndarray, alpha: np.ndarray) -> float:
     """F-measure of one threshold for the whole page (Otsu 1979)."""
-    _, bright = cv2.threshold(grey(picture), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    _, bright = cv2.threshold(gray(image), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     found, true = bright == 0, alpha >= INK
     return 2 * (found & true).sum() / (found.sum() + true.sum())
 
@@ -47,8 +47,8 @@ def otsu(picture: np.ndarray, alpha: np.ndarray) -> float:
 @pytest.mark.slow
 @pytest.mark.parametrize("index", [0, 1, 2, 3])
 def test_the_same_generator_state_gives_the_same_bytes(index):
-    picture, alpha = drawn(index)
-    np.testing.assert_array_equal(picture, sample()[index][0])
+    image, alpha = drawn(index)
+    np.testing.assert_array_equal(image, sample()[index][0])
     np.testing.assert_array_equal(alpha, sample()[index][1])
 
 
@@ -60,14 +60,14 @@ def test_the_global_random_state_is_not_touched():
 
 
 def test_no_two_pages_are_alike():
-    assert len({picture.tobytes() for picture, _ in sample()}) == COUNT
+    assert len({image.tobytes() for image, _ in sample()}) == COUNT
     assert len({alpha.tobytes() for _, alpha in sample()}) == COUNT
 
 
 def test_pages_are_rgb_bytes_and_alphas_fit_them():
-    for picture, alpha in sample():
-        assert (picture.dtype, alpha.dtype) == (np.uint8, np.uint8)
-        assert picture.shape == (*alpha.shape, 3)
+    for image, alpha in sample():
+        assert (image.dtype, alpha.dtype) == (np.uint8, np.uint8)
+        assert image.shape == (*alpha.shape, 3)
 
 
 def test_sides_lie_between_256_and_640_pixels():
@@ -76,9 +76,9 @@ def test_sides_lie_between_256_and_640_pixels():
     assert sides.max() <= 640
 
 
-def test_colour_and_grey_pages_both_occur():
-    coloured = [bool((picture.max(2) > picture.min(2)).any()) for picture, _ in sample()]
-    assert 0.3 < np.mean(coloured) < 0.9
+def test_color_and_gray_pages_both_occur():
+    colored = [bool((image.max(2) > image.min(2)).any()) for image, _ in sample()]
+    assert 0.3 < np.mean(colored) < 0.9
 
 
 def test_every_page_has_ink():

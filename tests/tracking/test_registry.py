@@ -49,7 +49,7 @@ def test_fetched_file_is_the_registered_one(store):
     assert Remover(path).contract.model == "u2netp"
 
 
-def test_list_of_training_pictures_comes_along(store):
+def test_list_of_training_images_comes_along(store):
     beside = registry.fetch().with_name(leaks.FILE)
     assert beside.read_bytes() == (store / "exports" / leaks.FILE).read_bytes()
 

@@ -31,7 +31,7 @@ HISTORY = pd.DataFrame(
 def first_run(tmp_path_factory):
     """A process that made the store which the tests of this file share."""
     code = """
-from clearbg import tracking
+from clearbg.tracking import runs as tracking
 with tracking.train_run("first", {}, "demo") as run:
     run.metrics({"train/loss": 0.5})
 """
@@ -190,9 +190,9 @@ def test_splits_are_dataset_inputs(store, fingerprint, tmp_path):
 
 def test_dataset_digest_follows_the_content(store, fingerprint, tmp_path):
     digests = set()
-    for name, picture in (("one", "x"), ("copy", "x"), ("two", "y")):
+    for name, image in (("one", "x"), ("copy", "x"), ("two", "y")):
         manifest = tmp_path / f"{name}.csv"
-        manifest.write_text(f"sha256,split\n{picture},train\n")
+        manifest.write_text(f"sha256,split\n{image},train\n")
         run = train(f"{fingerprint} {name}")
         run.dataset(manifest, "train", "synthetic", "own")
         digests.add(store.get_run(run.id).inputs.dataset_inputs[0].dataset.digest)
@@ -313,7 +313,7 @@ def test_server_that_never_answers_costs_seconds(monkeypatch, capfd):
 def test_two_processes_share_a_new_database(tmp_path):
     code = """
 import sys, pandas as pd
-from clearbg import tracking
+from clearbg.tracking import runs as tracking
 for index in range(5):
     with tracking.train_run(f"{sys.argv[1]} {index}", {"train.seed": index}, "demo") as run:
         for epoch in range(1, 6):

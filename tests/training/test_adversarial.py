@@ -21,7 +21,8 @@ def settings(channels: int = 4, **train) -> config.Settings:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
         raw = yaml.safe_load(recipes.render("gan", demo=True))
-    raw["augment"] |= {"size": 32, "crop": 32, "mirror": False}
+    raw["augment"] |= {"size": 32, "mirror": False}
+    raw["transform"] |= {"crop": 32}
     raw["model"] |= {"widths": [4, 8], "channels": channels}
     raw["train"] |= {
         "epochs": 2, "batch_size": 4, "threads": 1, "precision": "32-true", "checkpoint_every": 2,
@@ -96,7 +97,7 @@ def test_each_part_is_kept_where_its_own_loss_is_lowest(augmented, tmp_path, mon
 def test_all_four_checkpoints_are_written_and_fit_their_networks(augmented, tmp_path):
     chosen = settings()
     method, progress, _ = fit(augmented, recovery.Checkpoint(tmp_path / "c"), chosen)
-    past = Provenance("0" * 64, leaks.unlisted().pictures, config.learned_from(chosen))
+    past = Provenance("0" * 64, leaks.unlisted().images, config.learned_from(chosen))
     outputs.write_model(method, progress, chosen, past, tmp_path / "models")
     for kind in ("best", "final"):
         generator = models.build("gan_generator", **chosen.model.settings())

@@ -75,10 +75,10 @@ def test_edge_rmse_of_a_flat_truth_is_rmse():
     assert loss == pytest.approx(losses.rmse(logits, alpha).item() + 0.004)
 
 
-def test_hesho_is_the_mean_squared_error_averaged_over_blocks():
+def test_mse_is_the_mean_squared_error_averaged_over_blocks():
     """Squares 0.25 and 0.25, then 0.04 and 0.16."""
     logits = [row(0, 0), logit(row(0.8, 0.4))]
-    assert losses.hesho(logits, row(1, 0)).item() == pytest.approx((0.25 + 0.1) / 2)
+    assert losses.mse(logits, row(1, 0)).item() == pytest.approx((0.25 + 0.1) / 2)
 
 
 def test_iou_of_a_table():
@@ -87,7 +87,7 @@ def test_iou_of_a_table():
     assert loss.item() == pytest.approx(2 * (1 - 1.5 / 2.5))
 
 
-def test_iou_is_averaged_over_pictures_not_over_pixels():
+def test_iou_is_averaged_over_images_not_over_pixels():
     logits = torch.cat([row(-99, -99), row(0, 0)])
     alpha = torch.cat([row(0, 0), row(0, 0)])
     assert losses.summed_iou([logits], alpha).item() == pytest.approx((0 + (1 - 1 / 2)) / 2)
@@ -101,8 +101,8 @@ def test_ssim_of_equal_maps_is_zero():
 def test_ssim_of_flat_maps_compares_their_brightness():
     """Far from the border: mean 0.5 against 1, no variance."""
     predicted, alpha = torch.full((1, 1, 31, 31), 0.5), torch.ones(1, 1, 31, 31)
-    centre = losses._ssim(predicted, alpha)[0, 0, 15, 15].item()
-    assert centre == pytest.approx((2 * 0.5 + 1e-4) / (1.25 + 1e-4), abs=1e-4)
+    center = losses._ssim(predicted, alpha)[0, 0, 15, 15].item()
+    assert center == pytest.approx((2 * 0.5 + 1e-4) / (1.25 + 1e-4), abs=1e-4)
 
 
 def test_ssim_is_that_of_the_reference():

@@ -1,4 +1,4 @@
-"""What travels with a trained model: the pictures it has seen, where they come from, its card."""
+"""What travels with a trained model: the images it has seen, where they come from, its card."""
 
 import hashlib
 import json
@@ -10,9 +10,11 @@ import pytest
 from support.images import disc
 from support.project import TINY, demo
 
-from clearbg import config, contract, images, licenses, models
+from clearbg import config, licenses, models
+from clearbg.contract import read_contract
 from clearbg.data import leaks, manifest
 from clearbg.errors import ModelError, SettingsError
+from clearbg.images import write_image, write_mask
 from clearbg.models import weights
 from clearbg.training import model_card, outputs
 from clearbg.training.checkpoints import Progress
@@ -44,15 +46,15 @@ OWN = {"source": "folder", "path": "own", "images": "images", "masks": "masks"}
 
 @pytest.fixture
 def data(tmp_path):
-    """Makes an augmented folder of two pictures, each with a mirrored copy."""
+    """Makes an augmented folder of two images, each with a mirrored copy."""
 
     def make(name: str, first: int) -> Path:
         folder, rows = tmp_path / name, []
         for index in (first, first + 1):
             rgb, alpha = disc(index, (32, 32))
             for copy in ("", "-mirrored"):
-                images.write_picture(folder / f"images/{index}{copy}.jpg", rgb)
-                images.write_mask(folder / f"masks/{index}{copy}.png", alpha)
+                write_image(folder / f"images/{index}{copy}.jpg", rgb)
+                write_mask(folder / f"masks/{index}{copy}.png", alpha)
                 rows.append({**dict.fromkeys(manifest.COLUMNS, ""), "id": f"{index}{copy}",
                              "split": "train", "image": f"images/{index}{copy}.jpg",
                              "mask": f"masks/{index}{copy}.png", "status": "ok",
@@ -85,16 +87,16 @@ def train(tmp_path, data, network):
 
 
 def listed(folder: Path) -> leaks.Seen:
-    found = contract.read(folder)
-    return leaks.of_model(folder, found.pictures_sha256, found.trained_on)
+    found = read_contract(folder)
+    return leaks.of_model(folder, found.images_sha256, found.trained_on)
 
 
 def test_hashes_travel_with_the_model_and_its_contract_names_them(train, data):
     folder = train("models", settings(), data("augmented", 0))
     seen = listed(folder)
-    assert set(seen.pictures.sha256) == {sha256(0), sha256(1)} and seen.complete
-    [origin] = contract.read(folder).trained_on
-    assert (origin.source, origin.pictures, origin.commercial) == ("synthetic", 2, "yes")
+    assert set(seen.images.sha256) == {sha256(0), sha256(1)} and seen.complete
+    [origin] = read_contract(folder).trained_on
+    assert (origin.source, origin.images, origin.commercial) == ("synthetic", 2, "yes")
 
 
 def test_same_training_leaves_the_same_bytes(train, data):
@@ -105,9 +107,9 @@ def test_same_training_leaves_the_same_bytes(train, data):
 
 def test_fine_tuned_model_has_seen_what_its_first_weights_saw(train, data):
     first = train("first", settings(), data("one", 0))
-    chosen = settings(first, **OWN, licence="CC-BY-4.0")
+    chosen = settings(first, **OWN, license="CC-BY-4.0")
     seen = listed(train("second", chosen, data("two", 1)))
-    assert set(seen.pictures.sha256) == {sha256(0), sha256(1), sha256(2)}
+    assert set(seen.images.sha256) == {sha256(0), sha256(1), sha256(2)}
     assert seen.complete
     origins = provenance(chosen, data("two", 1)).origins
     assert [origin.source for origin in origins] == ["synthetic", "folder"]
@@ -117,29 +119,29 @@ def test_fine_tuned_model_has_seen_what_its_first_weights_saw(train, data):
 def test_weights_file_inside_a_models_folder_is_known_by_its_contract(train, data):
     first = train("first", settings(), data("one", 0))
     past = provenance(settings(first / weights.FILE), data("two", 5))
-    assert len(past.pictures) == 4
-    assert [origin.pictures for origin in past.origins] == [2]  # the same source twice, once told
+    assert len(past.images) == 4
+    assert [origin.images for origin in past.origins] == [2]  # the same source twice, once told
 
 
 def test_weights_without_a_contract_leave_the_list_incomplete(train, data, network, tmp_path):
     weights.save(network, tmp_path / "found.safetensors")
     chosen = settings(tmp_path / "found.safetensors")
     folder = train("models", chosen, data("one", 0))
-    assert not listed(folder).complete and len(listed(folder).pictures) == 2
-    foreign, own = contract.read(folder).trained_on
+    assert not listed(folder).complete and len(listed(folder).images) == 2
+    foreign, own = read_contract(folder).trained_on
     assert foreign.source.startswith("weights ") and str(tmp_path) not in foreign.source
-    assert (foreign.commercial, foreign.pictures, own.commercial) == ("unknown", None, "yes")
+    assert (foreign.commercial, foreign.images, own.commercial) == ("unknown", None, "yes")
     text = (folder / model_card.FILE).read_text()
     assert "**Commercial use: not open.**" in text and "are not listed there" in text
 
 
-@pytest.mark.parametrize("licence, is_open", [("CC-BY-4.0", True), ("research only", False)])
-def test_imported_weights_count_by_the_licence_they_were_given(
-    train, data, tmp_path, licence, is_open
+@pytest.mark.parametrize("license, is_open", [("CC-BY-4.0", True), ("research only", False)])
+def test_imported_weights_count_by_the_license_they_were_given(
+    train, data, tmp_path, license, is_open
 ):
     imported = train("imported", settings(), data("one", 0))
     (imported / leaks.FILE).unlink()
-    bare = replace(contract.read(imported), trained_on=(), pictures_sha256="", data_licence=licence)
+    bare = replace(read_contract(imported), trained_on=(), images_sha256="", data_license=license)
     (imported / "model.json").write_text(bare.to_json())
     chosen = settings(imported, commercial_only=True)
     if is_open:
@@ -150,7 +152,7 @@ def test_imported_weights_count_by_the_licence_they_were_given(
 
 
 def test_closed_first_weights_are_refused_for_commercial_use(train, data):
-    closed = settings(**OWN, licence="CC-BY-NC-4.0")
+    closed = settings(**OWN, license="CC-BY-NC-4.0")
     first = train("first", closed, data("one", 0))
     with pytest.raises(SettingsError, match=r"folder \(CC-BY-NC-4\.0\) is not open to commercial"):
         provenance(settings(first, commercial_only=True), data("two", 5))
@@ -172,15 +174,15 @@ def test_card_says_what_a_person_must_know(train, data):
     folder = train("models", settings(), data("one", 0))
     text = (folder / model_card.FILE).read_text()
     facts = json.loads((folder / "model.json").read_text())
-    assert "| synthetic | 2 | CC0-1.0 | open | nothing: the pictures are made by ClearBG |" in text
+    assert "| synthetic | 2 | CC0-1.0 | open | nothing: the images are made by ClearBG |" in text
     assert "**Commercial use: open**" in text and facts["weights_sha256"] in text
     assert "- max Fβ ↑: 0.9123" in text and "After epoch 2" in text
-    assert "squeezed to 32×32 pixels" in text and "0.485, 0.456, 0.406" in text
+    assert "stretched to 32×32 pixels" in text and "0.485, 0.456, 0.406" in text
     assert "no tool for photographs" in text
 
 
-def test_card_of_closed_pictures_names_them_and_why(train, data):
-    chosen = settings(**OWN, licence="CC-BY-NC-4.0 | mine")
+def test_card_of_closed_images_names_them_and_why(train, data):
+    chosen = settings(**OWN, license="CC-BY-NC-4.0 | mine")
     text = (train("models", chosen, data("one", 0)) / model_card.FILE).read_text()
     assert "folder (CC-BY-NC-4.0 | mine) is not known to be open to it." in text
     assert "CC-BY-NC-4.0 \\| mine" in text and "measure it on your own first" in text

@@ -10,12 +10,13 @@ from clearbg.config import recipes
 from clearbg.training import checkpoints, teacher
 
 
-def settings(gt_epochs: int) -> config.Settings:
+def settings(teacher_epochs: int) -> config.Settings:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
         raw = yaml.safe_load(recipes.render("dis", demo=True))
-    raw["augment"] |= {"size": 32, "crop": 32}
-    raw["model"] |= {"gt_epochs": gt_epochs, "norm": "group"}
+    raw["augment"] |= {"size": 32}
+    raw["transform"] |= {"crop": 32}
+    raw["model"] |= {"teacher_epochs": teacher_epochs, "norm": "group"}
     raw["train"] |= {"epochs": 1, "batch_size": 12, "threads": 1, "precision": "32-true"}
     return config.parse(raw)
 

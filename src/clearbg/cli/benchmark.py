@@ -19,8 +19,8 @@ def benchmark(
         Literal["cpu", "cuda", "openvino"],
         typer.Option(help="What runs the models; one that is not there is an error."),
     ] = "cpu",
-    pictures: Annotated[
-        int, typer.Option("--pictures", "-n", min=1, help="Of 1600×1200, generated; the median.")
+    images: Annotated[
+        int, typer.Option("--images", "-n", min=1, help="Of 1600×1200, generated; the median.")
     ] = 5,
 ) -> None:
     """What removal costs on this machine: seconds and memory of exported models."""
@@ -32,5 +32,5 @@ def benchmark(
 
     from clearbg.evaluation import benchmark as speed
 
-    costs = list(speed.measure(models, device, pictures))
+    costs = list(speed.measure(models, device, images))
     typer.echo(speed.table(costs))

@@ -9,21 +9,21 @@ from clearbg.cli.remove import onnx_file
 
 
 def compare(
-    pictures: Annotated[Path, typer.Argument(help="A picture, or a folder of pictures.")],
+    images: Annotated[Path, typer.Argument(help="An image, or a folder of images.")],
     masks: Annotated[
         Path | None, typer.Option(help="The truth: masks of the same names, for a column.")
     ] = None,
     model: Annotated[
         list[Path], typer.Option(help="As for remove; give several for a column each.")
     ] = [Path("exports/model.onnx")],  # noqa: B006 - typer copies it
-    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Pictures to draw.")] = 8,
-    seed: Annotated[int, typer.Option(help="Which pictures are drawn.")] = 0,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Images to draw.")] = 8,
+    seed: Annotated[int, typer.Option(help="Which images are drawn.")] = 0,
     output: Annotated[Path, typer.Option("--output", "-o", help="A .jpg or .png file.")] = Path(
         "comparison.jpg"
     ),
 ) -> None:
-    """A sheet of pictures: input, prediction, truth, cut-out."""
+    """A sheet of images: input, prediction, truth, cutout."""
     from clearbg.evaluation.compare import compare
 
-    number = compare(pictures, masks, [onnx_file(path) for path in model], output, count, seed)
-    typer.echo(f"{output}: {number} pictures")
+    number = compare(images, masks, [onnx_file(path) for path in model], output, count, seed)
+    typer.echo(f"{output}: {number} images")

@@ -23,10 +23,10 @@ def demo(
         str, typer.Option(help="Where to listen; 0.0.0.0 opens the page to the network.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 7860,
-    megabytes: Annotated[float, typer.Option(min=0.01, help="Of one picture's file.")] = 25,
-    megapixels: Annotated[float, typer.Option(min=0.01, help="Of one picture.")] = 40,
-    pictures: Annotated[int, typer.Option(min=1, help="In a batch.")] = 20,
-    at_once: Annotated[
+    megabytes: Annotated[float, typer.Option(min=0.01, help="Of one image's file.")] = 25,
+    megapixels: Annotated[float, typer.Option(min=0.01, help="Of one image.")] = 40,
+    images: Annotated[int, typer.Option(min=1, help="In a batch.")] = 20,
+    concurrency: Annotated[
         int, typer.Option(min=1, help="Removals side by side; others wait in a queue.")
     ] = 2,
     export: Annotated[
@@ -34,7 +34,7 @@ def demo(
         typer.Option(help="Serve nothing: write a folder that runs as a Hugging Face Space."),
     ] = None,
 ) -> None:
-    """Open a page in which anybody can try the model: a picture, a batch, an API.
+    """Open a page in which anybody can try the model: an image, a batch, an API.
 
     With a folder of models, the registry's champion can be picked too. A login is asked for
     when the environment has CLEARBG_PAGE_LOGIN=name:password.
@@ -58,8 +58,8 @@ def demo(
     limits = Limits(
         file_bytes=round(megabytes * MEGA),
         pixels=round(megapixels * MEGA),
-        pictures=pictures,
-        at_once=at_once,
+        images=images,
+        concurrency=concurrency,
     )
     if model.is_dir():
         paths, champion = sorted(model.glob("*.onnx")), champion_or_word()

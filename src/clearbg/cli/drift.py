@@ -8,14 +8,14 @@ import typer
 
 from clearbg.cli.remove import onnx_file
 
-DRIFT = 3  # exit status when recent pictures have moved away from the training
-UNJUDGED = 4  # exit status when there are too few pictures to tell
+DRIFT = 3  # exit status when recent images have moved away from the training
+UNJUDGED = 4  # exit status when there are too few images to tell
 
 
 def drift(
     recent: Annotated[
         Path,
-        typer.Argument(help="A folder of pictures, or what `clearbg remove --log` has written."),
+        typer.Argument(help="A folder of images, or what `clearbg remove --log` has written."),
     ],
     reference: Annotated[
         Path, typer.Option(help="The ingested folder; its training split is compared with.")
@@ -23,28 +23,28 @@ def drift(
     model: Annotated[
         Path | None,
         typer.Option(
-            help="As for remove: compares also what it finds in the pictures (coverage, empty "
+            help="As for remove: compares also what it finds in the images (coverage, empty "
             "ones, soft edges); for a log the model that wrote it.",
-            show_default="the pictures alone",
+            show_default="the images alone",
         ),
     ] = None,
-    last: Annotated[
-        int, typer.Option(min=1, help="Recent pictures or lines to take, the newest.")
+    limit: Annotated[
+        int, typer.Option(min=1, help="Recent images or lines to take, the newest.")
     ] = 1000,
     sample: Annotated[
-        int, typer.Option(min=1, help="Training pictures to compare with, at most.")
+        int, typer.Option(min=1, help="Training images to compare with, at most.")
     ] = 1000,
-    least: Annotated[
-        int, typer.Option(min=10, help="Pictures on either side without which nothing is judged.")
+    min_samples: Annotated[
+        int, typer.Option(min=10, help="Images on either side without which nothing is judged.")
     ] = 50,
-    chance: Annotated[
+    significance: Annotated[
         float, typer.Option(min=0.0001, max=0.5, help="Of a false alarm in one call.")
     ] = 0.05,
-    moved: Annotated[
+    effect_size: Annotated[
         float,
         typer.Option(
             min=0.01,
-            help="Standard deviations of the training pictures from which a change matters.",
+            help="Standard deviations of the training images from which a change matters.",
         ),
     ] = 0.3,
     html: Annotated[Path, typer.Option(help="The page to write.")] = Path("reports/drift.html"),
@@ -52,9 +52,9 @@ def drift(
         bool, typer.Option("--json", help="Print everything as JSON, in place of the table.")
     ] = False,
 ) -> None:
-    """Compare recent pictures with those of the training: is it time to retrain?
+    """Compare recent images with those of the training: is it time to retrain?
 
-    Exit status: 0 no drift; 3 drift; 4 too few pictures to judge by; 1 or 2 it could not compare.
+    Exit status: 0 no drift; 3 drift; 4 too few images to judge by; 1 or 2 it could not compare.
     """
     from clearbg.drift import comparison, report, samples
     from clearbg.drift.page import write_page
@@ -64,8 +64,8 @@ def drift(
     if model is not None:
         file = onnx_file(model)
         network = samples.Model(Remover(file), file)
-    limits = comparison.Limits(chance, moved, least)
-    new = samples.recent(recent, last, network)
+    limits = comparison.Limits(significance, effect_size, min_samples)
+    new = samples.recent(recent, limit, network)
     sources = report.Sources(
         str(recent), str(reference), None if model is None else str(model), new.unreadable
     )

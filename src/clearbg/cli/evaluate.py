@@ -7,7 +7,7 @@ import typer
 
 
 def evaluate(
-    pictures: Annotated[Path, typer.Argument(help="A folder of pictures.")],
+    images: Annotated[Path, typer.Argument(help="A folder of images.")],
     masks: Annotated[Path, typer.Argument(help="A folder of masks of the same names.")],
     model: Annotated[
         Path, typer.Option(help="An exported model, or a folder with model.json and weights.")
@@ -17,11 +17,11 @@ def evaluate(
     ] = "saliency,segmentation",
     inverted: Annotated[bool, typer.Option(help="The truth is black on white.")] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="CSV of every picture's figures.")
+        Path | None, typer.Option("--output", "-o", help="CSV of every image's figures.")
     ] = None,
 ) -> None:
-    """Measure a model on pictures with masks, at the pictures' own size."""
+    """Measure a model on images with masks, at the images' own size."""
     from clearbg.evaluation import score_files
 
-    result = score_files.score_model(pictures, masks, model, metrics.split(","), inverted)
+    result = score_files.score_model(images, masks, model, metrics.split(","), inverted)
     typer.echo(score_files.table(result, output))

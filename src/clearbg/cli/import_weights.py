@@ -20,7 +20,7 @@ def import_weights(
             min=32, max=4096, help="The network's input, pixels.", show_default="as published"
         ),
     ] = None,
-    licence: Annotated[
+    license: Annotated[
         str | None,
         typer.Option(help="Terms of the data behind the weights.", show_default="unknown"),
     ] = None,
@@ -29,4 +29,4 @@ def import_weights(
     """Turn published weights into a model to start from, to evaluate or to use."""
     from clearbg import importing
 
-    typer.echo(importing.summary(importing.import_weights(file, output, size, licence, key)))
+    typer.echo(importing.summary(importing.import_weights(file, output, size, license, key)))

@@ -21,7 +21,7 @@ def lineage(
         bool, typer.Option("--json", help="Print everything as JSON, for a program.")
     ] = False,
 ) -> None:
-    """Where a model comes from: code, data, licences, settings, run, figures, promotions."""
+    """Where a model comes from: code, data, licenses, settings, run, figures, promotions."""
     from clearbg.lineage import lineage
 
     found = lineage(model)
@@ -40,8 +40,8 @@ def lines(found) -> Iterator[str]:
         yield from ("", "data")
         yield from _line("manifest", card["data_digest"] or "not told")
         for origin in card["trained_on"]:
-            count = "not listed one by one" if origin["pictures"] is None else origin["pictures"]
-            yield from _line(origin["source"], f"{origin['licence']}; pictures: {count}")
+            count = "not listed one by one" if origin["images"] is None else origin["images"]
+            yield from _line(origin["source"], f"{origin['license']}; images: {count}")
         word = "open" if card["open_to_commercial_use"] else "not known to be open"
         yield from _line("commercial", f"{word} to commercial use")
     if found.commits:

@@ -14,14 +14,14 @@ from clearbg.system import memory
 if TYPE_CHECKING:
     from clearbg.removal.outcomes import Report
 
-NONE = 2  # exit status when no picture has its result, as of wrong usage
+NONE = 2  # exit status when no image has its result, as of wrong usage
 
 
 def remove(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            help="Pictures, folders (with all below), patterns such as 'photos/**/*.jpg', "
+            help="Images, folders (with all below), patterns such as 'photos/**/*.jpg', "
             "addresses such as s3://bucket/photos, or - for standard input."
         ),
     ],
@@ -30,7 +30,7 @@ def remove(
         typer.Option(
             "--output",
             "-o",
-            help="A file for one picture (.png, .webp, .tiff, or .jpg with a background), a "
+            help="A file for one image (.png, .webp, .tiff, or .jpg with a background), a "
             "folder, an address of either, or - for standard output.",
             show_default="the folder cutouts; - for standard input",
         ),
@@ -52,11 +52,11 @@ def remove(
             min=1, max=100, help="Of JPEG and WebP.", show_default="95 of JPEG, lossless WebP"
         ),
     ] = None,
-    mask: Annotated[bool, typer.Option("--mask", help="The alpha alone, as grey.")] = False,
+    mask: Annotated[bool, typer.Option("--mask", help="The alpha alone, as gray.")] = False,
     background: Annotated[
         str | None,
         typer.Option(
-            help="Behind the result: a colour (a name or #rrggbb), a picture's path, or blur.",
+            help="Behind the result: a color (a name or #rrggbb), an image's path, or blur.",
             show_default="transparent",
         ),
     ] = None,
@@ -81,14 +81,14 @@ def remove(
         bool,
         typer.Option(
             "--refine/--no-refine",
-            help="Follow the picture's edges and take the old background's colour out of them.",
+            help="Follow the image's edges and take the old background's color out of them.",
         ),
     ] = True,
     keep_metadata: Annotated[
         bool,
         typer.Option(
             "--keep-metadata/--drop-metadata",
-            help="Keep the EXIF block (camera, time, place). Colour profile and resolution always "
+            help="Keep the EXIF block (camera, time, place). Color profile and resolution always "
             "stay, and orientation is applied.",
         ),
     ] = False,
@@ -99,13 +99,13 @@ def remove(
     fail_fast: Annotated[
         bool,
         typer.Option(
-            "--fail-fast/--keep-going", help="Begin no further picture once one has failed."
+            "--fail-fast/--keep-going", help="Begin no further image once one has failed."
         ),
     ] = False,
     batch: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Pictures in a run of the network.", show_default="1; 8 with --device cuda"
+            min=1, help="Images in a run of the network.", show_default="1; 8 with --device cuda"
         ),
     ] = None,
     workers: Annotated[
@@ -142,26 +142,26 @@ def remove(
     log: Annotated[
         Path | None,
         typer.Option(
-            help="Append a line of numbers a picture, without name, path or time, for "
+            help="Append a line of numbers an image, without name, path or time, for "
             "`clearbg drift`.",
             show_default="none",
         ),
     ] = None,
     json: Annotated[
-        bool, typer.Option("--json", help="Print what became of every picture as JSON.")
+        bool, typer.Option("--json", help="Print what became of every image as JSON.")
     ] = False,
 ) -> None:
     """Cut out the subjects, or the ink of documents.
 
-    Exit status: 0 every picture has its result; 1 some failed; 2 none has, or wrong usage.
+    Exit status: 0 every image has its result; 1 some failed; 2 none has, or wrong usage.
     """
     output = "-" if output is None and inputs == ["-"] else output
     if margin is not None and not crop:
         raise SettingsError("--margin is of --crop: add it, or leave the margin out.")
     if json and output == "-":
-        raise SettingsError("Standard output takes the picture or the JSON: name a file with -o.")
+        raise SettingsError("Standard output takes the image or the JSON: name a file with -o.")
     if output == "-" and sys.stdout.isatty():
-        raise SettingsError("A picture does not fit a terminal: redirect it, or name a file.")
+        raise SettingsError("An image does not fit a terminal: redirect it, or name a file.")
 
     if engine == "plain" and (actors is not None or gpus is not None):
         raise SettingsError("--actors and --gpus are of --engine ray: add it, or leave them out.")
@@ -175,7 +175,7 @@ def remove(
     if engine == "plain":  # first, and the rest is imported while the network is opened
         memory.keep_freed()
         one = len(inputs) == 1 and (inputs == ["-"] or Path(inputs[0]).is_file())
-        opened = open_model(onnx_file(model), device, pictures="one" if one else "many")
+        opened = open_model(onnx_file(model), device, images="one" if one else "many")
 
     from clearbg.removal import outputs
     from clearbg.removal.backgrounds import ground
@@ -233,7 +233,7 @@ def remove(
 
 
 def _tell(report: "Report", as_json: bool) -> NoReturn:
-    """Print what became of the pictures, and end with the exit status that says it too."""
+    """Print what became of the images, and end with the exit status that says it too."""
     for outcome in report.outcomes:
         told = [outcome.message] if outcome.message else []
         for sentence in told + [f"{outcome.target}: {note}." for note in outcome.notes]:

@@ -17,10 +17,10 @@ def score(
         bool, typer.Option(help="Truth and predictions are black on white.")
     ] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="CSV of every picture's figures.")
+        Path | None, typer.Option("--output", "-o", help="CSV of every image's figures.")
     ] = None,
 ) -> None:
-    """Measure predictions that any program has written as pictures."""
+    """Measure predictions that any program has written as images."""
     from clearbg.evaluation import score_files
 
     result = score_files.score_files(predictions, masks, metrics.split(","), threshold, inverted)

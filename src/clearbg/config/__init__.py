@@ -34,7 +34,7 @@ from clearbg.config.data import (
     SyntheticData,
 )
 from clearbg.config.section import Section
-from clearbg.config.sections import Augment, Evaluate, Export, Model, Promote, Train
+from clearbg.config.sections import Augment, Evaluate, Export, Model, Promote, Train, Transform
 from clearbg.errors import SettingsError
 
 __all__ = [
@@ -60,6 +60,7 @@ __all__ = [
     "SplitData",
     "SyntheticData",
     "Train",
+    "Transform",
     "learned_from",
     "load",
     "loads",
@@ -71,6 +72,7 @@ __all__ = [
 class Settings:
     data: Data
     augment: Augment
+    transform: Transform
     model: Model
     train: Train
     evaluate: Evaluate
@@ -175,17 +177,22 @@ def _refuse_contradictions(settings: Settings) -> None:
             f"model.name = {settings.model.name} and train.method = {settings.train.method} do "
             "not go together: gan_generator is trained by method adversarial, and only it."
         )
+    if settings.transform.crop > settings.augment.size:
+        raise SettingsError(
+            f"transform.crop = {settings.transform.crop} is larger than augment.size = "
+            f"{settings.augment.size}; lower the one or raise the other."
+        )
     data = settings.data
-    licenses.refuse_wrong_claim(data.source, data.licence)
+    licenses.refuse_wrong_claim(data.source, data.license)
     if data.commercial_only:
         licenses.refuse_closed(learned_from(settings))
 
 
-def learned_from(settings: Settings, pictures: int | None = None) -> tuple[licenses.Origin, ...]:
-    """What the settings themselves name: the encoder's ImageNet weights and `pictures` of data."""
+def learned_from(settings: Settings, images: int | None = None) -> tuple[licenses.Origin, ...]:
+    """What the settings themselves name: the encoder's ImageNet weights and `images` of data."""
     data = settings.data
-    terms = licenses.terms(data.source, data.licence)
-    own = licenses.origin(data.source, terms, pictures)
+    terms = licenses.terms(data.source, data.license)
+    own = licenses.origin(data.source, terms, images)
     if settings.model.pretrained and settings.train.init_from is None:
         return licenses.origin("imagenet", licenses.IMAGENET, None), own
     return (own,)
@@ -225,13 +232,40 @@ def _sentence(name: str, section: type[Section], problem: dict[str, Any]) -> str
     return f"{key}{meaning} = {problem['input']!r}, but it {message}."
 
 
+RENAMED = {
+    "data.licence": "data.license",
+    **{
+        f"augment.{old}": f"transform.{new}"
+        for old, new in {
+            **{name: name for name in Transform.model_fields},
+            "holes": "coarse_dropout",
+        }.items()
+    },
+    "model.gt_epochs": "model.teacher_epochs",
+    "export.pictures": "export.images",
+    "promote.bar": "promote.min_score",
+    "promote.slice_floor": "promote.max_slice_drop",
+    "promote.empty_floor": "promote.max_empty_alpha_rise",
+    "promote.min_pictures": "promote.min_images",
+}
+"""Keys that had another name."""
+RENAMED_VALUES = {
+    ("augment.fit", "squeeze"): "stretch",
+    ("train.loss", "hesho"): "mse",
+}
+
+
 def _unknown_key(key: str, prefix: str, known: Iterable[str]) -> str:
+    if new := RENAMED.get(prefix + key):
+        return f"{prefix}{key} is called {new} now: rename it."
     near = difflib.get_close_matches(key, list(known), n=1, cutoff=0.5)
     hint = f"did you mean {prefix}{near[0]}?" if near else f"known: {', '.join(known)}."
     return f"{prefix}{key} is not a known key; {hint}"
 
 
 def _unknown_value(key: str, value: Any, allowed: list[str]) -> str:
+    if new := RENAMED_VALUES.get((key, str(value))):
+        return f"{key} = {value} is called {new} now: rename it."
     near = difflib.get_close_matches(str(value), allowed, n=1)
     hint = f"did you mean {near[0]}? Allowed" if near else "allowed"
     return f"{key} = {value!r} is not known; {hint}: {', '.join(allowed)}."

@@ -1,4 +1,4 @@
-"""The section `data`: where the pictures come from; one class a source."""
+"""The section `data`: where the images come from; one class a source."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -37,17 +37,17 @@ Address = Annotated[str | list[str], PlainValidator(_mirrors)]
 class Data(Section):
     """What every source shares."""
 
-    seed: Annotated[int, Field(ge=0, description="of generated pictures and of the split")]
+    seed: Annotated[int, Field(ge=0, description="of generated images and of the split")]
     path: Annotated[
         str,
         Field(min_length=1, description="the folder or file that DVC watches for changes"),
     ]
-    licence: Annotated[str, Field(min_length=1, description="terms the pictures come under")]
+    license: Annotated[str, Field(min_length=1, description="terms the images come under")]
     commercial_only: Annotated[
-        bool, Field(description="refuse pictures and weights not open to commercial use")
+        bool, Field(description="refuse images and weights not open to commercial use")
     ]
     max_quarantined: Annotated[Fraction, Field(description="share of bad items that is fatal")]
-    max_pixels: Annotated[Positive, Field(description="a picture with more is quarantined")]
+    max_pixels: Annotated[Positive, Field(description="an image with more is quarantined")]
 
 
 class SplitData(Data):
@@ -87,29 +87,29 @@ class SeveralArchives(Section):
 class SyntheticData(SplitData):
     source: Literal["synthetic"]
     kind: Literal["objects", "people", "cars", "portraits", "pages"]
-    count: Annotated[int, Field(ge=10, description="pictures to generate")]
+    count: Annotated[int, Field(ge=10, description="images to generate")]
 
 
 class FolderData(SplitData):
     """Two folders under `path`, paired by file name without suffix."""
 
     source: Literal["folder"]
-    images: Annotated[str, Field(min_length=1, description="folder of pictures in data.path")]
+    images: Annotated[str, Field(min_length=1, description="folder of images in data.path")]
     masks: Annotated[str, Field(min_length=1, description="folder of masks in data.path")]
 
 
 class CsvData(SplitData):
-    """A table under `path` that names each picture, its mask and perhaps split and group."""
+    """A table under `path` that names each image, its mask and perhaps split and group."""
 
     source: Literal["csv"]
     table: Annotated[Name, Field(description="CSV file in data.path: image, mask, split, group")]
 
 
 class CutoutsData(SplitData):
-    """Transparent pictures under `path`, laid over backgrounds."""
+    """Transparent images under `path`, laid over backgrounds."""
 
     source: Literal["cutouts"]
-    images: Annotated[Name, Field(description="folder of transparent pictures in data.path")]
+    images: Annotated[Name, Field(description="folder of transparent images in data.path")]
     backgrounds: Annotated[
         Name | None, Field(description="folder in data.path; null: generated backgrounds")
     ]
@@ -136,7 +136,7 @@ class EasyPortraitData(Data, SeveralArchives):
     """The official archives; their train, val and test are the three splits."""
 
     source: Literal["easyportrait"]
-    version: Annotated[Literal[1, 2], Field(description="20,000 or 40,000 pictures")]
+    version: Annotated[Literal[1, 2], Field(description="20,000 or 40,000 images")]
 
 
 class PeopleData(SplitData, OneArchive):
@@ -150,7 +150,7 @@ class CarvanaData(SplitData, SeveralArchives):
 
 
 class KagglePairsData(SplitData, OneArchive):
-    """Pictures with their background, and the same without."""
+    """Images with their background, and the same without."""
 
     source: Literal["kaggle_pairs"]
     images: Annotated[

@@ -16,23 +16,34 @@ Metric = Literal[
 
 
 class Augment(Section):
-    """The working size and mirrored copies (made once), and what is drawn for every step."""
+    """What the stage augment makes once, on disk: the working size and mirrored copies."""
 
     size: Annotated[int, Field(ge=32, le=4096, description="working height and width, pixels")]
     fit: Annotated[
-        Literal["squeeze", "tile"],
-        Field(description="squeeze the picture to the size, or cut it into tiles of the size"),
+        Literal["stretch", "tile"],
+        Field(description="stretch the image to the size, or cut it into tiles of the size"),
     ]
     overlap: Annotated[
         int | None,
         BelongsTo("fit", "tile"),
-        Field(ge=0, description="pixels that neighbouring tiles share"),
+        Field(ge=0, description="pixels that neighboring tiles share"),
     ] = None
     kernel: Annotated[
-        Literal["bilinear", "bicubic", "lanczos"] | None, BelongsTo("fit", "squeeze")
+        Literal["bilinear", "bicubic", "lanczos"] | None, BelongsTo("fit", "stretch")
     ] = None
     mirror: Annotated[bool, Field(description="mirrored copies of the training split")]
-    crop: Annotated[int, Field(ge=32, description="side of the random crop, <= size")]
+
+    @model_validator(mode="after")
+    def _tiles_fit(self):
+        if self.fit == "tile" and 2 * (self.overlap or 0) >= self.size:
+            raise ValueError(f"overlap = {self.overlap} must be below half of size = {self.size}")
+        return self
+
+
+class Transform(Section):
+    """Random changes of the training images, drawn anew for every step; only train reads it."""
+
+    crop: Annotated[int, Field(ge=32, description="side of the random crop, <= augment.size")]
     scale: Annotated[
         list[Annotated[float, Field(gt=0, le=4)]],
         Field(min_length=2, max_length=2, description="least and largest random scale; 1 = as is"),
@@ -41,28 +52,23 @@ class Augment(Section):
     flip: Annotated[Fraction, Field(description="chance of a horizontal flip")]
     flip_vertical: Annotated[Fraction, Field(description="chance of a vertical flip")]
     bleed_through: Annotated[Fraction, Field(description="chance of ink from the page's reverse")]
-    color: Annotated[Fraction, Field(description="strength of the colour jitter; 0 = off")]
+    color: Annotated[Fraction, Field(description="strength of the color jitter; 0 = off")]
     channel_shuffle: Annotated[Fraction, Field(description="chance of swapped channels")]
     tint: Annotated[Fraction, Field(description="chance of an RGB shift, HSV shift or shuffle")]
     tone: Annotated[
         Fraction,
-        Field(description="chance of gamma, equalisation, brightness-contrast or colour jitter"),
+        Field(description="chance of gamma, equalization, brightness-contrast or color jitter"),
     ]
     noise: Annotated[Fraction, Field(description="chance of Gaussian or ISO noise")]
     blur: Annotated[Fraction, Field(description="chance of a Gaussian, box or motion blur")]
-    holes: Annotated[int, Field(ge=0, le=64, description="most holes of coarse dropout; 0 = off")]
+    coarse_dropout: Annotated[
+        int, Field(ge=0, le=64, description="most black rectangles laid over an image; 0 = off")
+    ]
 
     @model_validator(mode="after")
-    def _sizes_fit(self):
-        if self.crop > self.size:
-            raise ValueError(
-                f"crop = {self.crop} is larger than size = {self.size}; lower the one or raise "
-                "the other"
-            )
+    def _scale_is_a_range(self):
         if self.scale[0] > self.scale[1]:
             raise ValueError(f"scale = {self.scale} must be [least, largest]")
-        if self.fit == "tile" and 2 * (self.overlap or 0) >= self.size:
-            raise ValueError(f"overlap = {self.overlap} must be below half of size = {self.size}")
         return self
 
 
@@ -70,7 +76,7 @@ class Model(Section):
     name: Literal["u2net", "u2netp", "isnet", "unet", "deeplab", "stacked_unet", "gan_generator"]
     norm: Annotated[
         Literal["batch", "group", "frozen"],
-        Field(description="normalisation; group and frozen also suit a batch of one"),
+        Field(description="normalization; group and frozen also suit a batch of one"),
     ]
     backbone: Annotated[
         Literal["resnet18", "resnet34"] | None, BelongsTo("name", "deeplab")
@@ -91,17 +97,17 @@ class Model(Section):
         BelongsTo("name", "gan_generator"),
         Field(min_length=2, max_length=7, description="channels of each level"),
     ] = None
-    gt_epochs: Annotated[
+    teacher_epochs: Annotated[
         int | None,
         BelongsTo("name", "isnet"),
         Field(ge=0, description="epochs at most of the ground-truth encoder; 0 = do without"),
     ] = None
-    mean: Annotated[Channels, Field(description="of R, G, B, or of grey, in [0, 1]")]
-    std: Annotated[Channels, Field(description="of R, G, B, or of grey; -1 with mean 1 inverts")]
+    mean: Annotated[Channels, Field(description="of R, G, B, or of gray, in [0, 1]")]
+    std: Annotated[Channels, Field(description="of R, G, B, or of gray; -1 with mean 1 inverts")]
     threshold: Annotated[float, Field(gt=0, lt=1, description="alpha counted as foreground")]
     output: Annotated[
         Literal["cutout", "ink"],
-        Field(description="what removal keeps: the subject's colours, or black ink"),
+        Field(description="what removal keeps: the subject's colors, or black ink"),
     ]
 
     @model_validator(mode="after")
@@ -113,7 +119,7 @@ class Model(Section):
         if 0 in self.std:
             raise ValueError("std must not be 0")
         if self.name == "gan_generator" and (set(self.mean), set(self.std)) != ({0.0}, {1.0}):
-            raise ValueError("gan_generator compares its output with the picture: set mean to "
+            raise ValueError("gan_generator compares its output with the image: set mean to "
                              "[0.0, 0.0, 0.0] and std to [1.0, 1.0, 1.0]")  # fmt: skip
         return self
 
@@ -132,7 +138,7 @@ class Train(Section):
     ]
     init_sha256: Annotated[str | None, Field(pattern=r"^[0-9a-f]{64}$")]
     loss: Annotated[
-        Literal["bce", "rmse", "edge_rmse", "hesho"] | None, BelongsTo("method", "supervised")
+        Literal["bce", "rmse", "edge_rmse", "mse"] | None, BelongsTo("method", "supervised")
     ] = None
     iou_weight: Annotated[
         float | None, BelongsTo("method", "supervised"), Field(ge=0, description="0 = off")
@@ -183,7 +189,7 @@ class Train(Section):
     accelerator: Accelerator
     devices: Positive
     threads: Annotated[Positive, Field(description="CPU threads; changes the last digits")]
-    workers: Annotated[int, Field(ge=0, description="processes that load pictures")]
+    workers: Annotated[int, Field(ge=0, description="processes that load images")]
     seed: Annotated[int, Field(ge=0)]
     checkpoint_every: Annotated[Positive, Field(description="steps between checkpoints")]
     samples_every: Annotated[
@@ -203,16 +209,16 @@ class Evaluate(Section):
         BelongsTo("metrics", "saliency"),
         Field(min_length=1),
     ] = None
-    cases: Annotated[Positive, Field(description="worst, middle and best pictures in the report")]
+    cases: Annotated[Positive, Field(description="worst, middle and best images in the report")]
     max_leaked: Annotated[
-        Fraction, Field(description="share of test pictures that training may have seen")
+        Fraction, Field(description="share of test images that training may have seen")
     ]
 
 
 class Export(Section):
     opset: Annotated[int, Field(ge=18, le=23)]
     tolerance: Annotated[float, Field(gt=0, description="largest allowed alpha difference")]
-    pictures: Annotated[Positive, Field(description="validation pictures checked")]
+    images: Annotated[Positive, Field(description="validation images checked")]
     formats: Annotated[
         list[Literal["fp16", "int8"]], Field(description="written beside model.onnx in fp32")
     ]
@@ -229,7 +235,7 @@ class Export(Section):
     calibration: Annotated[
         Positive | None,
         BelongsTo("formats", "int8"),
-        Field(description="validation pictures, the last ones, that int8's ranges come from"),
+        Field(description="validation images, the last ones, that int8's ranges come from"),
     ] = None
     float_layers: Annotated[
         Fraction | None,
@@ -258,16 +264,18 @@ class Promote(Section):
         float, Field(ge=0, description="the lower bound of the gain must be above it")
     ]
     confidence: Annotated[float, Field(ge=0.5, lt=1, description="of the gain's interval")]
-    slice_floor: Annotated[
+    max_slice_drop: Annotated[
         float, Field(ge=0, description="how far the metric may fall behind on any slice")
     ]
-    empty_floor: Annotated[
+    max_empty_alpha_rise: Annotated[
         Fraction, Field(description="how far alpha may rise where there is no subject")
     ]
-    min_pictures: Annotated[
-        int, Field(ge=2, description="groups of pictures that the test split, or a slice, needs")
+    min_images: Annotated[
+        int, Field(ge=2, description="groups of images that the test split, or a slice, needs")
     ]
-    bar: Annotated[float, Field(ge=0, description="what a first champion must reach in the metric")]
+    min_score: Annotated[
+        float, Field(ge=0, description="what a first champion must reach in the metric")
+    ]
     commercial_only: Annotated[
         bool, Field(description="refuse a model that is not open to commercial use")
     ]

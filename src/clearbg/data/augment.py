@@ -8,26 +8,27 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from clearbg import config, images
+from clearbg import config
 from clearbg.data import manifest
 from clearbg.data.workers import on_all_cores
+from clearbg.images import resize, write_image, write_mask
 from clearbg.images.tiling import extend, starts
 
 MIRRORED = "-mirrored"
 
 
 def augment(source: Path, settings: config.Augment, folder: Path) -> pd.DataFrame:
-    """Fill `folder` with pictures and masks of the working size and their manifest; return it.
+    """Fill `folder` with images and masks of the working size and their manifest; return it.
 
-    With `fit: squeeze` height and width both become `settings.size`, as the networks were
-    published. With `fit: tile` pictures keep their own size and are cut into `tiles`, stored
+    With `fit: stretch` height and width both become `settings.size`, as the networks were
+    published. With `fit: tile` images keep their own size and are cut into `tiles`, stored
     without loss; ids end in the tile's row and column, "-r02-c03". Ids of mirrored copies end in
-    "-mirrored". Groups, perceptual hashes and soft fractions stay those of the whole picture, whose
+    "-mirrored". Groups, perceptual hashes and soft fractions stay those of the whole image, whose
     file's SHA-256 stands in the column `ingested_sha256`.
-    The test split stays behind: it is evaluated at the pictures' own size.
+    The test split stays behind: it is evaluated at the images' own size.
 
     Raises:
-        DataError: a picture that was ingested cannot be read any more.
+        DataError: an image that was ingested cannot be read any more.
     """
     for part in ("images", "masks"):
         (folder / part).mkdir(parents=True)
@@ -39,9 +40,9 @@ def augment(source: Path, settings: config.Augment, folder: Path) -> pd.DataFram
 
 
 def tiles(height: int, width: int, side: int, overlap: int) -> Iterator[tuple[int, int, int, int]]:
-    """Row, column, top and left of the square tiles that cover a picture.
+    """Row, column, top and left of the square tiles that cover an image.
 
-    Neighbours share `overlap` pixels; the last row and column end with the picture, which is at
+    Neighbors share `overlap` pixels; the last row and column end with the image, which is at
     least `side` high and wide, and may share more.
     """
     tops, lefts = (starts(n, side, overlap) for n in (height, width))
@@ -51,7 +52,7 @@ def tiles(height: int, width: int, side: int, overlap: int) -> Iterator[tuple[in
 
 
 def _write_pieces(row: dict, source: Path, settings: config.Augment, folder: Path) -> list[dict]:
-    suffix = {"squeeze": ".jpg", "tile": ".png"}[settings.fit]
+    suffix = {"stretch": ".jpg", "tile": ".png"}[settings.fit]
     rows = []
     for place, rgb, alpha in _pieces(*manifest.read_pair(source, row), settings):
         name = row["id"] + place
@@ -65,11 +66,11 @@ def _write_pieces(row: dict, source: Path, settings: config.Augment, folder: Pat
 def _pieces(
     rgb: np.ndarray, alpha: np.ndarray, settings: config.Augment
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """What one picture becomes: the end of the id, the picture `(h,w,3)` and alpha `(h,w)`."""
+    """What one image becomes: the end of the id, the image `(h,w,3)` and alpha `(h,w)`."""
     side = settings.size
-    if settings.fit == "squeeze":
+    if settings.fit == "stretch":
         size = (side, side)
-        yield "", *(images.resize(pixels, size, settings.kernel) for pixels in (rgb, alpha))
+        yield "", *(resize(pixels, size, settings.kernel) for pixels in (rgb, alpha))
         return
     rgb, alpha = (extend(pixels, side, side) for pixels in (rgb, alpha))
     for row, column, top, left in tiles(*alpha.shape, side, settings.overlap):
@@ -82,8 +83,8 @@ def _write(
 ) -> dict:
     image, mask = Path("images", f"{name}{suffix}"), Path("masks", f"{name}.png")
     # A JPEG of this quality without chroma subsampling loses less than the sensor's noise.
-    images.write_picture(folder / image, rgb, quality=95)
-    images.write_mask(folder / mask, alpha)
+    write_image(folder / image, rgb, quality=95)
+    write_mask(folder / mask, alpha)
     return {
         **row,
         "id": name,

@@ -1,6 +1,6 @@
-"""Pictures of the working size as tensors, with randomness that belongs to the picture.
+"""Images of the working size as tensors, with randomness that belongs to the image.
 
-Every random choice is drawn from (seed, epoch, index): the same pictures come out for any
+Every random choice is drawn from (seed, epoch, index): the same images come out for any
 number of loading processes, and a run that was killed goes on in the middle of an epoch.
 """
 
@@ -16,31 +16,31 @@ from torchvision import tv_tensors
 
 from clearbg import config
 from clearbg.data import manifest
-from clearbg.data.transforms import Normalise, to_channels, training_transform
+from clearbg.data.transforms import Normalize, to_channels, training_transform
 from clearbg.errors import DataError
 
 
 class Pairs(Dataset):
     """One split of an augmented folder.
 
-    Item `(epoch, index)` is `images (C,H,W)` float32, normalised, and `alpha (1,H,W)` float32
+    Item `(epoch, index)` is `images (C,H,W)` float32, normalized, and `alpha (1,H,W)` float32
     in [0, 1]; C is 3, or 1 (luma) where the model's mean and std have one value. Training items
-    are changed at random (see `clearbg.data.transforms`); other splits are only normalised.
+    are changed at random (see `clearbg.data.transforms`); other splits are only normalized.
     """
 
     def __init__(self, folder: Path, split: str, settings: config.Settings):
         frame = manifest.read(folder)
         self.rows = frame[frame.split == split].to_dict("records")
         if not self.rows:
-            raise DataError(f"{folder} holds no {split} pictures: check data.{split} and rerun.")
+            raise DataError(f"{folder} holds no {split} images: check data.{split} and rerun.")
         self.folder, self.seed = folder, settings.train.seed
         channels = len(settings.model.mean)
         self.transform = (
-            training_transform(settings.augment, channels)
+            training_transform(settings.transform, settings.augment.size, channels)
             if split == "train"
             else to_channels(channels)
         )
-        self.normalise = Normalise(settings.model.mean, settings.model.std)
+        self.normalize = Normalize(settings.model.mean, settings.model.std)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -54,7 +54,7 @@ class Pairs(Dataset):
             # torch.manual_seed would also reseed the accelerator's generator, which dropout uses.
             torch.default_generator.manual_seed(_key(self.seed, epoch, index))
             image, alpha = self.transform(image, alpha)
-        return self.normalise(image), alpha.as_subclass(Tensor).float() / 255
+        return self.normalize(image), alpha.as_subclass(Tensor).float() / 255
 
 
 class EpochOrder:

@@ -1,4 +1,4 @@
-"""Leaks: test pictures that a model has already seen while it was trained."""
+"""Leaks: test images that a model has already seen while it was trained."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -10,36 +10,36 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from clearbg import images
 from clearbg.data import manifest
 from clearbg.errors import DataError, ModelError
+from clearbg.images import read_image
 from clearbg.licenses import Origin
 from clearbg.system.files import write_text
 
-FILE = "training_pictures.csv"
+FILE = "training_images.csv"
 COLUMNS = ["sha256", "phash"]
 KINDS = ("exact", "near")
-NAMED = 3  # pictures named in a refusal
-BLOCK = 128  # test pictures compared with all training pictures at a time
+NAMED = 3  # images named in a refusal
+BLOCK = 128  # test images compared with all training images at a time
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Pictures that a model was trained or validated on.
+    """Images that a model was trained or validated on.
 
     Attributes:
-        pictures: columns sha256 (of the ingested file) and phash (64 bits, hexadecimal), a row
-            a picture.
-        complete: whether nothing is missing, as the pictures behind foreign weights are.
+        images: columns sha256 (of the ingested file) and phash (64 bits, hexadecimal), a row
+            an image.
+        complete: whether nothing is missing, as the images behind foreign weights are.
     """
 
-    pictures: pd.DataFrame
+    images: pd.DataFrame
     complete: bool
 
 
 @dataclass(frozen=True)
 class Marks:
-    """Which of some pictures a model has seen.
+    """Which of some images a model has seen.
 
     Attributes:
         kinds: for each "exact" (a file of equal content was seen), "near" (a near-duplicate) or
@@ -59,13 +59,13 @@ class Marks:
         found, count = self.counts(), len(self.kinds)
         if total := sum(found.values()):
             text = (
-                f"The model was trained on duplicates of {total} of these {count} pictures: "
+                f"The model was trained on duplicates of {total} of these {count} images: "
                 f"{found['exact']} exact, {found['near']} near."
             )
         else:
-            text = f"None of these {count} pictures is known to duplicate a training picture."
+            text = f"None of these {count} images is known to duplicate a training image."
         if not self.complete:
-            text += " Not all training pictures of this model are listed, so more may."
+            text += " Not all training images of this model are listed, so more may."
         return text
 
 
@@ -74,8 +74,8 @@ def unlisted() -> Seen:
     return Seen(pd.DataFrame(columns=COLUMNS, dtype=str), complete=False)
 
 
-def training_pictures(folder: Path) -> pd.DataFrame:
-    """The whole pictures behind an augmented folder, once each.
+def training_images(folder: Path) -> pd.DataFrame:
+    """The whole images behind an augmented folder, once each.
 
     Raises:
         DataError: the folder's manifest is missing or does not tell.
@@ -90,14 +90,14 @@ def training_pictures(folder: Path) -> pd.DataFrame:
 
 
 def together(*lists: pd.DataFrame) -> pd.DataFrame:
-    """Several lists of pictures as one, ordered, without repetition."""
+    """Several lists of images as one, ordered, without repetition."""
     joined = pd.concat([part[COLUMNS].astype(str) for part in lists])
     return joined.drop_duplicates().sort_values(COLUMNS, ignore_index=True)
 
 
-def write(pictures: pd.DataFrame, folder: Path) -> str:
+def write(images: pd.DataFrame, folder: Path) -> str:
     """Write a list beside a model; the SHA-256 of the file, which model.json holds."""
-    text = pictures.to_csv(index=False, lineterminator="\n")
+    text = images.to_csv(index=False, lineterminator="\n")
     write_text(folder / FILE, text)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -121,35 +121,35 @@ def of_model(folder: Path, sha256: str, origins: Sequence[Origin]) -> Seen:
         raise ModelError(
             f"{path} is not the list that model.json describes: take both from the same training."
         )
-    pictures = pd.read_csv(path, dtype=str, keep_default_na=False)
-    return Seen(pictures, complete=all(origin.pictures is not None for origin in origins))
+    images = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return Seen(images, complete=all(origin.images is not None for origin in origins))
 
 
 def hashes(paths: Iterable[Path]) -> pd.DataFrame:
-    """sha256 and phash of picture files, as ingesting them would give.
+    """sha256 and phash of image files, as ingesting them would give.
 
     Raises:
-        PictureError: one cannot be read.
+        ImageError: one cannot be read.
     """
     rows = []
     for path in paths:
-        upright = Image.fromarray(images.read_picture(path).srgb())
+        upright = Image.fromarray(read_image(path).srgb())
         rows.append((hashlib.sha256(path.read_bytes()).hexdigest(), str(imagehash.phash(upright))))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def mark(pictures: pd.DataFrame, seen: Seen) -> Marks:
-    """Look for each picture, a row with sha256 and phash, among the seen ones.
+def mark(images: pd.DataFrame, seen: Seen) -> Marks:
+    """Look for each image, a row with sha256 and phash, among the seen ones.
 
     A near-duplicate's perceptual hash differs in at most `manifest.NEAR_BITS` of 64 bits.
     """
-    known = _bits(pd.unique(seen.pictures["phash"]))
-    asked = _bits(pictures["phash"])
+    known = _bits(pd.unique(seen.images["phash"]))
+    asked = _bits(images["phash"])
     near = np.zeros(len(asked), bool)
     for first in range(0, len(asked) if len(known) else 0, BLOCK):
         differing = np.bitwise_count(asked[first : first + BLOCK, None] ^ known)
         near[first : first + BLOCK] = differing.min(axis=1) <= manifest.NEAR_BITS
-    exact = pictures["sha256"].isin(seen.pictures["sha256"]).to_numpy()
+    exact = images["sha256"].isin(seen.images["sha256"]).to_numpy()
     return Marks(tuple(np.select([exact, near], KINDS, "").tolist()), seen.complete)
 
 
@@ -157,7 +157,7 @@ def refuse_too_many(names: Iterable[str], marks: Marks, allowed: float) -> None:
     """Refuse to measure a model mostly on what it was trained on.
 
     Raises:
-        DataError: the share of marked pictures is above `allowed`; it names some of them.
+        DataError: the share of marked images is above `allowed`; it names some of them.
     """
     leaked = [name for name, kind in zip(names, marks.kinds, strict=True) if kind]
     if len(leaked) <= allowed * len(marks.kinds):
@@ -166,7 +166,7 @@ def refuse_too_many(names: Iterable[str], marks: Marks, allowed: float) -> None:
     others = f" and {len(leaked) - NAMED} more" if len(leaked) > NAMED else ""
     raise DataError(
         f"the model was trained on duplicates of {len(leaked)} of {len(marks.kinds)} test "
-        f"pictures ({shown}{others}), more than evaluate.max_leaked = {allowed:g} allows: take "
+        f"images ({shown}{others}), more than evaluate.max_leaked = {allowed:g} allows: take "
         "them out of the data, start from other weights, or raise the setting."
     )
 

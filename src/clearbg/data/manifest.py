@@ -1,4 +1,4 @@
-"""The manifest: one row a picture, what it is, where it belongs and why it was set aside."""
+"""The manifest: one row an image, what it is, where it belongs and why it was set aside."""
 
 import hashlib
 import math
@@ -9,31 +9,31 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clearbg import images
-from clearbg.errors import DataError, PictureError
+from clearbg.errors import DataError, ImageError
+from clearbg.images import read_image, read_mask
 from clearbg.system.files import replacing_file
 
 COLUMNS = {
     "id": str,
     "split": str,  # train, validation or test; empty when quarantined
-    "group": str,  # pictures that must stay in one split: subject, car, near-duplicates
+    "group": str,  # images that must stay in one split: subject, car, near-duplicates
     "image": str,  # paths relative to the manifest's folder
     "mask": str,
     "width": int,
     "height": int,
     "coverage": float,  # mean alpha
     "soft_fraction": float,  # share of pixels that are neither background nor foreground
-    "sha256": str,  # of the ingested picture file
+    "sha256": str,  # of the ingested image file
     "mask_sha256": str,  # of the ingested mask file
     "phash": str,  # 64-bit perceptual hash
     "source": str,
-    "licence": str,
+    "license": str,
     "status": str,  # ok or quarantined
     "reason": str,
-    "findings": str,  # what the checks saw and mended, or left: kinds, spaces between
+    "findings": str,  # what the checks saw and fixed, or left: kinds, spaces between
 }
 SPLITS = ("train", "validation", "test")
-COPY_OF_TEST = "copy-of-test"  # the reason of a picture that is set aside for no fault of its own
+COPY_OF_TEST = "copy-of-test"  # the reason of an image that is set aside for no fault of its own
 NEAR_BITS = 4  # perceptual hashes that differ in at most this many of 64 bits: near-duplicates
 
 
@@ -66,15 +66,15 @@ def read(folder: Path) -> pd.DataFrame:
 
 
 def read_pair(folder: Path, row: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """The picture of a manifest's row, uint8 `(H,W,3)` sRGB, and its alpha, uint8 `(H,W)`.
+    """The image of a manifest's row, uint8 `(H,W,3)` sRGB, and its alpha, uint8 `(H,W)`.
 
     Raises:
         DataError: either cannot be read any more.
     """
     try:
-        rgb = images.read_picture(folder / row["image"]).srgb()
-        return rgb, images.read_mask(folder / row["mask"])[0]
-    except PictureError as error:
+        rgb = read_image(folder / row["image"]).srgb()
+        return rgb, read_mask(folder / row["mask"])[0]
+    except ImageError as error:
         raise DataError(f"{error} Run `dvc checkout` or `dvc repro -f ingest`.") from error
 
 
@@ -108,14 +108,14 @@ def group_near_duplicates(rows: list[dict]) -> None:
 
 
 def set_aside_copies_of_test(rows: list[dict]) -> list[dict]:
-    """Quarantine what is free to be trained on and near-duplicates an official test picture.
+    """Quarantine what is free to be trained on and near-duplicates an official test image.
 
     Returns the rows that were changed.
     """
     tested = {row["group"]: row["id"] for row in rows if row["split"] == "test"}
     copies = [row for row in rows if not row["split"] and row["group"] in tested]
     for row in copies:
-        detail = f"it nearly equals the official test picture {tested[row['group']]}."
+        detail = f"it nearly equals the official test image {tested[row['group']]}."
         row |= {"status": "quarantined", "reason": COPY_OF_TEST, "detail": detail}
     return copies
 
@@ -123,14 +123,14 @@ def set_aside_copies_of_test(rows: list[dict]) -> list[dict]:
 def assign_splits(rows: list[dict], seed: int, validation: float, test: float) -> None:
     """Fill in `split` where the source has no official one, one split a group.
 
-    A picture draws the lot of its `own_group`, from a hash of the seed and the name alone; groups
+    An image draws the lot of its `own_group`, from a hash of the seed and the name alone; groups
     that near-duplicates joined go where the most protected of them goes (test before validation
-    before train). So pictures that are added later move no others, and whatever grows together,
-    no test picture is ever trained on.
+    before train). So images that are added later move no others, and whatever grows together,
+    no test image is ever trained on.
 
     Raises:
-        DataError: a split stays empty. Filling it otherwise would move a test picture into
-            training as soon as a later picture draws its place.
+        DataError: a split stays empty. Filling it otherwise would move a test image into
+            training as soon as a later image draws its place.
     """
     open_rows = [row for row in rows if not row["split"]]
     lots: dict[str, float] = {}
@@ -152,13 +152,13 @@ def _split_of(lot: float, validation: float, test: float) -> str:
 
 
 def _empty(split: str, lots: list[float], test: float) -> str:
-    """What to do about a split without a picture, where lots were drawn."""
+    """What to do about a split without an image, where lots were drawn."""
     if not lots:
-        return f"The source's own splits leave no good picture for {split}: mend or add some."
-    what = f"The {len(lots)} groups of pictures that are to be split leave none for {split}"
+        return f"The source's own splits leave no good image for {split}: fix or add some."
+    what = f"The {len(lots)} groups of images that are to be split leave none for {split}"
     free = [lot for lot in lots if lot >= test] if split == "validation" else lots
     if split == "train" or not free:
-        return f"{what}: add pictures, or lower data.validation and data.test."
+        return f"{what}: add images, or lower data.validation and data.test."
     share = free[0] - (test if split == "validation" else 0)
     enough = math.floor(100 * share + 1) / 100
-    return f"{what}: add pictures, or raise data.{split} to {enough:.2f}, which draws one."
+    return f"{what}: add images, or raise data.{split} to {enough:.2f}, which draws one."

@@ -1,10 +1,10 @@
 """What is drawn anew for every training pair: place, flips, ink of the page's other side,
-colours, blur, noise, holes.
+colors, blur, noise, holes.
 
 A pair is `tv_tensors.Image` uint8 `(3,H,W)` and `tv_tensors.Mask` uint8 `(1,H,W)`, soft alpha
-in 0..255. Geometry moves both alike; everything else changes the picture alone. All chance
+in 0..255. Geometry moves both alike; everything else changes the image alone. All chance
 comes from torch's global generator: whoever forks and seeds it gets the same pair again.
-Arrays in this module are pictures, uint8 `(H,W,3)` RGB, unless their name says otherwise.
+Arrays in this module are images, uint8 `(H,W,3)` RGB, unless their name says otherwise.
 """
 
 import math
@@ -19,42 +19,43 @@ from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from clearbg import config, images
+from clearbg import config
+from clearbg.images import luma, resize
 
 Change = Callable[[np.ndarray], np.ndarray]
 
 
-def training_transform(settings: config.Augment, channels: int) -> v2.Transform:
-    """Pairs of `size`×`size` -> pairs of `crop`×`crop`, the picture with 1 or 3 channels.
+def training_transform(settings: config.Transform, size: int, channels: int) -> v2.Transform:
+    """Pairs of `size`×`size` -> pairs of `crop`×`crop`, the image with 1 or 3 channels.
 
-    In this order: warp or plain crop, flips, bleed-through, colours, blur (of the lens), noise
-    (of the sensor), holes, grey. A step whose setting is 0 is left out and draws nothing.
+    In this order: warp or plain crop, flips, bleed-through, colors, blur (of the lens), noise
+    (of the sensor), holes, gray. A step whose setting is 0 is left out and draws nothing.
     """
-    steps = _geometry(settings)
+    steps = _geometry(settings, size)
     if settings.bleed_through:
-        bleeds = [_on_picture(_bleed_through)]
+        bleeds = [_on_image(_bleed_through)]
         steps.append(_one_of(settings.bleed_through, bleeds))
-    steps.extend(_colours(settings))
+    steps.extend(_colors(settings))
     if settings.blur:
-        blurs = [v2.GaussianBlur(9, sigma=(0.3, 1.5)), _on_picture(_box), _on_picture(_motion)]
+        blurs = [v2.GaussianBlur(9, sigma=(0.3, 1.5)), _on_image(_box), _on_image(_motion)]
         steps.append(_one_of(settings.blur, blurs))
     if settings.noise:
-        noises = [_on_picture(_gaussian_noise), _on_picture(_iso_noise)]
+        noises = [_on_image(_gaussian_noise), _on_image(_iso_noise)]
         steps.append(_one_of(settings.noise, noises))
-    if settings.holes:
-        steps.append(_on_picture(partial(_holes, settings.holes)))
+    if settings.coarse_dropout:
+        steps.append(_on_image(partial(_coarse_dropout, settings.coarse_dropout)))
     return v2.Compose([*steps, to_channels(channels)])
 
 
 def to_channels(channels: int) -> v2.Transform:
-    """3 leaves pictures as they are; 1 reduces them to luma `(1,H,W)`, as removal does."""
-    return _on_picture(images.luma) if channels == 1 else v2.Identity()
+    """3 leaves images as they are; 1 reduces them to luma `(1,H,W)`, as removal does."""
+    return _on_image(luma) if channels == 1 else v2.Identity()
 
 
-class Normalise:
+class Normalize:
     """uint8 `(C,H,W)` -> float32, `(x / 255 - mean) / std`, in two passes over the pixels.
 
-    torchvision's conversion and normalisation take more, on channels in the slower order.
+    torchvision's conversion and normalization take more, on channels in the slower order.
     """
 
     def __init__(self, mean: list[float], std: list[float]):
@@ -63,7 +64,7 @@ class Normalise:
 
     def __call__(self, image: Tensor) -> Tensor:
         pixels = image.as_subclass(Tensor)
-        # Pictures arrive with their channels innermost; arithmetic wants them outermost.
+        # Images arrive with their channels innermost; arithmetic wants them outermost.
         pixels = pixels.to(torch.float32, memory_format=torch.contiguous_format)
         return torch.addcmul(self.offset, pixels, self.scale)
 
@@ -72,9 +73,9 @@ class RandomWarp(v2.Transform):
     """Scale, turn and place a window of `side`×`side` pixels, by one bilinear resampling.
 
     The scale is log-uniform in `scale`, the angle uniform within ±`rotate` degrees. The window
-    lies wholly inside the picture wherever it fits, and in its middle along an axis on which it
-    does not. What it shows beyond the border is the picture, and its alpha, mirrored there: no
-    pixel is invented whose truth is unknown. Reduced pictures are averaged first.
+    lies wholly inside the image wherever it fits, and in its middle along an axis on which it
+    does not. What it shows beyond the border is the image, and its alpha, mirrored there: no
+    pixel is invented whose truth is unknown. Reduced images are averaged first.
     """
 
     def __init__(self, side: int, scale: list[float], rotate: float):
@@ -87,7 +88,7 @@ class RandomWarp(v2.Transform):
         scale = least * (largest / least) ** at_scale
         angle = math.radians(self.rotate) * (2 * at_angle - 1)
         size = [max(1, round(n * min(scale, 1))) for n in flat_inputs[0].shape[-2:]]
-        step = min(1, 1 / scale)  # pixels of the (reduced) picture for one of the window
+        step = min(1, 1 / scale)  # pixels of the (reduced) image for one of the window
         cos, sin = step * math.cos(angle), step * math.sin(angle)
         reach = self.side * (abs(cos) + abs(sin))  # height and width that the window spans
         y, x = ((n - 1) / 2 + max(0, n - reach) * (place - 0.5) for n, place in zip(size, at_place))
@@ -99,10 +100,10 @@ class RandomWarp(v2.Transform):
         return {"size": tuple(size), "window": np.array(window)}
 
     def transform(self, inpt: Tensor, params: dict[str, Any]) -> Tensor:
-        """`window`, 2×3, leads from a place (x, y) in the output to one in the picture."""
+        """`window`, 2×3, leads from a place (x, y) in the output to one in the image."""
         pixels = _array(inpt)
         if params["size"] != pixels.shape[:2]:
-            pixels = images.resize(pixels, params["size"])
+            pixels = resize(pixels, params["size"])
         side, flags = (self.side, self.side), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         pixels = cv2.warpAffine(
             pixels, params["window"], side, flags=flags, borderMode=cv2.BORDER_REFLECT
@@ -110,11 +111,11 @@ class RandomWarp(v2.Transform):
         return tv_tensors.wrap(_tensor(pixels), like=inpt)
 
 
-def _geometry(settings: config.Augment) -> list[v2.Transform]:
+def _geometry(settings: config.Transform, size: int) -> list[v2.Transform]:
     steps: list[v2.Transform] = []
     if settings.scale != [1, 1] or settings.rotate:
         steps.append(RandomWarp(settings.crop, settings.scale, settings.rotate))
-    elif settings.crop < settings.size:
+    elif settings.crop < size:
         steps.append(v2.RandomCrop(settings.crop))
     if settings.flip:
         steps.append(v2.RandomHorizontalFlip(settings.flip))
@@ -123,7 +124,7 @@ def _geometry(settings: config.Augment) -> list[v2.Transform]:
     return steps
 
 
-def _colours(settings: config.Augment) -> list[v2.Transform]:
+def _colors(settings: config.Transform) -> list[v2.Transform]:
     steps: list[v2.Transform] = []
     shuffle = v2.RandomChannelPermutation()
     if settings.color:
@@ -133,10 +134,10 @@ def _colours(settings: config.Augment) -> list[v2.Transform]:
         steps.append(v2.RandomApply([shuffle], p=settings.channel_shuffle))
     if settings.tint:
         hsv = v2.ColorJitter(hue=0.1, saturation=0.3, brightness=0.1)
-        steps.append(_one_of(settings.tint, [_on_picture(_rgb_shift), hsv, shuffle]))
+        steps.append(_one_of(settings.tint, [_on_image(_rgb_shift), hsv, shuffle]))
     if settings.tone:
         jitter, contrast = v2.ColorJitter(0.2, 0.2, 0.2, 0.02), v2.ColorJitter(0.2, 0.2)
-        tones = [jitter, _on_picture(_equalise_locally), contrast, _on_picture(_gamma)]
+        tones = [jitter, _on_image(_equalize_locally), contrast, _on_image(_gamma)]
         steps.append(_one_of(settings.tone, tones))
     return steps
 
@@ -145,8 +146,8 @@ def _one_of(chance: float, transforms: list[v2.Transform]) -> v2.Transform:
     return v2.RandomApply([v2.RandomChoice(transforms)], p=chance)
 
 
-def _on_picture(change: Change) -> v2.Transform:
-    """A transform that puts the picture through `change` and leaves alpha alone."""
+def _on_image(change: Change) -> v2.Transform:
+    """A transform that puts the image through `change` and leaves alpha alone."""
     return v2.Lambda(partial(_changed, change), tv_tensors.Image)
 
 
@@ -175,7 +176,7 @@ def _integer(least: int, largest: int) -> int:
 def _bleed_through(rgb: np.ndarray) -> np.ndarray:
     """The writing of the page's other side shows: mirrored, displaced, blurred, fainter.
 
-    The reverse is the picture itself, for its hand and its ink are those of the page. It covers
+    The reverse is the image itself, for its hand and its ink are those of the page. It covers
     the light that the paper leaves: `x (1 - k d)`, d the reverse's darkness relative to the
     paper (its 90th percentile), k uniform in [0.1, 0.7].
 
@@ -201,15 +202,15 @@ def _gamma(rgb: np.ndarray) -> np.ndarray:
     return cv2.LUT(rgb, np.rint(255 * values).astype(np.uint8))
 
 
-def _equalise_locally(rgb: np.ndarray) -> np.ndarray:
+def _equalize_locally(rgb: np.ndarray) -> np.ndarray:
     """CLAHE of the luma on 8×8 fields, histograms cut at 1 to 4 times their mean.
 
     Zuiderveld, "Contrast Limited Adaptive Histogram Equalization", Graphics Gems IV, 1994.
     """
-    luma_and_colour = cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb)
-    equaliser = cv2.createCLAHE(clipLimit=_between(1, 4), tileGridSize=(8, 8))
-    luma_and_colour[..., 0] = equaliser.apply(np.ascontiguousarray(luma_and_colour[..., 0]))
-    return cv2.cvtColor(luma_and_colour, cv2.COLOR_YCrCb2RGB)
+    luma_and_color = cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb)
+    equalizer = cv2.createCLAHE(clipLimit=_between(1, 4), tileGridSize=(8, 8))
+    luma_and_color[..., 0] = equalizer.apply(np.ascontiguousarray(luma_and_color[..., 0]))
+    return cv2.cvtColor(luma_and_color, cv2.COLOR_YCrCb2RGB)
 
 
 def _box(rgb: np.ndarray) -> np.ndarray:
@@ -248,10 +249,10 @@ def _noisy(rgb: np.ndarray, deviation: float | np.ndarray) -> np.ndarray:
     return np.rint(rgb + deviation * noise).clip(0, 255).astype(np.uint8)
 
 
-def _holes(most: int, rgb: np.ndarray) -> np.ndarray:
+def _coarse_dropout(most: int, rgb: np.ndarray) -> np.ndarray:
     """Coarse dropout: 3 to `most` black rectangles (all, where `most` is below 3).
 
-    Their sides are 1/32 to 1/8 of the picture's: 8 to 32 pixels of 256. Alpha stays as it is, as
+    Their sides are 1/32 to 1/8 of the image's: 8 to 32 pixels of 256. Alpha stays as it is, as
     in the published people and car training: a network learns to see behind what is hidden.
     Ink on pages is black too, which makes holes unfit for documents.
 

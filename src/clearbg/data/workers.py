@@ -18,4 +18,4 @@ def on_all_cores(work: Callable[[Item], Result], items: Sequence[Item], what: st
     count = 1 if len(items) <= FEW else os.cpu_count()
     workers = joblib.Parallel(n_jobs=count, return_as="generator", batch_size=8)
     results = workers(joblib.delayed(work)(item) for item in items)
-    return list(progress(results, what=what, unit="pictures", total=len(items)))
+    return list(progress(results, what=what, unit="images", total=len(items)))

@@ -1,7 +1,7 @@
-"""Folders of pictures and masks -> everything that is wrong with them, and a mended copy.
+"""Folders of images and masks -> everything that is wrong with them, and a fixed copy.
 
 layouts finds the pairs, checkup examines them and the set as a whole, kinds says what each
-finding means, report and page tell a person, mending writes the copy.
+finding means, report and page tell a person, fixing writes the copy.
 """
 
 import json
@@ -30,11 +30,11 @@ def diagnose(
     found = layouts.find(paths)
     rows = checkup.check(found.pairs)
     words = " ".join(shlex.quote(str(path)) for path in paths)
-    write_page(page, found, rows, f"clearbg doctor {words} --fix mended")
+    write_page(page, found, rows, f"clearbg doctor {words} --fix fixed")
     text = report.table(found, rows) + f"\npictures  {page}"
     document = report.document(found, rows) | {"page": str(page)}
     if fix is not None:
-        log = fixing.mend(rows, fix)
+        log = fixing.fix(rows, fix)
         left = log[log.change.str.startswith("left out")].id.nunique()
         text += f"\nfixed     {fix}: {len(rows) - left} pairs, {left} left out, {len(log)} changes"
         text += f" in {fix / fixing.LOG}"

@@ -11,13 +11,13 @@ import imagehash
 import numpy as np
 from PIL import Image
 
-from clearbg import images
 from clearbg.data.checks import mask_values
 from clearbg.data.checks.examine import Finding, examine, leaning, set_is_inverted
 from clearbg.data.manifest import NEAR_BITS, SPLITS
 from clearbg.data.sources import FilePair, Pair
 from clearbg.data.workers import on_all_cores
 from clearbg.doctor import findings as kinds
+from clearbg.images import MAX_PIXELS
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Checked:
     Attributes:
         findings: in the order of `kinds.KINDS`.
         invert: whether the mask marks the ground in place of the subject.
-        size: height and width of the picture; None when it cannot be read.
+        size: height and width of the image; None when it cannot be read.
         coverage: mean alpha; None as size. soft_fraction: share of pixels neither 0 nor 255.
-        sha256: of the picture's file; mask_sha256: of the alpha's values; phash: 64 bits.
+        sha256: of the image's file; mask_sha256: of the alpha's values; phash: 64 bits.
         classes: share of pixels of each class number, of an index mask.
     """
 
@@ -69,7 +69,7 @@ class Checked:
         return 2 if "broken" in found else int("fixable" in found)
 
 
-def check(pairs: Sequence[Pair], max_pixels: int = images.MAX_PIXELS) -> list[Checked]:
+def check(pairs: Sequence[Pair], max_pixels: int = MAX_PIXELS) -> list[Checked]:
     """Examine every pair, then compare them; in the order given. Uses all cores."""
     done = on_all_cores(functools.partial(_check, max_pixels=max_pixels), pairs, "doctor")
     return [_in_order(checked) for checked in _with_copies(_with_polarity(done))]
@@ -80,7 +80,7 @@ def _check(pair: Pair, max_pixels: int) -> Checked:
     checked = Checked(pair, examination.findings)
     if not checked.is_usable:
         return checked
-    picture, alpha = examination.picture, examination.alpha
+    image, alpha = examination.image, examination.alpha
     is_index = isinstance(pair, FilePair) and (
         pair.index_foreground or "mask-index" in checked.kinds
     )
@@ -91,7 +91,7 @@ def _check(pair: Pair, max_pixels: int) -> Checked:
         soft_fraction=float(np.mean((alpha > 0) & (alpha < 255))),
         sha256=hashlib.sha256(examination.original.read_bytes()).hexdigest(),
         mask_sha256=hashlib.sha256(alpha.tobytes()).hexdigest(),
-        phash=int(str(imagehash.phash(Image.fromarray(picture.srgb()))), 16),
+        phash=int(str(imagehash.phash(Image.fromarray(image.srgb()))), 16),
         leaning=leaning(alpha)[0],
         classes=mask_values.classes(pair.mask) if is_index else None,
     )
@@ -123,7 +123,7 @@ def _inverted(row: Checked) -> Checked:
 
 
 def _with_copies(rows: list[Checked]) -> list[Checked]:
-    """Report every picture that an earlier or more protected one equals, or nearly equals."""
+    """Report every image that an earlier or more protected one equals, or nearly equals."""
     rank = {split: n for n, split in enumerate(("test", "validation", "train"))}
     usable = [n for n, row in enumerate(rows) if row.is_usable]
     order = sorted(usable, key=lambda n: (rank.get(rows[n].pair.split, len(rank)), n))
@@ -138,7 +138,7 @@ def _with_copies(rows: list[Checked]) -> list[Checked]:
 
 
 def _copy(row: Checked, twins: list[Checked]) -> Finding | None:
-    """The worst that can be said of a picture and those that are nearly the same."""
+    """The worst that can be said of an image and those that are nearly the same."""
     exact = [twin for twin in twins if twin.sha256 == row.sha256]
     for near, several in (("", exact), ("near-", twins)):
         across = [twin for twin in several if twin.pair.split != row.pair.split]

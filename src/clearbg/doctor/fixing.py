@@ -8,42 +8,42 @@ from shutil import copyfile
 import numpy as np
 import pandas as pd
 
-from clearbg import images
 from clearbg.data.checks import examine
 from clearbg.data.sources.pair import safe_id
 from clearbg.data.workers import on_all_cores
 from clearbg.doctor.checkup import Checked
 from clearbg.errors import DataError
+from clearbg.images import MAX_PIXELS, read_mask, write_image, write_mask
 from clearbg.system.files import replacing_folder
 
 LOG = "changes.csv"
 LEFT_OUT = ("duplicate", "duplicate-across-splits", "near-duplicate-across-splits")
-UNDECIDED = ("exif-unclear", "mask-colour")  # mending would hide what a person should look at
+UNDECIDED = ("exif-unclear", "mask-color")  # fixing would hide what a person should look at
 CHANGES = {
-    "exif-disagreement": "both written upright, the mask turned as the picture is",
+    "exif-disagreement": "both written upright, the mask turned as the image is",
     "exif-orientation": "turned upright",
     "16-bit": "written in 8 bits",
     "cmyk": "written in sRGB",
     "lab": "written in sRGB",
     "animated": "first frame written alone",
-    "bad-profile": "colour profile dropped",
+    "bad-profile": "color profile dropped",
     "bad-exif": "EXIF data dropped",
     "mask-0/1": "1 written as 255",
-    "mask-rgb": "written as grey",
-    "mask-palette": "written as grey",
-    "mask-transparency": "transparency written as grey",
+    "mask-rgb": "written as gray",
+    "mask-palette": "written as gray",
+    "mask-transparency": "transparency written as gray",
     "mask-index": "every class but 0 written as 255",
     "mask-jpeg": "written as PNG, what was nearly black or white made so",
     "inverted": "inverted",
 }
 
 
-def mend(rows: Sequence[Checked], folder: Path) -> pd.DataFrame:
+def fix(rows: Sequence[Checked], folder: Path) -> pd.DataFrame:
     """Write every usable pair to `folder`, corrected; return the log, also `changes.csv` there.
 
     The copy is laid out as `images/` and `masks/`, or `cutouts/`, in a folder for each split.
     Files that need no change are copied byte for byte, and so are pairs that only a person can
-    decide about. What is broken is left out, and of pictures that are there twice the less
+    decide about. What is broken is left out, and of images that are there twice the less
     protected one (test, validation, train).
     """
     names = _names(rows)
@@ -52,7 +52,7 @@ def mend(rows: Sequence[Checked], folder: Path) -> pd.DataFrame:
         log = [
             {"id": row.pair.id, "split": row.pair.split, "file": str(row.file_with(kind) or ""),
              "kind": kind, "change": change}
-            for row, changes in zip(rows, on_all_cores(_mended, jobs, "fix"))
+            for row, changes in zip(rows, on_all_cores(_fixed, jobs, "fix"))
             for kind, change in changes
         ]  # fmt: skip
         frame = pd.DataFrame(log, columns=["id", "split", "file", "kind", "change"])
@@ -70,7 +70,7 @@ def refuse(folder: Path, read: Sequence[Path]) -> None:
 
 
 def _names(rows: Sequence[Checked]) -> dict[str, str]:
-    """Id -> name of the files: the picture's own where it is alone in its split, else the id."""
+    """Id -> name of the files: the image's own where it is alone in its split, else the id."""
     own = {row.pair.id: safe_id(row.file.stem) if row.file else row.pair.id for row in rows}
     places = Counter((row.pair.split, own[row.pair.id]) for row in rows)
     return {
@@ -80,7 +80,7 @@ def _names(rows: Sequence[Checked]) -> dict[str, str]:
     }
 
 
-def _mended(job: tuple[Checked, Path, str]) -> list[tuple[str, str]]:
+def _fixed(job: tuple[Checked, Path, str]) -> list[tuple[str, str]]:
     """Write one pair under a folder and a name, or leave it out; (kind, change) of each change."""
     return _left_out(job[0]) or _undecided(*job) or _written(*job)
 
@@ -101,11 +101,11 @@ def _undecided(row: Checked, folder: Path, name: str) -> list[tuple[str, str]]:
 
 def _written(row: Checked, folder: Path, name: str) -> list[tuple[str, str]]:
     pair = row.pair
-    found = examine.examine(pair, images.MAX_PIXELS)
+    found = examine.examine(pair, MAX_PIXELS)
     changes = [(kind, CHANGES[kind]) for kind in row.kinds if kind in CHANGES]
     alpha = 255 - found.alpha if row.invert else found.alpha
-    picture = found.picture
-    as_it_is = not {*picture.notes} & {*examine.NOTED}
+    decoded = found.image
+    as_it_is = not {*decoded.notes} & {*examine.NOTED}
     is_cutout = pair.image == pair.mask
     if is_cutout and row.invert:
         as_it_is = False
@@ -114,17 +114,17 @@ def _written(row: Checked, folder: Path, name: str) -> list[tuple[str, str]]:
         image = image.with_name(name + pair.image.suffix.lower())
         _copy(pair.image, image)
     else:
-        kept = {"icc_profile": picture.icc_profile, "dpi": picture.dpi, "exif": picture.exif}
-        images.write_picture(image, picture.rgb, alpha if is_cutout else picture.alpha, **kept)
+        kept = {"icc_profile": decoded.icc_profile, "dpi": decoded.dpi, "exif": decoded.exif}
+        write_image(image, decoded.rgb, alpha if is_cutout else decoded.alpha, **kept)
     if not is_cutout:
         mask = folder / "masks" / f"{name}.png"
-        is_mended = any(f.of == "mask" and f.kind in CHANGES for f in row.findings)
-        if not is_mended and _holds(pair.mask, alpha):
+        is_fixed = any(f.of == "mask" and f.kind in CHANGES for f in row.findings)
+        if not is_fixed and _holds(pair.mask, alpha):
             _copy(pair.mask, mask)
         else:
-            images.write_mask(mask, alpha)
-            if not is_mended:
-                changes.append(("mask", "written as a grey PNG of 8 bits"))
+            write_mask(mask, alpha)
+            if not is_fixed:
+                changes.append(("mask", "written as a gray PNG of 8 bits"))
     if image.stem != pair.image.stem:
         changes.append(("name", f"called {image.name}"))
     return changes
@@ -134,7 +134,7 @@ def _holds(mask: Path, alpha: np.ndarray) -> bool:
     """Whether the mask's file is a PNG of this alpha, as it is."""
     if mask.suffix.lower() != ".png":
         return False
-    values, notes = images.read_mask(mask)
+    values, notes = read_mask(mask)
     return not notes and np.array_equal(values, alpha)
 
 

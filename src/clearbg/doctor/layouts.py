@@ -1,4 +1,4 @@
-"""Folders as people have them -> pairs of picture and mask.
+"""Folders as people have them -> pairs of image and mask.
 
 A layout is told by the names of folders (`images` and `masks`, `im` and `gt`, `X-Image` and
 `X-Mask`, `train` and `train_masks`), by the names of files (`a.jpg` and `a_mask.png`), by a
@@ -10,16 +10,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from clearbg import config, images
+from clearbg import config
 from clearbg.data import manifest
 from clearbg.data.sources import FilePair, Pair, by_stem, cutouts, documents, people, table
 from clearbg.data.sources.folders import relative_stem
 from clearbg.data.sources.pair import safe_id, short_hash
-from clearbg.errors import DataError, PictureError
+from clearbg.errors import DataError, ImageError
+from clearbg.images import find_images, read_image
 
-PICTURES = "images?|imgs?|ims?|pictures?|photos?|originals?|inputs?|jpegimages"
+IMAGES = "images?|imgs?|ims?|images?|photos?|originals?|inputs?|jpegimages"
 MASKS = "masks?|gts?|annotations?|labels?|alphas?|mattes?|truths?|segmentationclass"
-ROLE = re.compile(rf"(?P<rest>.*?)[-_ ]?(?:(?P<picture>{PICTURES})|(?P<mask>{MASKS}))", re.I)
+ROLE = re.compile(rf"(?P<rest>.*?)[-_ ]?(?:(?P<image>{IMAGES})|(?P<mask>{MASKS}))", re.I)
 MASK_FILE = re.compile(r"[-_. ](?:mask|gt|matte|alpha|label|seg)$", re.IGNORECASE)
 SPLIT_WORDS = {
     "train": "train", "training": "train", "tr": "train",
@@ -27,12 +28,12 @@ SPLIT_WORDS = {
     "test": "test", "testing": "test", "te": "test",
 }  # fmt: skip
 CONTEST_TRUTH = re.compile(r"_estgt$", re.IGNORECASE)  # only DIBCO's archives have such names
-LOOKED_AT = 5  # pictures of a folder that are read to learn whether it holds cut-outs
-CUTOUTS = "transparent cut-outs"
+LOOKED_AT = 5  # images of a folder that are read to learn whether it holds cutouts
+CUTOUTS = "transparent cutouts"
 KNOWN = (
     "images/ with masks/, img/ or im/ with gt/, X-Image/ with X-Mask/, train/ with train_masks/, "
-    "a.jpg beside a_mask.png, a CSV file, transparent cut-outs, or two folders given one after "
-    "the other, pictures first"
+    "a.jpg beside a_mask.png, a CSV file, transparent cutouts, or two folders given one after "
+    "the other, images first"
 )
 
 
@@ -42,7 +43,7 @@ class Found:
 
     Attributes:
         layouts: in words, in the order found.
-        aside: pictures that belong to no layout.
+        aside: images that belong to no layout.
     """
 
     pairs: list[Pair] = field(default_factory=list)
@@ -51,7 +52,7 @@ class Found:
 
     @property
     def is_plain(self) -> bool:
-        """Whether there are pictures but no layout."""
+        """Whether there are images but no layout."""
         return bool(self.aside) and not self.pairs
 
     def add(self, layout: str, pairs: Sequence[Pair]) -> None:
@@ -62,7 +63,7 @@ class Found:
 def find(paths: Sequence[Path]) -> Found:
     """The pairs under one or more paths; ids are unique.
 
-    Two folders without a layout of their own are pictures and masks. Otherwise each of several
+    Two folders without a layout of their own are images and masks. Otherwise each of several
     paths is a split, called by the split's word in its name, or by its name.
 
     Raises:
@@ -72,13 +73,13 @@ def find(paths: Sequence[Path]) -> Found:
     if len(paths) == 2 and each[0].is_plain and (each[1].is_plain or each[1].layouts == [CUTOUTS]):
         both = Found()
         both.add(
-            "a folder of pictures and one of masks", by_stem(*paths, mask_key=_picture_of(paths[0]))
+            "a folder of images and one of masks", by_stem(*paths, mask_key=_image_of(paths[0]))
         )
         each = [both]
     whole = Found()
     for path, found in zip(paths, each):
         if not found.pairs:
-            raise DataError(f"{path} holds no pairs of picture and mask: known are {KNOWN}.")
+            raise DataError(f"{path} holds no pairs of image and mask: known are {KNOWN}.")
         if len(each) > 1:
             name = safe_id(path.resolve().name)
             found.pairs = [
@@ -107,12 +108,12 @@ def _found(path: Path) -> Found:
             raise DataError(f"{path} is neither a folder nor a CSV file: extract an archive first.")
         found.add("a table", table.listed(path))
     elif not path.is_dir():
-        raise DataError(f"{path} does not exist: give a folder of pictures and masks.")
+        raise DataError(f"{path} does not exist: give a folder of images and masks.")
     elif {"phash", "status"} <= _header(path / "manifest.csv"):
         found.add("an ingested folder", _of_manifest(path))
     elif users := _users_table(path):
         found.add("EasyPortrait", _easyportrait(path, users))
-    elif any(CONTEST_TRUTH.search(file.stem) for file in images.find_pictures(path)):
+    elif any(CONTEST_TRUTH.search(file.stem) for file in find_images(path)):
         data = config.DibcoData.model_construct(archives=[str(path)], sha256=None)
         found.add("a contest's pages", documents.dibco(data, path))
     else:
@@ -129,20 +130,20 @@ def _walk(folder: Path, root: Path, found: Found) -> None:
     children = [
         child
         for child in children
-        if not here.is_relative_to(child.resolve()) and images.find_pictures(child)
+        if not here.is_relative_to(child.resolve()) and find_images(child)
     ]
-    for pictures, masks in _partners(children):
-        # What the pictures' and the masks' places share tells them from those of other places.
-        place = pictures.relative_to(root).parent / ROLE.sub(r"\g<rest>", pictures.name)
+    for images, masks in _partners(children):
+        # What the images' and the masks' places share tells them from those of other places.
+        place = images.relative_to(root).parent / ROLE.sub(r"\g<rest>", images.name)
         prefix = "".join(f"{part}-" for part in dict.fromkeys(place.parts))
-        pairs = by_stem(pictures, masks, prefix=safe_id(prefix) if prefix else "",
-                        mask_key=_picture_of(pictures))  # fmt: skip
-        found.add(f"{pictures.name}/ with {masks.name}/", [_with_split(p, root) for p in pairs])
-        children = [child for child in children if child not in (pictures, masks)]
-    own = [path for path in images.find_pictures(folder) if path.parent == folder]
+        pairs = by_stem(images, masks, prefix=safe_id(prefix) if prefix else "",
+                        mask_key=_image_of(images))  # fmt: skip
+        found.add(f"{images.name}/ with {masks.name}/", [_with_split(p, root) for p in pairs])
+        children = [child for child in children if child not in (images, masks)]
+    own = [path for path in find_images(folder) if path.parent == folder]
     if {MASK_FILE.sub("", p.stem) for p in own if MASK_FILE.search(p.stem)} & {p.stem for p in own}:
         pairs = [_with_split(pair, root) for pair in _side_by_side(own, root)]
-        found.add("pictures beside their masks", pairs)
+        found.add("images beside their masks", pairs)
     elif _are_cutouts(own):
         pairs = [FilePair(safe_id(relative_stem(p, root)), p, p, transparency=True) for p in own]
         found.add(CUTOUTS, [_with_split(pair, root) for pair in pairs])
@@ -153,7 +154,7 @@ def _walk(folder: Path, root: Path, found: Found) -> None:
 
 
 def _partners(folders: Sequence[Path]) -> list[tuple[Path, Path]]:
-    """Sibling folders that hold the pictures and the masks of one set."""
+    """Sibling folders that hold the images and the masks of one set."""
     named = {folder.name.lower(): folder for folder in folders}
     roles = {folder: ROLE.fullmatch(folder.name) for folder in folders}
     result = []
@@ -161,7 +162,7 @@ def _partners(folders: Sequence[Path]) -> list[tuple[Path, Path]]:
         if not (role and role["mask"]):
             continue
         rest = role["rest"].lower()
-        twins = [f for f, r in roles.items() if r and r["picture"] and r["rest"].lower() == rest]
+        twins = [f for f, r in roles.items() if r and r["image"] and r["rest"].lower() == rest]
         twins += [named[rest]] if rest in named else []
         if twins:
             result.append((twins[0], folder))
@@ -170,22 +171,22 @@ def _partners(folders: Sequence[Path]) -> list[tuple[Path, Path]]:
 
 def _side_by_side(files: Sequence[Path], root: Path) -> list[FilePair]:
     masks = {MASK_FILE.sub("", p.stem): p for p in files if MASK_FILE.search(p.stem)}
-    pictures = {p.stem: p for p in files if not MASK_FILE.search(p.stem)}
+    images = {p.stem: p for p in files if not MASK_FILE.search(p.stem)}
     place = files[0].parent.relative_to(root)
     return [
-        FilePair(safe_id((place / stem).as_posix()), pictures.get(stem), masks.get(stem))
-        for stem in sorted({*masks, *pictures})
+        FilePair(safe_id((place / stem).as_posix()), images.get(stem), masks.get(stem))
+        for stem in sorted({*masks, *images})
     ]
 
 
 def _are_cutouts(files: Sequence[Path]) -> bool:
-    """Whether any of the first readable pictures is transparent somewhere."""
+    """Whether any of the first readable images is transparent somewhere."""
     looked = 0
     for path in files:
         try:
-            if images.read_picture(path).alpha is not None:
+            if read_image(path).alpha is not None:
                 return True
-        except PictureError:
+        except ImageError:
             continue
         looked += 1
         if looked == LOOKED_AT:
@@ -193,9 +194,9 @@ def _are_cutouts(files: Sequence[Path]) -> bool:
     return False
 
 
-def _picture_of(pictures: Path) -> Callable[[Path, Path], str]:
-    """The relative stem of a mask's picture: `a_mask.gif` belongs to `a.jpg`, if it has no own."""
-    stems = {relative_stem(path, pictures) for path in images.find_pictures(pictures)}
+def _image_of(images: Path) -> Callable[[Path, Path], str]:
+    """The relative stem of a mask's image: `a_mask.gif` belongs to `a.jpg`, if it has no own."""
+    stems = {relative_stem(path, images) for path in find_images(images)}
 
     def key(mask: Path, folder: Path) -> str:
         stem = relative_stem(mask, folder)
@@ -240,7 +241,7 @@ def _easyportrait(path: Path, columns: set[str]) -> list[Pair]:
 
 
 def _with_and_without(path: Path) -> Found | None:
-    """Two folders, one of the same pictures without their background; None if they are not."""
+    """Two folders, one of the same images without their background; None if they are not."""
     data = config.KagglePairsData.model_construct(
         archive=str(path), sha256=None, images=None, cutouts=None
     )
@@ -251,7 +252,7 @@ def _with_and_without(path: Path) -> Found | None:
     if not any(pair.image and pair.mask for pair in pairs):
         return None
     found = Found()
-    found.add("pictures with and without their background", pairs)
+    found.add("images with and without their background", pairs)
     return found
 
 

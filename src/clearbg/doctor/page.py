@@ -8,20 +8,19 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
-from clearbg import images
 from clearbg.data.checks.examine import examine
 from clearbg.data.sources import FilePair
 from clearbg.data.workers import on_all_cores
 from clearbg.doctor import findings, report
 from clearbg.doctor.checkup import Checked, statistics
 from clearbg.doctor.layouts import Found
-from clearbg.errors import PictureError
-from clearbg.images import contact_sheet
+from clearbg.errors import ImageError
+from clearbg.images import MAX_PIXELS, contact_sheet, read_image, resize
 from clearbg.system.files import write_text
 
 SHOWN = 8  # pairs a kind
 SIDE = 320  # pixels of a thumbnail's longer side
-TINT = 0.55  # of the subject's colour in the overlay
+TINT = 0.55  # of the subject's color in the overlay
 
 
 @dataclass(frozen=True)
@@ -76,15 +75,15 @@ def _case(row: Checked, kind: str, views: dict[str, np.ndarray]) -> Case:
 
 
 def _views(row: Checked) -> dict[str, np.ndarray]:
-    """Thumbnails of what can be read: both files as they are, and the mended mask in colour."""
+    """Thumbnails of what can be read: both files as they are, and the fixed mask in color."""
     pair = row.pair
     if not isinstance(pair, FilePair):
         return {}
     is_cutout = pair.image == pair.mask
-    views = {"picture": _read(pair.image), "mask": None if is_cutout else _read(pair.mask)}
-    found = examine(pair, images.MAX_PIXELS)
-    if found.picture is not None and found.alpha.shape == found.picture.rgb.shape[:2]:
-        rgb, alpha = _small(found.picture.srgb()), _small(found.alpha)
+    views = {"image": _read(pair.image), "mask": None if is_cutout else _read(pair.mask)}
+    found = examine(pair, MAX_PIXELS)
+    if found.image is not None and found.alpha.shape == found.image.rgb.shape[:2]:
+        rgb, alpha = _small(found.image.srgb()), _small(found.alpha)
         cover = TINT * alpha[..., None] / 255
         views["subject"] = np.uint8(cover * contact_sheet.ADDED + (1 - cover) * rgb)
     return {name: view for name, view in views.items() if view is not None}
@@ -95,16 +94,14 @@ def _read(path: Path | None) -> np.ndarray | None:
     if path is None:
         return None
     try:
-        picture = images.read_picture(path)
-    except PictureError:
+        image = read_image(path)
+    except ImageError:
         return None
-    rgb = _small(picture.srgb())
-    return (
-        rgb if picture.alpha is None else contact_sheet.on_checkerboard(rgb, _small(picture.alpha))
-    )
+    rgb = _small(image.srgb())
+    return rgb if image.alpha is None else contact_sheet.on_checkerboard(rgb, _small(image.alpha))
 
 
 def _small(array: np.ndarray) -> np.ndarray:
     scale = min(1.0, SIDE / max(array.shape[:2]))
     size = tuple(max(1, round(side * scale)) for side in array.shape[:2])
-    return images.resize(array, size)
+    return resize(array, size)

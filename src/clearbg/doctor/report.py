@@ -9,15 +9,15 @@ from clearbg.doctor.layouts import Found
 
 MEANING = {
     "broken": "cannot be used; ingest sets them aside",
-    "fixable": "usable once mended",
+    "fixable": "usable once fixed",
     "suspicious": "kept; a person should look",
 }
 BARS = " ▁▂▃▄▅▆▇█"
-LISTED = 5  # names of pictures left aside, and of classes, that the table shows
+LISTED = 5  # names of images left aside, and of classes, that the table shows
 
 
 def status(rows: Sequence[Checked]) -> int:
-    """0: nothing, or suspicions only; 1: everything can be mended; 2: something is broken."""
+    """0: nothing, or suspicions only; 1: everything can be fixed; 2: something is broken."""
     return max((row.worst() for row in rows), default=0)
 
 
@@ -129,7 +129,7 @@ def _aside(found: Found) -> list[str]:
     if not found.aside:
         return []
     names = _shortened([str(path) for path in found.aside])
-    return [f"aside     {len(found.aside)} pictures belong to no pair of folders: {names}"]
+    return [f"aside     {len(found.aside)} images belong to no pair of folders: {names}"]
 
 
 def _range(spread: dict[str, float]) -> str:

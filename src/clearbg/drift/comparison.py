@@ -1,4 +1,4 @@
-"""Two samples of pictures -> which of their numbers have moved, and whether that is chance."""
+"""Two samples of images -> which of their numbers have moved, and whether that is chance."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from clearbg.drift.statistics import OF_ALPHA, OF_PICTURE
+from clearbg.drift.statistics import OF_ALPHA, OF_IMAGE
 from clearbg.errors import DataError
 
 LEAST_SPREAD = {
@@ -22,11 +22,11 @@ LEAST_SPREAD = {
     "empty": 0.1,
     "soft_fraction": 0.01,
 }
-"""Below which a difference matters to nobody: the measure where training pictures are all alike."""
+"""Below which a difference matters to nobody: the measure where training images are all alike."""
 
 
 class TooFewError(DataError):
-    """There are not enough pictures to judge by."""
+    """There are not enough images to judge by."""
 
 
 @dataclass(frozen=True)
@@ -34,24 +34,24 @@ class Limits:
     """When a feature counts as drifted.
 
     Attributes:
-        chance: of any alarm at all while nothing has changed.
-        moved: standard deviations of the training pictures from which a change matters.
-        least: pictures without which nothing is judged, on either side.
+        significance: the chance of any alarm at all while nothing has changed.
+        effect_size: standard deviations of the training images from which a change matters.
+        min_samples: images without which nothing is judged, on either side.
     """
 
-    chance: float = 0.05
-    moved: float = 0.3
-    least: int = 50
+    significance: float = 0.05
+    effect_size: float = 0.3
+    min_samples: int = 50
 
 
 @dataclass(frozen=True, eq=False)
 class Feature:
-    """One number of the pictures on both sides.
+    """One number of the images on both sides.
 
     Attributes:
         training, recent: values, float64 `(n,)`.
         moved: Wasserstein-1 distance of the two samples (the mean way from the one's sorted
-            values to the other's), in standard deviations of the training pictures.
+            values to the other's), in standard deviations of the training images.
         p: of the two-sample Kolmogorov-Smirnov test, or of Fisher's exact one where values are
             0 and 1, times the number of features (Bonferroni).
         verdict: "slight": more than chance, and too little to matter.
@@ -83,15 +83,15 @@ class Comparison:
 def refuse_too_few(
     frame: pd.DataFrame, what: Literal["recent", "training"], limits: Limits
 ) -> None:
-    """Refuse to judge by a handful of pictures.
+    """Refuse to judge by a handful of images.
 
     Raises:
-        TooFewError: `frame` has fewer rows than `limits.least`.
+        TooFewError: `frame` has fewer rows than `limits.min_samples`.
     """
-    if len(frame) < limits.least:
+    if len(frame) < limits.min_samples:
         raise TooFewError(
-            f"{len(frame)} {what} pictures are too few to judge by, {limits.least} are needed: "
-            "collect more, or lower --least."
+            f"{len(frame)} {what} images are too few to judge by, {limits.min_samples} are needed: "
+            "collect more, or lower --min-samples."
         )
 
 
@@ -101,7 +101,7 @@ def compare(
     limits: Limits,
     left_out: Mapping[str, str] | None = None,
 ) -> Comparison:
-    """Compare every feature that both frames, a row a picture, have enough values of.
+    """Compare every feature that both frames, a row an image, have enough values of.
 
     A feature drifts when its change is both more than chance, over all features together, and
     large enough to matter.
@@ -115,12 +115,12 @@ def compare(
     refuse_too_few(recent, "recent", limits)
     refuse_too_few(training, "training", limits)
     left_out, samples = dict(left_out or {}), {}
-    for name in OF_PICTURE + OF_ALPHA:
+    for name in OF_IMAGE + OF_ALPHA:
         if name in left_out:
             continue
         pair = tuple(frame[name].dropna().to_numpy(float) for frame in (training, recent))
-        if min(map(len, pair)) < limits.least:
-            left_out[name] = f"known of {min(map(len, pair))} pictures only"
+        if min(map(len, pair)) < limits.min_samples:
+            left_out[name] = f"known of {min(map(len, pair))} images only"
         else:
             samples[name] = pair
     features = [_compared(name, *pair, len(samples), limits) for name, pair in samples.items()]
@@ -133,8 +133,8 @@ def _compared(
     moved = stats.wasserstein_distance(training, recent) / max(training.std(), LEAST_SPREAD[name])
     p = min(1.0, tests * _chance(name, training, recent))
     verdict = "same"
-    if p <= limits.chance:
-        verdict = "drift" if moved >= limits.moved else "slight"
+    if p <= limits.significance:
+        verdict = "drift" if moved >= limits.effect_size else "slight"
     return Feature(name, training, recent, float(moved), float(p), verdict)
 
 

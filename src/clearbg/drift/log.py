@@ -1,6 +1,6 @@
-"""The removal log: a line of numbers for every picture that a network has seen.
+"""The removal log: a line of numbers for every image that a network has seen.
 
-A line names neither the picture, nor a path, nor a time: the newest stand last.
+A line names neither the image, nor a path, nor a time: the newest stand last.
 """
 
 import json
@@ -13,18 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from clearbg import images
 from clearbg.drift import statistics
 from clearbg.errors import DataError, SettingsError
+from clearbg.images import DecodedImage
 
 DIGITS = 4  # after the point
 
 
 class RemovalLog:
-    """Appends a line a picture; threads and processes may share one file.
+    """Appends a line an image; threads and processes may share one file.
 
     A line goes out in a single write to the file's end, so that none is torn by another. What
-    fails here costs a line and never a picture: see `sentence`.
+    fails here costs a line and never an image: see `sentence`.
 
     Args:
         path: made with its folders when it is not there.
@@ -46,9 +46,9 @@ class RemovalLog:
                 "with --log, or leave it out."
             ) from error
 
-    def __call__(self, picture: images.Picture, inferred: np.ndarray) -> None:
-        """Add the line of a picture and of its alpha, float32 `(h,w)` in [0, 1]."""
-        facts = statistics.of_picture(picture) | statistics.of_alpha(inferred)
+    def __call__(self, image: DecodedImage, inferred: np.ndarray) -> None:
+        """Add the line of an image and of its alpha, float32 `(h,w)` in [0, 1]."""
+        facts = statistics.of_image(image) | statistics.of_alpha(inferred)
         facts = {name: round(value, DIGITS) for name, value in facts.items()}
         line = json.dumps({"format": statistics.FORMAT, "model": self._model, **facts})
         try:
@@ -61,8 +61,8 @@ class RemovalLog:
         if not self._failures:
             return ""
         return (
-            f"{self.path} misses the lines of {len(self._failures)} pictures "
-            f"({self._failures[-1]}): check the file and the free disk space; the cut-outs are "
+            f"{self.path} misses the lines of {len(self._failures)} images "
+            f"({self._failures[-1]}): check the file and the free disk space; the cutouts are "
             "not affected."
         )
 
@@ -78,7 +78,7 @@ class RemovalLog:
 
 @dataclass(frozen=True)
 class Lines:
-    """The newest lines of a log: each the numbers of a picture, and "model".
+    """The newest lines of a log: each the numbers of an image, and "model".
 
     `unreadable` counts those that are no lines of a log, such as one that a full disk cut short.
     """
@@ -102,7 +102,7 @@ def read(path: Path, last: int) -> Lines:
     if newest and not rows:
         raise DataError(
             f"{path} is no log of this version's `clearbg remove --log`: give one, or a folder of "
-            "pictures."
+            "images."
         )
     return Lines(rows, len(newest) - len(rows))
 
@@ -112,7 +112,7 @@ def _row(line: str) -> dict[str, Any] | None:
         row = json.loads(line)
         if row["format"] != statistics.FORMAT or not isinstance(row["model"], str):
             return None
-        values = {name: float(row[name]) for name in statistics.OF_PICTURE + statistics.OF_ALPHA}
+        values = {name: float(row[name]) for name in statistics.OF_IMAGE + statistics.OF_ALPHA}
     except (ValueError, TypeError, KeyError):
         return None
     if not all(map(math.isfinite, values.values())):

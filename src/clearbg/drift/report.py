@@ -1,5 +1,6 @@
 """What the comparison says: a table for a person, a document for a program."""
 
+import dataclasses
 import textwrap
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ NAMES = {
     "saturation": ("saturation", "mean", 2),
     "sharpness": ("sharpness", "spread of edges", 3),
     "coverage": ("coverage", "mean alpha", 2),
-    "empty": ("empty", "share of pictures", 2),
+    "empty": ("empty", "share of images", 2),
     "soft_fraction": ("soft edges", "share half-way", 2),
 }
 """What people call a feature, what it is measured in, and the digits to show."""
@@ -29,7 +30,7 @@ class Sources:
     """Where both sides come from, as the user named them.
 
     Attributes:
-        unreadable: recent pictures or lines that could not be read.
+        unreadable: recent images or lines that could not be read.
     """
 
     recent: str
@@ -39,16 +40,16 @@ class Sources:
 
 
 def counts(comparison: Comparison) -> tuple[int, int]:
-    """Recent and training pictures; all of them have a width."""
+    """Recent and training images; all of them have a width."""
     width = next(feature for feature in comparison.features if feature.name == "width")
     return len(width.recent), len(width.training)
 
 
 def heading(comparison: Comparison, sources: Sources) -> str:
-    """How many pictures of what are compared."""
+    """How many images of what are compared."""
     recent, training = counts(comparison)
     return (
-        f"{recent} recent pictures ({sources.recent}) against {training} training pictures "
+        f"{recent} recent images ({sources.recent}) against {training} training images "
         f"({sources.training})"
     )
 
@@ -57,11 +58,11 @@ def conclusion(comparison: Comparison) -> str:
     """One sentence, with the next action where there is one."""
     names = [NAMES[feature.name][0] for feature in comparison.drifted]
     if not names:
-        return "No drift: recent pictures look like those of the training."
+        return "No drift: recent images look like those of the training."
     listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
     verb = "is" if len(names) == 1 else "are"
     return (
-        f"Drift: {listed} {verb} no longer what the model was trained on. Add recent pictures "
+        f"Drift: {listed} {verb} no longer what the model was trained on. Add recent images "
         "with masks to the training data and run `dvc repro`."
     )
 
@@ -70,7 +71,7 @@ def notes(comparison: Comparison, sources: Sources) -> list[str]:
     """Sentences about what the figures do not cover."""
     told = []
     if sources.unreadable:
-        told.append(f"{sources.unreadable} of the recent pictures or lines could not be read.")
+        told.append(f"{sources.unreadable} of the recent images or lines could not be read.")
     reasons: dict[str, list[str]] = {}
     for name, reason in comparison.left_out.items():
         reasons.setdefault(reason, []).append(NAMES[name][0])
@@ -81,14 +82,14 @@ def explanation(comparison: Comparison) -> str:
     """How to read the figures."""
     limits = comparison.limits
     return (
-        "Medians, and the middle 80 % of the pictures. Moved: the mean distance between recent "
-        "and training values, in standard deviations of the training pictures. p: the chance of "
+        "Medians, and the middle 80 % of the images. Moved: the mean distance between recent "
+        "and training values, in standard deviations of the training images. p: the chance of "
         "such a difference without drift, corrected for the number of features. Drift: moved "
-        f"{limits.moved:g} or more with p of at most {limits.chance:g}; slight: p alone."
+        f"{limits.effect_size:g} or more with p of at most {limits.significance:g}; slight: p alone."
     )
 
 
-def centre(name: str, values: np.ndarray) -> str:
+def center(name: str, values: np.ndarray) -> str:
     """The value in the middle, or the mean of what is 0 or 1."""
     middle = values.mean() if name == "empty" else np.median(values)
     return f"{middle:.{NAMES[name][2]}f}"
@@ -97,10 +98,10 @@ def centre(name: str, values: np.ndarray) -> str:
 def spread(name: str, values: np.ndarray) -> str:
     """The middle of the values and the range of most, in short."""
     if name == "empty":
-        return centre(name, values)
+        return center(name, values)
     low, high = np.quantile(values, (0.1, 0.9))
     digits = NAMES[name][2]
-    return f"{centre(name, values)} ({low:.{digits}f}–{high:.{digits}f})"
+    return f"{center(name, values)} ({low:.{digits}f}–{high:.{digits}f})"
 
 
 def chance(p: float) -> str:
@@ -150,12 +151,12 @@ def document(comparison: Comparison, sources: Sources, status: int) -> dict[str,
         "conclusion": conclusion(comparison),
         "recent": {
             "source": sources.recent,
-            "pictures": recent,
+            "images": recent,
             "unreadable": sources.unreadable,
         },
-        "training": {"source": sources.training, "pictures": training},
+        "training": {"source": sources.training, "images": training},
         "model": sources.model,
-        "limits": {"chance": limits.chance, "moved": limits.moved, "least": limits.least},
+        "limits": dataclasses.asdict(limits),
         "features": {feature.name: _facts(feature) for feature in comparison.features},
         "left_out": dict(comparison.left_out),
     }
@@ -175,7 +176,7 @@ def _quantiles(values: np.ndarray) -> dict[str, float | int]:
     low, middle, high = np.quantile(values, (0.1, 0.5, 0.9))
     facts = {"mean": values.mean(), "p10": low, "median": middle, "p90": high}
     rounded = {name: round(float(value), 4) for name, value in facts.items()}
-    return {"pictures": len(values), **rounded}
+    return {"images": len(values), **rounded}
 
 
 def _wrapped(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Both sides of the comparison as frames, a row a picture: training, and recent."""
+"""Both sides of the comparison as frames, a row an image: training, and recent."""
 
 import hashlib
 import os
@@ -9,18 +9,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from clearbg import images
 from clearbg.contract import file_sha256
 from clearbg.data import manifest
 from clearbg.drift import log, statistics
-from clearbg.errors import DataError, PictureError
-from clearbg.images import decoding
+from clearbg.errors import DataError, ImageError
+from clearbg.images import SUFFIXES, DecodedImage, decoding, find_images, read, read_image
 from clearbg.removal.remover import Remover
 from clearbg.system import project
 from clearbg.system.files import replacing_file
 from clearbg.system.progress import progress
 
-AT_ONCE = 8  # pictures in memory
+AT_ONCE = 8  # images in memory
 NEEDS_MODEL = "needs --model, so that both sides come from one network"
 
 
@@ -43,12 +42,12 @@ class Model:
 
 @dataclass(frozen=True, eq=False)
 class Recent:
-    """The recent pictures.
+    """The recent images.
 
     Attributes:
         frame: columns as `statistics` names them; what is unknown is NaN.
         left_out: feature -> why the frame does not tell.
-        unreadable: how many pictures or lines could not be read.
+        unreadable: how many images or lines could not be read.
     """
 
     frame: pd.DataFrame
@@ -57,21 +56,21 @@ class Recent:
 
 
 def recent(path: Path, last: int, model: Model | None) -> Recent:
-    """The newest pictures of a folder (by the files' times), or lines of a removal log.
+    """The newest images of a folder (by the files' times), or lines of a removal log.
 
     Raises:
         DataError: `path` is neither.
     """
     left_out = {} if model else dict.fromkeys(statistics.OF_ALPHA, NEEDS_MODEL)
     if path.is_dir():
-        found = images.find_pictures(path)
+        found = find_images(path)
         newest = sorted(found, key=lambda file: (file.stat().st_mtime_ns, file))[-last:]
         rows = [row for row in _measured(newest, model, "recent") if isinstance(row, dict)]
         return Recent(_frame(rows), left_out, len(newest) - len(rows))
     if not path.exists():
-        raise DataError(f"{path} does not exist: give a folder of pictures, or a removal log.")
-    if path.suffix.lower() in images.SUFFIXES:
-        raise DataError(f"{path} is a picture: give a folder of them, or a removal log.")
+        raise DataError(f"{path} does not exist: give a folder of images, or a removal log.")
+    if path.suffix.lower() in SUFFIXES:
+        raise DataError(f"{path} is an image: give a folder of them, or a removal log.")
     lines = log.read(path, last)
     frame = _frame(lines.rows, "model")
     if model and len(frame):
@@ -84,13 +83,13 @@ def recent(path: Path, last: int, model: Model | None) -> Recent:
 
 
 def training(folder: Path, count: int, model: Model | None) -> pd.DataFrame:
-    """Up to `count` pictures of the training split in an ingested folder.
+    """Up to `count` images of the training split in an ingested folder.
 
     Always the same ones of the same set, and nearly the same ones when it grows. What was
-    measured is kept in `.clearbg/drift` by the pictures' content.
+    measured is kept in `.clearbg/drift` by the images' content.
 
     Raises:
-        DataError: there is no manifest, or a picture of it cannot be read.
+        DataError: there is no manifest, or an image of it cannot be read.
     """
     rows = manifest.read(folder)
     rows = rows[(rows.status == "ok") & (rows.split == "train")]
@@ -102,7 +101,7 @@ def training(folder: Path, count: int, model: Model | None) -> pd.DataFrame:
         paths = [folder / image for image in missing.image]
         found = _measured(paths, model, "training")
         for row in found:
-            if isinstance(row, PictureError):
+            if isinstance(row, ImageError):
                 raise DataError(f"{row} Run `dvc checkout` or `dvc repro -f ingest`.")
         fresh = _frame(found).set_axis(missing.sha256, axis=0)
         known = pd.concat([known, fresh]) if len(known) else fresh
@@ -114,40 +113,38 @@ def training(folder: Path, count: int, model: Model | None) -> pd.DataFrame:
 
 def _measured(
     paths: Sequence[Path], model: Model | None, what: str
-) -> list[dict[str, float] | PictureError]:
-    """The numbers of each picture, or why it cannot be read."""
+) -> list[dict[str, float] | ImageError]:
+    """The numbers of each image, or why it cannot be read."""
     rows = _groups(paths, model)
-    return list(progress(rows, what=what, unit="pictures", total=len(paths)))
+    return list(progress(rows, what=what, unit="images", total=len(paths)))
 
 
-def _groups(
-    paths: Sequence[Path], model: Model | None
-) -> Iterator[dict[str, float] | PictureError]:
+def _groups(paths: Sequence[Path], model: Model | None) -> Iterator[dict[str, float] | ImageError]:
     with ThreadPoolExecutor(min(AT_ONCE, os.cpu_count() or 1)) as pool:
         for first in range(0, len(paths), AT_ONCE):
             group = list(pool.map(_measure, paths[first : first + AT_ONCE]))
-            read = [found for found in group if not isinstance(found, PictureError)]
+            read = [found for found in group if not isinstance(found, ImageError)]
             if model and read:
-                inferred = model.remover.infer([picture for picture, _ in read])
+                inferred = model.remover.infer([image for image, _ in read])
                 for (_, row), alpha in zip(read, inferred, strict=True):
                     row.update(statistics.of_alpha(alpha))
-            yield from (found if isinstance(found, PictureError) else found[1] for found in group)
+            yield from (found if isinstance(found, ImageError) else found[1] for found in group)
 
 
-def _measure(path: Path) -> tuple[images.Picture, dict[str, float]] | PictureError:
+def _measure(path: Path) -> tuple[DecodedImage, dict[str, float]] | ImageError:
     try:
-        picture = images.read_picture(path)
-    except PictureError as error:
+        image = read_image(path)
+    except ImageError as error:
         return error
-    return picture, statistics.of_picture(picture)
+    return image, statistics.of_image(image)
 
 
 def _frame(rows: Sequence[dict], *more: str) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=[*more, *statistics.OF_PICTURE, *statistics.OF_ALPHA])
+    return pd.DataFrame(rows, columns=[*more, *statistics.OF_IMAGE, *statistics.OF_ALPHA])
 
 
 def _kept(path: Path) -> pd.DataFrame:
-    """What an earlier call has measured, by the pictures' sha256."""
+    """What an earlier call has measured, by the images' sha256."""
     try:
         return pd.read_csv(path).set_index("sha256")
     except (OSError, ValueError, KeyError):
@@ -155,8 +152,8 @@ def _kept(path: Path) -> pd.DataFrame:
 
 
 def _key(model: Model | None) -> str:
-    """A name for all that decides a picture's numbers beside the picture."""
+    """A name for all that decides an image's numbers beside the image."""
     digest = hashlib.sha256(b"" if model is None else file_sha256(model.path).encode())
-    for module in (statistics, images, decoding):
+    for module in (statistics, read, decoding):
         digest.update(Path(module.__file__).read_bytes())
     return digest.hexdigest()[:24]

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from clearbg import images
 from clearbg.errors import ModelError
+from clearbg.images import encode_image, read_image, resize
 from clearbg.inference.predict import prepare
 from clearbg.inference.sessions import Device
 from clearbg.removal import outputs
@@ -21,7 +21,7 @@ from clearbg.removal.outputs import Look
 from clearbg.removal.remover import Remover
 
 SIZE = (1200, 1600)
-"""Height and width of the pictures, pixels."""
+"""Height and width of the images, pixels."""
 GRAIN = 6  # of 255, the standard deviation of noise that makes files as large as photographs'
 
 
@@ -31,8 +31,8 @@ class Cost:
 
     Attributes:
         load: seconds from a path to a model that is ready.
-        network: milliseconds of the network alone, a picture.
-        whole: milliseconds from a JPEG file's bytes to a PNG file's, a picture.
+        network: milliseconds of the network alone, an image.
+        whole: milliseconds from a JPEG file's bytes to a PNG file's, an image.
         memory: bytes that the process held at most; None where the system does not tell.
     """
 
@@ -45,13 +45,13 @@ class Cost:
 
 
 def measure(models: Sequence[Path], device: Device, count: int) -> Iterator[Cost]:
-    """The cost of each model: the median over `count` pictures, after one to warm up.
+    """The cost of each model: the median over `count` images, after one to warm up.
 
     Raises:
         ModelError: a file is missing or cannot be run, or needs more memory than there is.
         SettingsError: the device is not there.
     """
-    files = [_picture(index) for index in range(count)]
+    files = [_image(index) for index in range(count)]
     for model in models:
         with ProcessPoolExecutor(1, get_context("spawn")) as alone:
             try:
@@ -76,14 +76,14 @@ def table(costs: Sequence[Cost]) -> str:
     return "\n".join(lines)
 
 
-def _picture(index: int) -> bytes:
-    """A JPEG file of a generated picture, enlarged, with grain."""
+def _image(index: int) -> bytes:
+    """A JPEG file of a generated image, enlarged, with grain."""
     from clearbg import synthetic  # imported here: the processes do without
 
     rgb, _ = synthetic.generate(0, index)
     noise = np.random.default_rng(index).normal(0, GRAIN, (*SIZE, 3))
-    grained = np.rint(images.resize(rgb, SIZE, "bicubic") + noise).clip(0, 255)
-    return images.encode_picture(grained.astype(np.uint8), format="JPEG")
+    grained = np.rint(resize(rgb, SIZE, "bicubic") + noise).clip(0, 255)
+    return encode_image(grained.astype(np.uint8), format="JPEG")
 
 
 def _cost(model: Path, device: Device, files: list[bytes]) -> Cost:
@@ -92,11 +92,11 @@ def _cost(model: Path, device: Device, files: list[bytes]) -> Cost:
     load = time.perf_counter() - started
 
     def whole(file: bytes) -> None:
-        picture = images.read_picture(file)
-        found, _ = outputs.result(remover, picture, remover.infer([picture])[0], Look())
+        image = read_image(file)
+        found, _ = outputs.result(remover, image, remover.infer([image])[0], Look())
         outputs.encode(found, "PNG", Look())
 
-    batches = [prepare(images.read_picture(file).srgb(), remover.contract)[None] for file in files]
+    batches = [prepare(read_image(file).srgb(), remover.contract)[None] for file in files]
     return Cost(
         model=str(model),
         device=device,

@@ -1,13 +1,12 @@
-"""Pictures, what models make of them, and the truth, side by side on one sheet."""
+"""Images, what models make of them, and the truth, side by side on one sheet."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from clearbg import images
 from clearbg.errors import DataError
-from clearbg.images import contact_sheet
+from clearbg.images import SUFFIXES, contact_sheet, find_images, read_image, read_mask, resize
 from clearbg.removal.remover import Remover
 from clearbg.system.progress import progress
 
@@ -15,43 +14,43 @@ CELL = 240  # pixels of a view's longer side
 
 
 def compare(
-    pictures: Path,
+    images: Path,
     masks: Path | None,
     models: Sequence[Path],
     output: Path,
     count: int,
     seed: int,
 ) -> int:
-    """Write a sheet of `count` pictures drawn by `seed`; return how many are on it.
+    """Write a sheet of `count` images drawn by `seed`; return how many are on it.
 
     Args:
-        pictures: a folder of pictures, or one picture.
+        images: a folder of images, or one image.
         masks: a folder of masks (or one mask) of the same names; None: no column of truth.
-        models: exported models; each gives a column of alpha, the first one of cut-outs too.
+        models: exported models; each gives a column of alpha, the first one of cutouts too.
 
     Raises:
-        DataError: there are no pictures, or a mask is missing.
-        PictureError: a picture or a mask cannot be read.
+        DataError: there are no images, or a mask is missing.
+        ImageError: an image or a mask cannot be read.
         ModelError: a model cannot be used.
     """
-    found = images.find_pictures(pictures) if pictures.is_dir() else [pictures]
+    found = find_images(images) if images.is_dir() else [images]
     if not found:
-        raise DataError(f"{pictures} holds no pictures ({', '.join(images.SUFFIXES)}).")
+        raise DataError(f"{images} holds no images ({', '.join(SUFFIXES)}).")
     order = np.random.default_rng(seed).permutation(len(found))[:count]
     chosen = [found[i] for i in sorted(order)]
-    truths = {path: _mask_of(path, pictures, masks) for path in chosen} if masks else {}
+    truths = {path: _mask_of(path, images, masks) for path in chosen} if masks else {}
     removers = [Remover(model) for model in models]
     rows = []
-    for path in progress(chosen, what="compare", unit="pictures"):
-        picture = images.read_picture(path)
-        alphas = [remover.matte(picture) for remover in removers]
-        views = [picture.srgb(), *alphas, contact_sheet.on_checkerboard(picture.srgb(), alphas[0])]
+    for path in progress(chosen, what="compare", unit="images"):
+        image = read_image(path)
+        alphas = [remover.matte(image) for remover in removers]
+        views = [image.srgb(), *alphas, contact_sheet.on_checkerboard(image.srgb(), alphas[0])]
         if masks:
-            views.insert(1 + len(alphas), images.read_mask(truths[path])[0])
+            views.insert(1 + len(alphas), read_mask(truths[path])[0])
         rows.append([_small(view) for view in views])
     names = [f"prediction {n + 1}" for n in range(len(models))]
     names = names if len(models) > 1 else ["prediction"]
-    titles = ["input", *names, *(["truth"] if masks else []), "cut-out"]
+    titles = ["input", *names, *(["truth"] if masks else []), "cutout"]
     captions = [path.name for path in chosen]
     per_line = 2 if len(titles) <= 4 and len(rows) > 1 else 1
     contact_sheet.sheet(
@@ -60,11 +59,11 @@ def compare(
     return len(rows)
 
 
-def _mask_of(picture: Path, pictures: Path, masks: Path) -> Path:
+def _mask_of(image: Path, images: Path, masks: Path) -> Path:
     if masks.is_file():
         return masks
-    stem = picture.relative_to(pictures if pictures.is_dir() else picture.parent).with_suffix("")
-    for suffix in images.SUFFIXES:
+    stem = image.relative_to(images if images.is_dir() else image.parent).with_suffix("")
+    for suffix in SUFFIXES:
         if (masks / f"{stem}{suffix}").is_file():
             return masks / f"{stem}{suffix}"
     raise DataError(f"{masks} holds no mask called {stem}: add it, or leave --masks out.")
@@ -72,4 +71,4 @@ def _mask_of(picture: Path, pictures: Path, masks: Path) -> Path:
 
 def _small(view: np.ndarray) -> np.ndarray:
     scale = min(1, CELL / max(view.shape[:2]))
-    return images.resize(view, tuple(round(side * scale) or 1 for side in view.shape[:2]))
+    return resize(view, tuple(round(side * scale) or 1 for side in view.shape[:2]))

@@ -1,4 +1,4 @@
-"""A network, or anybody's predictions, over many pictures at the pictures' own size."""
+"""A network, or anybody's predictions, over many images at the images' own size."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from clearbg import config, images, metrics, models
+from clearbg import config, metrics, models
 from clearbg.contract import Contract
 from clearbg.data import leaks, manifest
 from clearbg.errors import DataError, SettingsError
 from clearbg.evaluation.report import Case
+from clearbg.images import luma, resize
 from clearbg.inference.predict import Network, predict
 from clearbg.inference.torch_network import as_network
 from clearbg.metrics.document import otsu
@@ -20,7 +21,7 @@ from clearbg.metrics.segmentation import histograms, pooled_curves
 from clearbg.models import weights
 from clearbg.system.progress import progress
 
-CASE_SIDE = 400  # pixels of a picture in the report
+CASE_SIDE = 400  # pixels of an image in the report
 SHOWN = (
     "max_f", "weighted_f", "s_measure", "f_measure", "pseudo_f", "psnr", "drd", "gradient", "sad",
     "mse", "mae", "dice", "iou", "pixel_accuracy", "empty_alpha",
@@ -32,18 +33,18 @@ Alphas = Iterable[tuple[np.ndarray, np.ndarray]]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a set of pictures showed.
+    """What a set of images showed.
 
     Attributes:
         headline: the metric that counts most.
-        metrics: protocol -> metric -> average over pictures; the first has every metric.
+        metrics: protocol -> metric -> average over images; the first has every metric.
             Documents also have "otsu": what Otsu's threshold reaches on the same pages. "clean"
-            is the first one without the pictures that leaked, when there are any.
+            is the first one without the images that leaked, when there are any.
         curves: protocol -> threshold, f, precision, recall -> 256 values. Without saliency
-            "pooled": over the pixels of all pictures together, f with β = 1.
-        per_image: one row a picture, worst first by the headline (by MAE where it has no value);
+            "pooled": over the pixels of all images together, f with β = 1.
+        per_image: one row an image, worst first by the headline (by MAE where it has no value);
             its `leak` is "exact" or "near" where the model was trained on a duplicate, else "".
-        marks: of all pictures, in the order they were scored; None where nothing was looked for.
+        marks: of all images, in the order they were scored; None where nothing was looked for.
     """
 
     headline: str
@@ -97,16 +98,16 @@ def evaluate(
     settings: config.Evaluate,
     seen: leaks.Seen,
 ) -> Evaluation:
-    """Score every picture of a split of an ingested folder; `seen` is what the model has seen.
+    """Score every image of a split of an ingested folder; `seen` is what the model has seen.
 
     Raises:
-        DataError: the split is empty, a picture cannot be read any more, or the model was
+        DataError: the split is empty, an image cannot be read any more, or the model was
             trained on more of them, or near-duplicates, than `evaluate.max_leaked` allows.
     """
     frame = manifest.read(folder)
     frame = frame[frame.split == split].reset_index(drop=True)
     if frame.empty:
-        raise DataError(f"{folder} holds no {split} pictures: run `dvc repro ingest`.")
+        raise DataError(f"{folder} holds no {split} images: run `dvc repro ingest`.")
     marks = leaks.mark(frame, seen)
     leaks.refuse_too_many(frame["id"], marks, settings.max_leaked)
 
@@ -126,9 +127,9 @@ def evaluate(
         marks,
     )
     if "document" in settings.metrics:
-        by_otsu = pairs(lambda inputs: [otsu(images.luma(rgb)).astype(float) for rgb in inputs])
+        by_otsu = pairs(lambda inputs: [otsu(luma(rgb)).astype(float) for rgb in inputs])
         scores = list(metrics.score_all(by_otsu, ["document"], contract.threshold))
-        result.metrics["otsu"] = _rounded(metrics.summarise(scores))
+        result.metrics["otsu"] = _rounded(metrics.summarize(scores))
     return result
 
 
@@ -151,10 +152,10 @@ def score(
             counts[:] += histograms(alpha, truth)
             yield alpha, truth
 
-    # Starting processes takes longer than scoring a handful of pictures.
+    # Starting processes takes longer than scoring a handful of images.
     processes = 1 if len(names) < 8 else None
     scored = metrics.score_all(watched(), families, threshold, protocols, processes)
-    scores = list(progress(scored, what="evaluate", unit="pictures", total=len(names)))
+    scores = list(progress(scored, what="evaluate", unit="images", total=len(names)))
     averages = {name: _rounded(table) for name, table in metrics.by_protocol(scores).items()}
     table = pd.DataFrame([s.row() for s in scores])
     table.insert(0, "id", list(names))
@@ -168,7 +169,7 @@ def score(
         table.insert(1, "leak", marks.kinds)
         clean = [s for s, kind in zip(scores, marks.kinds, strict=True) if not kind]
         if 0 < len(clean) < len(scores):
-            averages["clean"] = _rounded(metrics.summarise(clean))
+            averages["clean"] = _rounded(metrics.summarize(clean))
     return Evaluation(headline, averages, curves, table.loc[order].reset_index(drop=True), marks)
 
 
@@ -179,7 +180,7 @@ def _rounded(figures: dict[str, float]) -> dict[str, float]:
 def cases(
     result: Evaluation, network: Network, contract: Contract, folder: Path, count: int
 ) -> list[Case]:
-    """The `count` worst pictures, and the best and middle with a subject; worst first."""
+    """The `count` worst images, and the best and middle with a subject; worst first."""
     rows = manifest.read(folder).set_index("id")
     names = [name for name in result.shown(6) if name in result.per_image][:5]
     subjects = result.per_image[~result.per_image["empty"]]
@@ -189,7 +190,7 @@ def cases(
         "best": subjects.tail(count),
         "middle": subjects.iloc[middle : middle + count],
     }
-    kinds: dict[str, str] = {}  # of few pictures each is shown once
+    kinds: dict[str, str] = {}  # of few images each is shown once
     for kind, part in chosen.items():
         kinds |= {name: kind for name in part["id"] if name not in kinds}
     found = []
@@ -201,8 +202,8 @@ def cases(
         alpha = predict([rgb], network, contract)[0]
         scale = min(1, CASE_SIDE / max(truth.shape))
         size = tuple(round(side * scale) or 1 for side in truth.shape)
-        grey = np.rint(alpha * 255).astype(np.uint8)
-        image, truth, grey = (images.resize(a, size) for a in (rgb, truth, grey))
+        gray = np.rint(alpha * 255).astype(np.uint8)
+        image, truth, gray = (resize(a, size) for a in (rgb, truth, gray))
         shown = {key: scores[key] for key in names}
-        found.append(Case(name, kinds[name], shown, image, truth, grey))
+        found.append(Case(name, kinds[name], shown, image, truth, gray))
     return found

@@ -24,7 +24,7 @@ NAMES = {
     "adaptive_e": ("adaptive E-measure", "↑"),
     "mae": ("MAE", "↓"),
     "alpha_mae": ("MAE, soft truth", "↓"),
-    "empty_alpha": ("alpha on empty pictures", "↓"),
+    "empty_alpha": ("alpha on empty images", "↓"),
     "mean_alpha": ("mean alpha", ""),
     "dice": ("Dice", "↑"),
     "iou": ("IoU", "↑"),
@@ -45,12 +45,11 @@ NAMES = {
 """Metrics as a reader knows them, and where better is."""
 
 PROTOCOLS = {
-    "raw": "alpha as the model gives it; pictures without a subject are left out of F and show "
-    "in “alpha on empty pictures”, the mean alpha where there is nothing to see.",
+    "raw": "alpha as the model gives it; images without a subject are left out of F and show "
+    "in “alpha on empty images”, the mean alpha where there is nothing to see.",
     "min_max": "each prediction stretched to [0, 1] and an empty truth counted as F = 0, as "
     "published tables do.",
-    "clean": "as the first column, without the pictures that the model was trained on duplicates "
-    "of.",
+    "clean": "as the first column, without the images that the model was trained on duplicates of.",
     "otsu": "what one global threshold, chosen by Otsu's method, reaches on the same pages.",
 }
 SLICES = {
@@ -65,10 +64,10 @@ BINS = 20
 
 @dataclass(frozen=True)
 class Case:
-    """One picture for a person to look at.
+    """One image for a person to look at.
 
     Attributes:
-        scores: metric -> value, shown beside the picture.
+        scores: metric -> value, shown beside the image.
         image: uint8 `(H,W,3)`, some 400 pixels at most: it goes into the page as it is.
         truth: uint8 `(H,W)`.
         alpha: uint8 `(H,W)`, the prediction.
@@ -97,12 +96,12 @@ def write_evaluation_page(
     """Write the page. The same arguments give the same bytes.
 
     Args:
-        headlines: the metrics to show first; the pictures are ordered by the first of them.
-        metrics: protocol -> metric -> average over pictures; the first protocol leads.
-        leaks: what is known of pictures that the model has seen; `per_image` has their kind
+        headlines: the metrics to show first; the images are ordered by the first of them.
+        metrics: protocol -> metric -> average over images; the first protocol leads.
+        leaks: what is known of images that the model has seen; `per_image` has their kind
             (exact, near) in its column `leak`.
         curves: protocol -> "threshold", "precision", "recall", "f", ascending, in [0, 1].
-        per_image: a row a picture: coverage, empty, mae and other scores.
+        per_image: a row an image: coverage, empty, mae and other scores.
         cases: in the order to show.
         settings: name -> value, shown as text.
 
@@ -174,7 +173,7 @@ def _histogram(values: pd.Series, name: str) -> dict[str, Any]:
         rounds = (k * 10.0**e for e in range(-4, 9) for k in (1, 2, 5))
         top = next(value for value in rounds if value >= max(values.max(), 0.05))
     counts, edges = np.histogram(values, BINS, (0, top))
-    most = max(5, -(-int(counts.max()) // 5) * 5)  # five intervals of whole pictures
+    most = max(5, -(-int(counts.max()) // 5) * 5)  # five intervals of whole images
     bars = [
         {
             "x": k / BINS,
@@ -191,7 +190,7 @@ def _histogram(values: pd.Series, name: str) -> dict[str, Any]:
 def _slices(
     per_image: pd.DataFrame, names: Sequence[str]
 ) -> list[tuple[str, int, dict[str, float]]]:
-    """(name, number of pictures, metric -> average) for each size of subject."""
+    """(name, number of images, metric -> average) for each size of subject."""
     empty, coverage = per_image["empty"].astype(bool), per_image["coverage"]
     chosen = {
         name: ~empty & coverage.between(*bounds, inclusive="left")
@@ -209,6 +208,6 @@ def _views(case: Case) -> dict[str, np.ndarray]:
         "input": case.image,
         "truth": case.truth,
         "prediction": case.alpha,
-        "cut-out": contact_sheet.on_checkerboard(case.image, case.alpha),
+        "cutout": contact_sheet.on_checkerboard(case.image, case.alpha),
         "errors": contact_sheet.error_map(case.image, case.truth, case.alpha),
     }

@@ -1,4 +1,4 @@
-"""Files on disk -> figures: a model on pictures with masks, or anybody's predictions."""
+"""Files on disk -> figures: a model on images with masks, or anybody's predictions."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -6,31 +6,33 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from clearbg import contract, images, metrics
+from clearbg import metrics
+from clearbg.contract import Contract, read_contract
 from clearbg.data import leaks
 from clearbg.data.sources import FilePair, by_stem
 from clearbg.errors import DataError, SettingsError
 from clearbg.evaluation import evaluate
 from clearbg.evaluation.evaluate import Evaluation
+from clearbg.images import read_image, read_mask
 from clearbg.inference.predict import predict
 from clearbg.removal.remover import Remover
 from clearbg.system.files import replacing_file
 
 
 def score_model(
-    pictures: Path, masks: Path, model: Path, families: Sequence[str], inverted: bool
+    images: Path, masks: Path, model: Path, families: Sequence[str], inverted: bool
 ) -> Evaluation:
-    """Measure an exported model or a models folder on pictures with masks.
+    """Measure an exported model or a models folder on images with masks.
 
     Raises:
         SettingsError: a family is not known.
-        DataError: a folder is missing or a picture has no partner.
+        DataError: a folder is missing or an image has no partner.
         ModelError: the model cannot be used.
     """
     _check(families)
-    pairs = _partners(pictures, masks)
+    pairs = _partners(images, masks)
     if model.is_dir():
-        card = contract.read(model)
+        card = read_contract(model)
         network = evaluate.trained_network(model, card, "auto")
     else:
         remover = Remover(model)
@@ -39,7 +41,7 @@ def score_model(
 
     def alphas() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for pair in pairs:
-            rgb = images.read_picture(pair.image).srgb()
+            rgb = read_image(pair.image).srgb()
             yield predict([rgb], network, card)[0], _truth(pair, rgb.shape[:2], inverted)
 
     names = [pair.id for pair in pairs]
@@ -51,18 +53,18 @@ def score_model(
 def score_files(
     predictions: Path, masks: Path, families: Sequence[str], threshold: float, inverted: bool
 ) -> Evaluation:
-    """Measure predictions that are pictures; white is foreground unless `inverted`.
+    """Measure predictions that are images; white is foreground unless `inverted`.
 
     Raises:
         SettingsError: a family is not known.
-        DataError: a folder is missing, a picture has no partner or another size than its mask.
+        DataError: a folder is missing, an image has no partner or another size than its mask.
     """
     _check(families)
     pairs = _partners(predictions, masks)
 
     def alphas() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for pair in pairs:
-            alpha = images.read_mask(pair.image)[0]
+            alpha = read_mask(pair.image)[0]
             alpha = 255 - alpha if inverted else alpha
             yield alpha / 255, _truth(pair, alpha.shape, inverted)
 
@@ -72,8 +74,8 @@ def score_files(
 
 
 def table(result: Evaluation, output: Path | None) -> str:
-    """All averages as text, a column a protocol, and what is known of pictures that the model
-    has seen; every picture's figures go to `output`."""
+    """All averages as text, a column a protocol, and what is known of images that the model
+    has seen; every image's figures go to `output`."""
     if output is not None:
         with replacing_file(output) as aside:
             result.per_image.to_csv(aside, index=False, float_format="%.6f")
@@ -82,12 +84,12 @@ def table(result: Evaluation, output: Path | None) -> str:
     return text if result.marks is None else f"{text}\n{result.marks.sentence()}"
 
 
-def _seen(model: Path, card: contract.Contract) -> leaks.Seen:
+def _seen(model: Path, card: Contract) -> leaks.Seen:
     """What the model has seen, by the list beside it; an exported file may have left its own."""
     folder = model if model.is_dir() else model.parent
     if not model.is_dir() and not (folder / leaks.FILE).is_file():
         return leaks.unlisted()
-    return leaks.of_model(folder, card.pictures_sha256, card.trained_on)
+    return leaks.of_model(folder, card.images_sha256, card.trained_on)
 
 
 def _check(families: Sequence[str]) -> None:
@@ -98,11 +100,11 @@ def _check(families: Sequence[str]) -> None:
             )
 
 
-def _partners(pictures: Path, masks: Path) -> list[FilePair]:
-    pairs = by_stem(pictures, masks)
+def _partners(images: Path, masks: Path) -> list[FilePair]:
+    pairs = by_stem(images, masks)
     for pair in pairs:
         if pair.image is None or pair.mask is None:
-            lonely, folder = (pair.image, masks) if pair.image else (pair.mask, pictures)
+            lonely, folder = (pair.image, masks) if pair.image else (pair.mask, images)
             raise DataError(
                 f"{lonely} has no partner of the same name in {folder}: add or remove one."
             )
@@ -110,7 +112,7 @@ def _partners(pictures: Path, masks: Path) -> list[FilePair]:
 
 
 def _truth(pair: FilePair, size: tuple[int, int], inverted: bool) -> np.ndarray:
-    truth = images.read_mask(pair.mask)[0]
+    truth = read_mask(pair.mask)[0]
     if truth.shape != size:
         raise DataError(
             f"{pair.image} is {size[1]}×{size[0]} pixels and {pair.mask} "

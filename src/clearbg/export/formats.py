@@ -35,9 +35,9 @@ def complete(
         the figures of its verdict (see `clearbg.export.gate`).
 
     Raises:
-        ExportError: a file differs more than a budget allows, and the worst picture is named; or
+        ExportError: a file differs more than a budget allows, and the worst image is named; or
             rembg cannot run such a model.
-        DataError: there are no validation pictures.
+        DataError: there are no validation images.
     """
     paths = {name: folder / file for name, file in FILES.items()}
     for session in settings.rembg:
@@ -51,12 +51,12 @@ def complete(
         fp16.write(paths["fp32"], paths["fp16"])
         verdicts["fp16"] = passed(gate.judge(paths["fp16"], "fp16_tolerance"))
     if "int8" in settings.formats:
-        pictures = parity.prepared(data, card, slice(-settings.calibration, None))
+        images = parity.prepared(data, card, slice(-settings.calibration, None))
         verdicts["int8"] = passed(
             quantize.write(
                 paths["fp32"],
                 paths["int8"],
-                list(pictures.values()),
+                list(images.values()),
                 settings.float_layers,
                 lambda path: gate.judge(path, "int8_tolerance"),
             )

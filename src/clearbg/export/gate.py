@@ -1,6 +1,6 @@
-"""May an exported file stand in for the trained network? Judged on validation pictures.
+"""May an exported file stand in for the trained network? Judged on validation images.
 
-What counts is what people would see: the same pictures go through torch and through the file,
+What counts is what people would see: the same images go through torch and through the file,
 at their own size (cut into tiles where the contract says so), and both are scored against the
 truth. How much the scores may fall is a budget in params.yaml.
 """
@@ -33,9 +33,9 @@ class Verdict:
 
     Attributes:
         figures: `max_difference` of alpha as the network gives it; `mae_loss`, `max_f_loss` and
-            `boundary_iou_loss`, averages over the pictures, positive where the file is worse.
+            `boundary_iou_loss`, averages over the images, positive where the file is worse.
             Rounded to digits that do not change with the processor.
-        over: None, or a sentence's begin that names the file, the key, and the worst picture.
+        over: None, or a sentence's begin that names the file, the key, and the worst image.
     """
 
     figures: dict[str, float]
@@ -47,7 +47,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """Of one network: its alphas as they left it, a row of scores a picture, averages."""
+    """Of one network: its alphas as they left it, a row of scores an image, averages."""
 
     alphas: list[list[np.ndarray]]
     table: pd.DataFrame
@@ -59,18 +59,18 @@ class Gate:
 
     Args:
         network: the trained one.
-        contract: how pictures become its inputs.
-        data: an ingested folder; the first `settings.pictures` of its validation split are taken.
+        contract: how images become its inputs.
+        data: an ingested folder; the first `settings.images` of its validation split are taken.
 
     Raises:
-        DataError: there are no validation pictures.
+        DataError: there are no validation images.
     """
 
     def __init__(self, network: nn.Module, contract: Contract, data: Path, settings: config.Export):
         frame = manifest.read(data)
-        rows = frame[frame.split == "validation"].head(settings.pictures)
+        rows = frame[frame.split == "validation"].head(settings.images)
         if rows.empty:
-            raise DataError(f"{data} holds no validation pictures: run `dvc repro ingest`.")
+            raise DataError(f"{data} holds no validation images: run `dvc repro ingest`.")
         self._data, self._contract, self._settings = data, contract, settings
         self._rows = [row for _, row in rows.iterrows()]
         self._trained = self._outcome(as_network(network))
@@ -91,7 +91,7 @@ class Gate:
         largest = float(np.nan_to_num(differences, nan=1.0).max())
         losses = {
             "mae_loss": found.averages["mae"] - self._trained.averages["mae"],
-            # Pictures without a subject have no F.
+            # Images without a subject have no F.
             "max_f_loss": self._trained.averages.get("max_f", 0.0)
             - found.averages.get("max_f", 0.0),
             "boundary_iou_loss": self._trained.averages["boundary_iou"]
@@ -118,7 +118,7 @@ class Gate:
         worst = (change if metric == "mae" else -change).fillna(-np.inf).argmax()
         return (
             f"{path.name}: {BUDGETS[name]} by {value:.4f} over {len(self._rows)} validation "
-            f"pictures, more than export.{name} = {getattr(self._settings, name):g}; the worst "
+            f"images, more than export.{name} = {getattr(self._settings, name):g}; the worst "
             f"is {self._rows[worst]['id']} (from {self._trained.table[metric][worst]:.4f} to "
             f"{found.table[metric][worst]:.4f})"
         )
@@ -139,11 +139,11 @@ class Gate:
                 outlines.append(boundary_iou(alpha, truth, self._contract.threshold))
                 yield alpha, truth
 
-        # Starting processes takes longer than scoring a handful of pictures.
+        # Starting processes takes longer than scoring a handful of images.
         processes = 1 if len(self._rows) < 8 else None
         scores = list(
             metrics.score_all(pairs(), ["saliency"], self._contract.threshold, processes=processes)
         )
         table = pd.DataFrame([score.row() for score in scores]).assign(boundary_iou=outlines)
-        averages = metrics.summarise(scores) | {"boundary_iou": float(np.mean(outlines))}
+        averages = metrics.summarize(scores) | {"boundary_iou": float(np.mean(outlines))}
         return _Outcome(alphas, table, averages)

@@ -1,4 +1,4 @@
-"""How long one picture takes in each runtime. Never part of a stage's outputs: it varies."""
+"""How long one image takes in each runtime. Never part of a stage's outputs: it varies."""
 
 import statistics
 import time
@@ -33,7 +33,7 @@ def measure(networks: dict[str, Network], image: np.ndarray, rounds: int = 10) -
 def of_exports(
     network: nn.Module, folder: Path, data: Path, settings: config.Export
 ) -> dict[str, float]:
-    """Milliseconds a picture of the trained network, "torch", and of each format in `folder`."""
+    """Milliseconds an image of the trained network, "torch", and of each format in `folder`."""
     removers = {name: Remover(folder / FILES[name]) for name in ("fp32", *settings.formats)}
     card = removers["fp32"].contract
     (image,) = parity.prepared(data, card, slice(1)).values()
@@ -42,5 +42,5 @@ def of_exports(
 
 
 def line(latency: dict[str, float]) -> str:
-    """As a sentence's part: "torch 8.1 ms a picture, fp32 3.2 ms a picture"."""
-    return ", ".join(f"{name} {value:.1f} ms a picture" for name, value in latency.items())
+    """As a sentence's part: "torch 8.1 ms an image, fp32 3.2 ms an image"."""
+    return ", ".join(f"{name} {value:.1f} ms an image" for name, value in latency.items())

@@ -3,7 +3,8 @@
 import hashlib
 from pathlib import Path
 
-from clearbg import contract, models
+from clearbg import models
+from clearbg.contract import read_contract
 from clearbg.export import onnx
 from clearbg.models import weights
 from clearbg.system import project
@@ -17,7 +18,7 @@ def exported(folder: Path) -> Path:
     Raises:
         ModelError: a file is missing, or weights and contract do not belong together.
     """
-    card = contract.read(folder)
+    card = read_contract(folder)
     name = hashlib.sha256(card.to_json().encode()).hexdigest()
     path = project.state() / "exported" / f"{name}.onnx"
     if not path.is_file():

@@ -30,7 +30,7 @@ def export(network: nn.Module, contract: Contract, path: Path, opset: int) -> No
 
     The contract goes into the file's metadata. Equal weights give equal bytes.
     """
-    # Two pictures of unequal sides: a dimension of 1, or two equal ones, would be taken for
+    # Two images of unequal sides: a dimension of 1, or two equal ones, would be taken for
     # constants.
     example = torch.zeros(2, contract.channels, contract.height, contract.width + 32)
     free = dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)

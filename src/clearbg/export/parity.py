@@ -1,4 +1,4 @@
-"""Does the exported file do what the trained network does? Measured on real pictures."""
+"""Does the exported file do what the trained network does? Measured on real images."""
 
 from pathlib import Path
 
@@ -17,9 +17,9 @@ from clearbg.removal.remover import Remover
 def check(
     network: nn.Module, path: Path, data: Path, settings: config.Export
 ) -> dict[str, float | int]:
-    """Compare torch and ONNX Runtime on validation pictures.
+    """Compare torch and ONNX Runtime on validation images.
 
-    Pictures (of a contract with tiles, their middle tiles) go through one by one, as one
+    Images (of a contract with tiles, their middle tiles) go through one by one, as one
     batch, and at other input sizes than the contract's, all with the preprocessing that the
     exported file carries.
 
@@ -30,7 +30,7 @@ def check(
         ExportError: alpha differs by more than `settings.tolerance`; names the worst case.
     """
     remover, trained = Remover(path), as_network(network)
-    inputs = prepared(data, remover.contract, slice(settings.pictures))
+    inputs = prepared(data, remover.contract, slice(settings.images))
 
     cases = {name: image[None] for name, image in inputs.items()}
     cases[f"a batch of {len(inputs)}"] = np.stack(list(inputs.values()))

@@ -26,7 +26,7 @@ class TrainedNetwork(nn.Module, PyTorchModelHubMixin):
         self.preprocessing = preprocessing
 
     def forward(self, images: Tensor) -> Tensor:
-        """`images (N,C,H,W)`, normalised -> `alpha (N,1,H,W)` in [0, 1]."""
+        """`images (N,C,H,W)`, normalized -> `alpha (N,1,H,W)` in [0, 1]."""
         return self.network(images)[0].sigmoid()
 
     def state_dict(self, *args, **kwargs) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""The remover as an MLflow model: a column of pictures in, a column of cut-outs out.
+"""The remover as an MLflow model: a column of images in, a column of cutouts out.
 
 MLflow keeps this file with the model and runs it where the model is loaded. There it needs
 the modules of removal and ONNX Runtime; no torch.
@@ -17,26 +17,26 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
-from clearbg.errors import PictureError
+from clearbg.errors import ImageError
 from clearbg.removal.remover import Remover
 
-BASE64 = re.compile(rb"[A-Za-z0-9+/\s]+=*\s*")  # no picture's file is made of these alone
+BASE64 = re.compile(rb"[A-Za-z0-9+/\s]+=*\s*")  # no image's file is made of these alone
 
 
-class RowError(MlflowException, PictureError):
+class RowError(MlflowException, ImageError):
     """MLflow's server answers with status 400 and this message, and shows nothing of itself."""
 
     def __init__(self, message: str):
         super().__init__(message, error_code=INVALID_PARAMETER_VALUE)
 
 
-class PictureRemover(mlflow.pyfunc.PythonModel):
-    """Takes the column `image` of encoded pictures, returns the column `image` of RGBA PNGs.
+class ImageRemover(mlflow.pyfunc.PythonModel):
+    """Takes the column `image` of encoded images, returns the column `image` of RGBA PNGs.
 
     Bytes come back as bytes, base64 text as base64 text. MLflow's scoring server passes on
     what JSON holds as bytes, which may still be base64, and encodes the answer itself.
 
-    The parameter `on_error` says what becomes of a picture that cannot be read: "stop" ends
+    The parameter `on_error` says what becomes of an image that cannot be read: "stop" ends
     the prediction, "null" leaves its place empty.
     """
 
@@ -56,27 +56,27 @@ class PictureRemover(mlflow.pyfunc.PythonModel):
         if on_error not in ("stop", "null"):
             raise RowError(f"on_error is {on_error!r}: choose stop or null.")
         cutouts = []
-        for row, picture in enumerate(model_input["image"]):
+        for row, image in enumerate(model_input["image"]):
             try:
-                cutouts.append(self._cut_out(picture))
-            except PictureError as error:
+                cutouts.append(self._cut_out(image))
+            except ImageError as error:
                 if on_error == "stop":
                     raise RowError(f"Row {row} of column image: {error}") from error
                 cutouts.append(None)
         return pd.DataFrame({"image": cutouts}, index=model_input.index)
 
-    def _cut_out(self, picture: bytes | str) -> bytes | str:
-        if not isinstance(picture, bytes | str):
-            raise PictureError(f"{picture!r} is neither bytes nor base64 text.")
-        encoded = picture.encode() if isinstance(picture, str) else picture
+    def _cut_out(self, image: bytes | str) -> bytes | str:
+        if not isinstance(image, bytes | str):
+            raise ImageError(f"{image!r} is neither bytes nor base64 text.")
+        encoded = image.encode() if isinstance(image, str) else image
         if BASE64.fullmatch(encoded):
             with contextlib.suppress(binascii.Error):
                 encoded = base64.b64decode(encoded)
         cutout, png = self._remove(encoded), io.BytesIO()
         cutout.save(png, "PNG", compress_level=1, **cutout.info)
-        if isinstance(picture, str):
+        if isinstance(image, str):
             return base64.b64encode(png.getvalue()).decode()
         return png.getvalue()
 
 
-set_model(PictureRemover())
+set_model(ImageRemover())

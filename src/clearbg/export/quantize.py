@@ -1,4 +1,4 @@
-"""The exported model in eight-bit integers: static quantization, calibrated on pictures.
+"""The exported model in eight-bit integers: static quantization, calibrated on images.
 
 Weights become int8 by output channel and activations uint8 by tensor, written as pairs of
 QuantizeLinear and DequantizeLinear (QDQ) that every ONNX runtime understands.
@@ -19,15 +19,16 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from clearbg import contract, images
+from clearbg.contract import METADATA_KEY
 from clearbg.export import taps
 from clearbg.export.gate import Verdict
 from clearbg.export.onnx import quiet
+from clearbg.images import resize
 from clearbg.removal.remover import Remover
 from clearbg.system.files import replacing_file
 
-RANKING_PICTURES, RANKING_SIDE = 2, 256
-"""Layers are ranked on so many pictures, of at most so many pixels a side: every activation of
+RANKING_IMAGES, RANKING_SIDE = 2, 256
+"""Layers are ranked on so many images, of at most so many pixels a side: every activation of
 the network is in memory at once."""
 
 
@@ -45,7 +46,7 @@ def write(
     `float_layers` of all convolutions. The same inputs give the same bytes.
 
     Args:
-        inputs: prepared pictures, float32 `(C,h,w)`, from which the ranges of activations are
+        inputs: prepared images, float32 `(C,h,w)`, from which the ranges of activations are
             taken.
         judge: what is wrong with a file, if anything.
 
@@ -102,7 +103,7 @@ class _Work:
             quantize_static(
                 self._prepared,
                 self._folder / "int8.onnx",
-                _Pictures(self._inputs),
+                _Images(self._inputs),
                 quant_format=QuantFormat.QDQ,
                 per_channel=True,
                 activation_type=QuantType.QUInt8,
@@ -114,7 +115,7 @@ class _Work:
                 calibration_cache_path=self._ranges,
             )
         model = onnx.load(self._folder / "int8.onnx")
-        onnx.helper.set_model_props(model, {contract.METADATA_KEY: self._contract.to_json()})
+        onnx.helper.set_model_props(model, {METADATA_KEY: self._contract.to_json()})
         onnx.checker.check_model(model)
         with replacing_file(target) as aside:
             onnx.save(model, aside)
@@ -126,12 +127,12 @@ class _Work:
         """
         whole = self._folder / "whole.onnx"
         self.write(whole, [])
-        pictures = [_reduced(image) for image in self._inputs[:RANKING_PICTURES]]
+        images = [_reduced(image) for image in self._inputs[:RANKING_IMAGES]]
         activations = []
         for path in (whole, self._prepared):
             opened = self._folder / f"{path.stem}-open.onnx"
             qdq_loss_debug.modify_model_output_intermediate_tensors(path, opened)
-            activations.append(qdq_loss_debug.collect_activations(str(opened), _Pictures(pictures)))
+            activations.append(qdq_loss_debug.collect_activations(str(opened), _Images(images)))
         matched = qdq_loss_debug.create_activation_matching(*activations)
         errors = qdq_loss_debug.compute_activation_error(matched)
         ratios = {name: error.get("xmodel_err", np.inf) for name, error in errors.items()}
@@ -145,11 +146,11 @@ class _Work:
                    default=np.inf)  # fmt: skip
 
 
-class _Pictures(CalibrationDataReader):
-    """Prepared pictures one by one, as ONNX Runtime's calibration asks for them."""
+class _Images(CalibrationDataReader):
+    """Prepared images one by one, as ONNX Runtime's calibration asks for them."""
 
-    def __init__(self, pictures: Sequence[np.ndarray]):
-        self._left = iter(pictures)
+    def __init__(self, images: Sequence[np.ndarray]):
+        self._left = iter(images)
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         image = next(self._left, None)
@@ -159,4 +160,4 @@ class _Pictures(CalibrationDataReader):
 def _reduced(image: np.ndarray) -> np.ndarray:
     """float32 `(C,h,w)`, brought down to at most RANKING_SIDE a side."""
     size = tuple(min(side, RANKING_SIDE) for side in image.shape[1:])
-    return np.stack([images.resize(np.ascontiguousarray(c), size, "bilinear") for c in image])
+    return np.stack([resize(np.ascontiguousarray(c), size, "bilinear") for c in image])

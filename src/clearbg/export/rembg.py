@@ -1,20 +1,20 @@
 """The exported model as a file that `rembg` runs unchanged, as one of its custom sessions.
 
-rembg squeezes every picture to the session's size with Lanczos, divides it by its own largest
+rembg stretches every image to the session's size with Lanczos, divides it by its own largest
 value, and subtracts and divides by the session's mean and standard deviation. What comes back
 it stretches by its own minimum and maximum. The file takes back what can be taken back:
 
-- In front of the network the session's normalisation is undone, the picture reduced to the
-  model's size with antialiasing, and normalised as the model's contract says.
+- In front of the network the session's normalization is undone, the image reduced to the
+  model's size with antialiasing, and normalized as the model's contract says.
 - Behind it one pixel of the largest alpha becomes 1 and one of the smallest 0, and nothing
   else changes: the stretch is then the identity. Where no alpha reaches the contract's
-  threshold everything becomes 0, so that an empty picture stays empty (rembg divides 0 by 0
+  threshold everything becomes 0, so that an empty image stays empty (rembg divides 0 by 0
   and writes that as 0).
 
-What stays: a dark picture is brightened by rembg's division; one pixel is opaque and one is
+What stays: a dark image is brightened by rembg's division; one pixel is opaque and one is
 transparent, whatever they were; a subject that is fainter than the threshold everywhere is not
 found. The division can help or harm, as the model has learned to see in the dark or not: on
-generated pictures at 50, 30 and 10 % of their brightness the demo's model, which has not, gives
+generated images at 50, 30 and 10 % of their brightness the demo's model, which has not, gives
 masks with a MAE of 0.034 by rembg and of 0.065, 0.117 and 0.161 by the remover; at full
 brightness both are at 0.034 (`python benchmarks/dark.py`).
 """
@@ -25,8 +25,7 @@ import numpy as np
 import onnx
 from onnx import compose, helper, numpy_helper, parser
 
-from clearbg import contract
-from clearbg.contract import Contract
+from clearbg.contract import METADATA_KEY, Contract
 from clearbg.errors import ExportError
 from clearbg.system.files import replacing_file
 
@@ -44,16 +43,16 @@ MODES = {
 }
 
 BEFORE = """<ir_version: {ir}, opset_import: ["" : {opset}]>
-before (float[1,3,{side},{side}] picture) => (float[1,{channels},{height},{width}] prepared) {{
-  spread = Mul(picture, session_std)
+before (float[1,3,{side},{side}] image) => (float[1,{channels},{height},{width}] prepared) {{
+  spread = Mul(image, session_std)
   rgb = Add(spread, session_mean)
   mixed = {mixed}
   reduced = {reduced}
   low = Constant<value = float {{0.0}}>()
   high = Constant<value = float {{1.0}}>()
   bounded = Clip(reduced, low, high)
-  centred = Sub(bounded, mean)
-  prepared = Div(centred, std)
+  centered = Sub(bounded, mean)
+  prepared = Div(centered, std)
 }}"""
 
 AFTER = """<ir_version: {ir}, opset_import: ["" : {opset}]>
@@ -79,12 +78,12 @@ def write(source: Path, target: Path, card: Contract, session: str) -> None:
     The same model gives the same bytes.
 
     Raises:
-        ExportError: the model reads pictures in tiles, which rembg cannot give.
+        ExportError: the model reads images in tiles, which rembg cannot give.
     """
     if card.fit == "tile":
         raise ExportError(
-            "export.rembg: rembg squeezes every picture to one size, and this model reads "
-            "pictures in tiles: set export.rembg to []."
+            "export.rembg: rembg stretches every image to one size, and this model reads "
+            "images in tiles: set export.rembg to []."
         )
     model = onnx.load(source)
     before, after = _before(model, card, session), _after(model, card, session)
@@ -93,7 +92,7 @@ def write(source: Path, target: Path, card: Contract, session: str) -> None:
     )
     joined = compose.merge_models(joined, after, io_map=[("model_alpha", "alpha")])
     joined.graph.name = session
-    helper.set_model_props(joined, {contract.METADATA_KEY + "-rembg": card.to_json()})
+    helper.set_model_props(joined, {METADATA_KEY + "-rembg": card.to_json()})
     onnx.checker.check_model(joined)
     with replacing_file(target) as aside:
         onnx.save(joined, aside)

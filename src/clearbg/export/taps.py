@@ -14,7 +14,7 @@ from onnx import helper, numpy_helper
 def split(model: onnx.ModelProto) -> None:
     """Split the convolutions to one channel of a model, where that saves work, with equal results.
 
-    Split are those of one group that have fewer taps than input channels and look at neighbours.
+    Split are those of one group that have fewer taps than input channels and look at neighbors.
     """
     graph = model.graph
     weights = {tensor.name: tensor for tensor in graph.initializer}

@@ -1,4 +1,4 @@
-"""Pictures for a person to look at: cut-outs, error maps, and sheets of many pictures."""
+"""Images for a person to look at: cutouts, error maps, and sheets of many images."""
 
 import base64
 import io
@@ -11,13 +11,13 @@ from PIL import Image, ImageDraw, ImageFont
 from clearbg.system.files import replacing_file
 
 SQUARE = 12  # pixels a side of the checkerboard's squares
-ADDED, MISSED = (224, 77, 38), (31, 119, 214)  # told apart by colour-blind eyes too
-GAP, MARGIN, TEXT = 6, 24, 16  # pixels: between views, between pictures and at the edge, letters
+ADDED, MISSED = (224, 77, 38), (31, 119, 214)  # told apart by color-blind eyes too
+GAP, MARGIN, TEXT = 6, 24, 16  # pixels: between views, between images and at the edge, letters
 INK, PALE_INK = (30, 32, 36), (96, 100, 108)
 
 
 def on_checkerboard(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """The cut-out over a pale grey checkerboard, uint8 `(H,W,3)`.
+    """The cutout over a pale gray checkerboard, uint8 `(H,W,3)`.
 
     Args:
         rgb: uint8 `(H,W,3)`.
@@ -30,7 +30,7 @@ def on_checkerboard(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 
 def error_map(rgb: np.ndarray, truth: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Where a prediction adds (orange) and misses (blue), over the pale picture.
+    """Where a prediction adds (orange) and misses (blue), over the pale image.
 
     Args:
         rgb: uint8 `(H,W,3)`.
@@ -38,12 +38,12 @@ def error_map(rgb: np.ndarray, truth: np.ndarray, alpha: np.ndarray) -> np.ndarr
         alpha: as `truth`.
 
     Returns:
-        uint8 `(H,W,3)`; full colour where the two differ by 1.
+        uint8 `(H,W,3)`; full color where the two differ by 1.
     """
     pale = 168 + 0.3 * rgb.mean(axis=2, keepdims=True)
     difference = (_unit(alpha) - _unit(truth))[..., None]
-    colour = np.where(difference > 0, ADDED, MISSED)
-    return np.round(pale + np.abs(difference) * (colour - pale)).astype(np.uint8)
+    color = np.where(difference > 0, ADDED, MISSED)
+    return np.round(pale + np.abs(difference) * (color - pale)).astype(np.uint8)
 
 
 def sheet(
@@ -54,21 +54,21 @@ def sheet(
     per_line: int = 1,
     cell: int = 240,
 ) -> None:
-    """Write pictures side by side as one JPEG or PNG, chosen by the path's suffix.
+    """Write images side by side as one JPEG or PNG, chosen by the path's suffix.
 
     Args:
-        rows: one picture's views each: uint8 `(H,W,3)` or `(H,W)`.
+        rows: one image's views each: uint8 `(H,W,3)` or `(H,W)`.
         titles: headings of the views.
         captions: one short line a row, cut where it would not fit.
         per_line: rows that stand on one line.
-        cell: pixels of a view's longer side; smaller pictures are enlarged.
+        cell: pixels of a view's longer side; smaller images are enlarged.
 
     Raises:
         ValueError: there are no rows.
         ClearBGError: the file cannot be written.
     """
     if not rows:
-        raise ValueError("a sheet needs at least one row of pictures")
+        raise ValueError("a sheet needs at least one row of images")
     views = [[_fitted(view, cell) for view in row] for row in rows]
     width = max(view.width for row in views for view in row)
     height = max(view.height for row in views for view in row)
@@ -100,10 +100,10 @@ def sheet(
         canvas.save(aside, quality=88, subsampling=0, optimize=True)
 
 
-def data_uri(picture: np.ndarray) -> str:
-    """A picture, uint8 `(H,W,3)` or `(H,W)`, as a JPEG that stands in a page itself."""
+def data_uri(image: np.ndarray) -> str:
+    """An image, uint8 `(H,W,3)` or `(H,W)`, as a JPEG that stands in a page itself."""
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", quality=85, optimize=True)
+    Image.fromarray(image).save(buffer, "JPEG", quality=85, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
@@ -112,10 +112,10 @@ def _unit(alpha: np.ndarray) -> np.ndarray:
 
 
 def _fitted(view: np.ndarray, side: int) -> Image.Image:
-    picture = Image.fromarray(view)
-    scale = side / max(picture.size)
-    size = [max(1, round(length * scale)) for length in picture.size]
-    return picture.resize(size, Image.Resampling.LANCZOS)
+    image = Image.fromarray(view)
+    scale = side / max(image.size)
+    size = [max(1, round(length * scale)) for length in image.size]
+    return image.resize(size, Image.Resampling.LANCZOS)
 
 
 def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:

@@ -1,4 +1,4 @@
-"""What Pillow needs to be told, asked and forgiven to decode pictures from anywhere.
+"""What Pillow needs to be told, asked and forgiven to decode images from anywhere.
 
 Used by `clearbg.images`, and by `clearbg.data` where numbers are wanted as they are stored.
 """
@@ -16,7 +16,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
 
-from clearbg.errors import PictureError
+from clearbg.errors import ImageError
 
 MAX_PIXELS = 178_956_970  # Pillow's own limit, from which it refuses as well
 # Without a list Pillow also hands EPS to Ghostscript and guesses at formats without signature.
@@ -27,7 +27,7 @@ Source = str | os.PathLike | bytes | BinaryIO
 ORIENTATION = 274  # the EXIF tag
 MAX_EXIF_BYTES = 65_533  # of one JPEG segment
 
-# Pillow unpacks 16-bit colour to the high bytes; the opposite byte order gives the low ones.
+# Pillow unpacks 16-bit color to the high bytes; the opposite byte order gives the low ones.
 _OPPOSITE = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 _LOW_BYTES = {f"{m};16{o}": f"{m};16{low}" for m in ("RGB", "RGBA") for o, low in _OPPOSITE.items()}
 
@@ -63,18 +63,18 @@ def decoded(
     """The first frame as Pillow has it, its 16-bit values where there are such, and notes."""
     if isinstance(source, str | os.PathLike):
         name = name or os.fspath(source)
-    name = name or "the picture"
+    name = name or "the image"
     with _quiet, _stream(source, name) as stream:
         try:
             yield _decode(stream, max_pixels, name)
-        except PictureError:
+        except ImageError:
             raise
         except Exception as error:  # Pillow's plugins raise nearly every built-in exception
             raise _failure(error, stream, name) from error
 
 
 def count_pixels(path: str | os.PathLike) -> int:
-    """Pixels of a picture by its header; 0 when it has none that can be read."""
+    """Pixels of an image by its header; 0 when it has none that can be read."""
     try:
         with _quiet, Image.open(path, formats=_formats()) as image:
             return image.width * image.height
@@ -89,9 +89,9 @@ def _stream(source: Source, name: str) -> Iterator[BinaryIO]:
     elif not isinstance(source, str | os.PathLike):
         yield source if source.seekable() else io.BytesIO(source.read())
     elif not os.path.exists(source):
-        raise PictureError(f"{name} does not exist.", "missing")
+        raise ImageError(f"{name} does not exist.", "missing")
     elif not os.path.isfile(source) or not os.access(source, os.R_OK):
-        raise PictureError(f"{name} is not a file that may be read.", "unreadable")
+        raise ImageError(f"{name} is not a file that may be read.", "unreadable")
     else:
         with open(source, "rb") as file:
             yield file
@@ -102,14 +102,14 @@ def _decode(
 ) -> tuple[Image.Image, np.ndarray | None, list[str]]:
     stream.seek(0)
     if not stream.read(1):
-        raise PictureError(f"{name} is empty (0 bytes): fetch or export it again.", "empty-file")
+        raise ImageError(f"{name} is empty (0 bytes): fetch or export it again.", "empty-file")
     ImageFile.LOAD_TRUNCATED_IMAGES = False  # some libraries switch it on for everybody
     try:
         image = Image.open(stream, formats=_formats())
     except Image.DecompressionBombError:
         image = None
     if image is None or image.width * image.height > max_pixels:
-        raise PictureError(
+        raise ImageError(
             f"{name} has more pixels than the limit of {max_pixels:,}: scale it down.", "too-large"
         )
     notes, tiles = [], image.tile
@@ -121,20 +121,20 @@ def _decode(
     return image, _sixteen_bits(image, stream, tiles, notes, name), notes
 
 
-def _failure(error: Exception, stream: BinaryIO, name: str) -> PictureError:
+def _failure(error: Exception, stream: BinaryIO, name: str) -> ImageError:
     """What a failed decoding means, by the error and by the file's first and last bytes."""
     stream.seek(0)
     head = stream.read(16)
     cut = isinstance(error, EOFError) or "truncated" in str(error).lower()
     if cut or stream.seek(0, os.SEEK_END) < _declared_length(stream, head):
-        return PictureError(f"{name} is cut short: fetch or export it again.", "truncated")
+        return ImageError(f"{name} is cut short: fetch or export it again.", "truncated")
     if not isinstance(error, UnidentifiedImageError):
-        return PictureError(f"{name} is damaged, or of an odd kind ({error}).", "unreadable")
+        return ImageError(f"{name} is damaged, or of an odd kind ({error}).", "unreadable")
     if head[4:8] == b"ftyp" and head[8:11] in (b"hei", b"hev", b"mif"):
-        return PictureError(f"{name} is HEIC: install clearbg[heic] to read it.", "unreadable")
+        return ImageError(f"{name} is HEIC: install clearbg[heic] to read it.", "unreadable")
     if head.startswith(SIGNATURES) or head[4:8] == b"ftyp":
-        return PictureError(f"{name} has a damaged header: fetch it again.", "unreadable")
-    return PictureError(f"{name} is not a picture, whatever its name says.", "not-a-picture")
+        return ImageError(f"{name} has a damaged header: fetch it again.", "unreadable")
+    return ImageError(f"{name} is not an image, whatever its name says.", "not-a-image")
 
 
 def _declared_length(stream: BinaryIO, head: bytes) -> int:
@@ -170,7 +170,7 @@ def _sixteen_bits(
         values = np.asarray(image)
         peak = 1.0 if image.mode == "F" else 65535
         if not (values.min() >= 0 and values.max() <= peak):  # also when one is NaN
-            raise PictureError(
+            raise ImageError(
                 f"{name} has values outside 0..{peak:g}: export it with 8 or 16 bits a channel.",
                 "unreadable",
             )
@@ -199,16 +199,16 @@ def _sixteen_bits(
 def split_opacity(
     image: Image.Image, deep: np.ndarray | None, notes: list[str]
 ) -> tuple[Image.Image, Image.Image | None]:
-    """Colours (L, RGB, CMYK or LAB) and opacity (L), in 8 bits."""
+    """Colors (L, RGB, CMYK or LAB) and opacity (L), in 8 bits."""
     if deep is not None:
         bytes_ = ((deep.astype(np.uint32) + 128) // 257).astype(np.uint8)
-        colours = Image.fromarray(bytes_[..., 0] if deep.shape[2] == 1 else bytes_[..., :3].copy())
+        colors = Image.fromarray(bytes_[..., 0] if deep.shape[2] == 1 else bytes_[..., :3].copy())
         if deep.shape[2] == 4:
-            return colours, Image.fromarray(bytes_[..., 3].copy())
+            return colors, Image.fromarray(bytes_[..., 3].copy())
         key = image.info.get("transparency")
         if key is None:
-            return colours, None
-        return colours, Image.fromarray(np.uint8(255) * (deep != key).any(axis=-1))
+            return colors, None
+        return colors, Image.fromarray(np.uint8(255) * (deep != key).any(axis=-1))
     if image.mode in ("1", "P", "PA"):
         notes.append("1-bit" if image.mode == "1" else "palette")
     if image.has_transparency_data:
@@ -222,9 +222,9 @@ def split_opacity(
 def to_rgb(
     image: Image.Image, icc_profile: bytes | None, notes: list[str]
 ) -> tuple[Image.Image, bytes | None]:
-    """The picture as RGB, and its profile if that is one for RGB; see `Picture`."""
+    """The image as RGB, and its profile if that is one for RGB; see `DecodedImage`."""
     if image.mode != "RGB":
-        notes.append("grey" if image.mode == "L" else image.mode.lower())
+        notes.append("gray" if image.mode == "L" else image.mode.lower())
     if icc_profile:
         if image.mode in ("L", "RGB") and to_srgb(icc_profile, "RGB"):
             return image if image.mode == "RGB" else image.convert("RGB"), icc_profile

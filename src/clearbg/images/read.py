@@ -1,8 +1,8 @@
-"""The one reader and writer of pictures: every stage, the command line and the app use it.
+"""The one reader and writer of images: every stage, the command line and the app use it.
 
-Only pixels that were decoded whole leave `read_picture` and `read_mask`; for every other
-file (empty, cut short, text, decompression bomb) they raise `PictureError`. What they
-normalised on the way is listed in notes, so that nothing happens to a picture in silence.
+Only pixels that were decoded whole leave `read_image` and `read_mask`; for every other
+file (empty, cut short, text, decompression bomb) they raise `ImageError`. What they
+normalized on the way is listed in notes, so that nothing happens to an image in silence.
 """
 
 import io
@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageCms
 
-from clearbg.errors import PictureError
+from clearbg.errors import ImageError
 from clearbg.images.decoding import (
     MAX_PIXELS,
     ORIENTATION,
@@ -48,12 +48,12 @@ Kernel = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
-    """One upright picture.
+class DecodedImage:
+    """One upright image.
 
     `rgb` keeps the file's own values whenever the file is in an RGB space, and
     `icc_profile` says in which (None: sRGB); an output that takes both over has exactly
-    the input's colours. A model takes `srgb()`. Grey, CMYK and Lab files with a profile
+    the input's colors. A model takes `srgb()`. Gray, CMYK and Lab files with a profile
     are converted to sRGB, and `icc_profile` is then None.
 
     Attributes:
@@ -62,9 +62,9 @@ class Picture:
         icc_profile: an RGB profile that is known to work.
         dpi: pixels an inch, horizontally and vertically.
         exif: without orientation (it has been applied) and thumbnail.
-        deep: uint16 (H, W, 3), the same picture, when the file has 16 bits a channel.
+        deep: uint16 (H, W, 3), the same image, when the file has 16 bits a channel.
         format: Pillow's word, e.g. "JPEG".
-        notes: what was normalised, e.g. ("exif-orientation", "cmyk").
+        notes: what was normalized, e.g. ("exif-orientation", "cmyk").
     """
 
     rgb: np.ndarray
@@ -85,43 +85,43 @@ class Picture:
         return self.rgb.shape[1]
 
     def srgb(self) -> np.ndarray:
-        """The picture in sRGB, uint8 (H, W, 3): `rgb` itself when there is no profile."""
+        """The image in sRGB, uint8 (H, W, 3): `rgb` itself when there is no profile."""
         if self.icc_profile is None:
             return self.rgb
         transform = to_srgb(self.icc_profile, "RGB")
         return np.array(ImageCms.applyTransform(Image.fromarray(self.rgb), transform))
 
 
-def read_picture(
+def read_image(
     source: Source, *, max_pixels: int = MAX_PIXELS, name: str | None = None
-) -> Picture:
+) -> DecodedImage:
     """Read the first frame of `source`, upright.
 
     Args:
         source: a path, a file's bytes, or a binary stream.
-        max_pixels: a larger picture is refused from its header, before it is decoded.
+        max_pixels: a larger image is refused from its header, before it is decoded.
         name: what messages call a source that is not a path.
 
     Raises:
-        PictureError: `reason` is "missing", "empty-file", "not-a-picture", "truncated",
+        ImageError: `reason` is "missing", "empty-file", "not-a-image", "truncated",
             "too-large" or "unreadable".
     """
     with decoded(source, max_pixels, name) as (image, deep, notes):
         return of_image(image, deep, notes)
 
 
-def of_image(image: Image.Image, deep: np.ndarray | None, notes: list[str]) -> Picture:
+def of_image(image: Image.Image, deep: np.ndarray | None, notes: list[str]) -> DecodedImage:
     """A loaded image of Pillow's, with its 16-bit values `(H, W, C)` if it has such."""
     orientation, block = read_exif(image, notes)
-    colours, opacity = split_opacity(image, deep, notes)
-    colours, icc_profile = to_rgb(colours, image.info.get("icc_profile"), notes)
+    colors, opacity = split_opacity(image, deep, notes)
+    colors, icc_profile = to_rgb(colors, image.info.get("icc_profile"), notes)
     if "icc-to-srgb" in notes:
         deep = None  # its values are in the space that was left
     elif deep is not None:
         deep = np.repeat(deep, 3, axis=-1) if deep.shape[2] == 1 else deep[..., :3]
     opaque = opacity is None or opacity.getextrema() == (255, 255)
-    return Picture(
-        rgb=upright(np.asarray(colours), orientation),
+    return DecodedImage(
+        rgb=upright(np.asarray(colors), orientation),
         alpha=None if opaque else upright(np.asarray(opacity), orientation),
         icc_profile=icc_profile,
         dpi=read_dpi(image),
@@ -141,15 +141,15 @@ def read_mask(
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Read an alpha matte or a mask: uint8 (H, W) in 0..255, and notes.
 
-    Grey values are alpha; {0, 1} becomes {0, 255}; 16 bits are divided by 257; an alpha
-    channel that varies wins over the colours; unequal colours are reduced to luma.
+    Gray values are alpha; {0, 1} becomes {0, 255}; 16 bits are divided by 257; an alpha
+    channel that varies wins over the colors; unequal colors are reduced to luma.
 
     Args:
-        index_foreground: the pixels are class numbers (grey values or palette indices),
+        index_foreground: the pixels are class numbers (gray values or palette indices),
             and every class but 0 is foreground.
 
     Raises:
-        PictureError: as `read_picture`.
+        ImageError: as `read_image`.
     """
     with decoded(source, max_pixels, name) as (image, deep, notes):
         orientation, _ = read_exif(image, notes)
@@ -158,7 +158,7 @@ def read_mask(
 
 
 def read_orientation(path: Path | str) -> int:
-    """The EXIF orientation of a picture that can be read, 1 to 8; see `decoding.upright`."""
+    """The EXIF orientation of an image that can be read, 1 to 8; see `decoding.upright`."""
     with Image.open(path) as image:
         orientation = image.getexif().get(ORIENTATION, 1)
     return orientation if orientation in range(2, 9) else 1
@@ -170,14 +170,14 @@ def _mask_values(
     if index_foreground and len(image.getbands()) == 1:
         notes.append("index")
         return np.uint8(255) * (np.asarray(image) > 0)
-    colours, opacity = split_opacity(image, deep, notes)
+    colors, opacity = split_opacity(image, deep, notes)
     if opacity is not None and len(set(opacity.getextrema())) == 2:
         notes.append("alpha channel")
         return np.asarray(opacity)
-    values = np.asarray(colours.convert("L"))
-    if colours.mode != "L":
-        equal = all(np.array_equal(values, band) for band in colours.convert("RGB").split())
-        notes.append("rgb" if equal else "colour")
+    values = np.asarray(colors.convert("L"))
+    if colors.mode != "L":
+        equal = all(np.array_equal(values, band) for band in colors.convert("RGB").split())
+        notes.append("rgb" if equal else "color")
     if deep is not None and deep.max() == 1:
         values = deep.any(axis=-1).astype(np.uint8)
     if values.max() == 1:
@@ -201,33 +201,33 @@ def resize(array: np.ndarray, size: tuple[int, int], kernel: Kernel = "bilinear"
 
 
 def luma(rgb: np.ndarray) -> np.ndarray:
-    """The luma of a picture, uint8 (H, W, 3) sRGB -> (H, W): (299 R + 587 G + 114 B) / 1000.
+    """The luma of an image, uint8 (H, W, 3) sRGB -> (H, W): (299 R + 587 G + 114 B) / 1000.
 
-    ITU-R BT.601's weights, as Pillow's mode "L"; the one way to grey in training and removal.
+    ITU-R BT.601's weights, as Pillow's mode "L"; the one way to gray in training and removal.
     """
     return np.array(Image.fromarray(rgb).convert("L"))
 
 
-def write_picture(
+def write_image(
     path: Path | str, rgb: np.ndarray, alpha: np.ndarray | None = None, **options
 ) -> None:
-    """Write a picture, atomically, in the format of `path`'s suffix (see `WRITERS`).
+    """Write an image, atomically, in the format of `path`'s suffix (see `WRITERS`).
 
-    Takes the options of `encode_picture`, and raises what it and `replacing_file` raise.
+    Takes the options of `encode_image`, and raises what it and `replacing_file` raise.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in WRITERS:
-        raise PictureError(
-            f"{path} cannot be written as {suffix or 'a picture without suffix'}: "
+        raise ImageError(
+            f"{path} cannot be written as {suffix or 'an image without suffix'}: "
             f"choose one of {', '.join(WRITERS)}.",
             "unwritable",
         )
-    encoded = encode_picture(rgb, alpha, format=WRITERS[suffix], **options)
+    encoded = encode_image(rgb, alpha, format=WRITERS[suffix], **options)
     with replacing_file(path) as aside:
         aside.write_bytes(encoded)
 
 
-def encode_picture(
+def encode_image(
     rgb: np.ndarray,
     alpha: np.ndarray | None = None,
     *,
@@ -240,15 +240,15 @@ def encode_picture(
     """The bytes of a PNG, WEBP, TIFF or JPEG file; the same bytes for the same input.
 
     Args:
-        rgb: uint8 (H, W, 3), or (H, W) for grey.
+        rgb: uint8 (H, W, 3), or (H, W) for gray.
         alpha: uint8 (H, W).
         quality: 1 to 100, of JPEG and WEBP; 100 is lossless in WEBP.
 
     Raises:
-        PictureError: alpha in JPEG, or a size that the format cannot hold.
+        ImageError: alpha in JPEG, or a size that the format cannot hold.
     """
     if format == "JPEG" and alpha is not None:
-        raise PictureError(
+        raise ImageError(
             "JPEG has no transparency: write PNG or WebP, or give a background.", "unwritable"
         )
     options = {
@@ -267,26 +267,26 @@ def encode_picture(
         image.save(buffer, format, **options)
     except (OSError, ValueError, struct.error) as error:
         size = f"{image.width} x {image.height}"
-        raise PictureError(f"{format} cannot hold a picture of {size} ({error}).") from error
+        raise ImageError(f"{format} cannot hold an image of {size} ({error}).") from error
     return buffer.getvalue()
 
 
 def write_mask(path: Path | str, alpha: np.ndarray) -> None:
-    """Write alpha, uint8 (H, W), as a grey picture; see `write_picture`."""
-    write_picture(path, alpha)
+    """Write alpha, uint8 (H, W), as a gray image; see `write_image`."""
+    write_image(path, alpha)
 
 
-def find_pictures(folder: Path | str) -> list[Path]:
-    """Every file under `folder` with a picture's suffix, sorted; hidden ones are left out.
+def find_images(folder: Path | str) -> list[Path]:
+    """Every file under `folder` with an image's suffix, sorted; hidden ones are left out.
 
     Linked folders are followed, each folder once.
 
     Raises:
-        PictureError: `folder` or a folder in it cannot be listed.
+        ImageError: `folder` or a folder in it cannot be listed.
     """
 
     def refuse(error: OSError) -> None:
-        raise PictureError(f"{error.filename} cannot be listed: {error.strerror}.", "missing")
+        raise ImageError(f"{error.filename} cannot be listed: {error.strerror}.", "missing")
 
     found, seen = [], set()
     for parent, folders, files in os.walk(folder, onerror=refuse, followlinks=True):

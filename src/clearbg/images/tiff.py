@@ -1,4 +1,4 @@
-"""TIFF files with 16 bits a channel, which Pillow reads but cannot write in colour."""
+"""TIFF files with 16 bits a channel, which Pillow reads but cannot write in color."""
 
 import io
 
@@ -18,7 +18,7 @@ def encode(
         rgb: uint16 (H, W, 3).
         alpha: uint8 (H, W), which becomes 16 bits wide.
     """
-    import tifffile  # imported here: few pictures have 16 bits
+    import tifffile  # imported here: few images have 16 bits
 
     layers = rgb if alpha is None else np.dstack([rgb, alpha.astype(np.uint16) * np.uint16(257)])
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Where square or oblong tiles lie on a picture: the one rule of training and removal. No torch."""
+"""Where square or oblong tiles lie on an image: the one rule of training and removal. No torch."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ import numpy as np
 def starts(length: int, side: int, overlap: int) -> list[int]:
     """First pixels of the tiles that cover an axis of `length >= side` pixels.
 
-    Neighbours share `overlap` pixels; the last tile ends with the axis and may share more.
+    Neighbors share `overlap` pixels; the last tile ends with the axis and may share more.
     """
     return [*range(0, length - side, side - overlap), length - side]
 

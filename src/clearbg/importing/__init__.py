@@ -10,7 +10,7 @@ from clearbg.contract import file_sha256
 from clearbg.data.fetching.fetch import fetch
 from clearbg.errors import ModelError
 from clearbg.importing import checkpoint
-from clearbg.importing.published import LICENCE, PUBLISHED, contract
+from clearbg.importing.published import LICENSE, PUBLISHED, contract
 from clearbg.importing.recognize import Match, is_discriminator, match, mismatch
 from clearbg.models import weights
 from clearbg.system import project
@@ -46,7 +46,7 @@ def import_weights(
     source: str,
     output: Path | None = None,
     size: int | None = None,
-    licence: str | None = None,
+    license: str | None = None,
     key: str | None = None,
 ) -> Imported:
     """Turn a checkpoint of a known network into a folder with the layout of models/.
@@ -57,7 +57,7 @@ def import_weights(
         source: a file, or an address that `clearbg.data.fetching.fetch.fetch` understands.
         output: the folder to make; by default imported/<name of the file>.
         size: height and width of the network's input, pixels; by default as published.
-        licence: terms of the pictures that the weights were trained on; None: unknown.
+        license: terms of the images that the weights were trained on; None: unknown.
         key: which of several networks in the file, as the refusal names them.
 
     Raises:
@@ -83,7 +83,7 @@ def import_weights(
         tensors=len(found.weights),
         parameters=weights.parameters(found.weights),
         epoch=held.epoch,
-        sha256=_write(found, folder, size, licence or LICENCE),
+        sha256=_write(found, folder, size, license or LICENSE),
         remarks=(*((f"it is {place!r} of the file",) if place else ()), *found.notes, *remarks),
     )
 
@@ -99,8 +99,8 @@ def summary(imported: Imported) -> str:
             f"{folder}: {imported.model}, {imported.tensors} tensors, "
             f"{imported.parameters:,} parameters{epoch}",
             *(f"note: {remark}" for remark in imported.remarks),
-            f"Use it as it is: `clearbg remove PICTURE --model {folder}` or `clearbg evaluate "
-            f"PICTURES MASKS --model {folder}`. To start a training from it, in params.yaml:",
+            f"Use it as it is: `clearbg remove IMAGE --model {folder}` or `clearbg evaluate "
+            f"IMAGES MASKS --model {folder}`. To start a training from it, in params.yaml:",
             "train:",
             f"  init_from: {folder.as_posix()}",
             f"  init_sha256: {imported.sha256}",
@@ -123,9 +123,9 @@ def _chosen(
         if found is not None and found.network.model in PUBLISHED:
             usable[place] = found
         elif found is not None and found.network.model == "isnet_gt":
-            others[place] = "IS-Net's ground-truth encoder, which sees masks and no pictures"
+            others[place] = "IS-Net's ground-truth encoder, which sees masks and no images"
         elif is_discriminator(tensors):
-            others[place] = "a discriminator, which only judges pictures"
+            others[place] = "a discriminator, which only judges images"
         else:
             others[place] = mismatch(tensors)
     if not usable:
@@ -138,13 +138,13 @@ def _chosen(
     return place, found, tuple(f"left out {other!r}: {why}" for other, why in others.items())
 
 
-def _write(found: Match, folder: Path, size: int | None, licence: str) -> str:
+def _write(found: Match, folder: Path, size: int | None, license: str) -> str:
     """The SHA-256 of the written weights."""
     network = found.network
     with replacing_folder(folder) as aside:
         weights.save(found.weights, aside / weights.FILE)
         sha256 = file_sha256(aside / weights.FILE)
-        card = contract(network.model, network.settings, size, sha256, licence).to_json()
+        card = contract(network.model, network.settings, size, sha256, license).to_json()
         (aside / CARD).write_text(card, encoding="utf-8")
         if folder.exists() and not _holds(folder, card):
             raise ModelError(

@@ -1,4 +1,4 @@
-"""How pictures entered the published networks: what a foreign file of weights does not tell."""
+"""How images entered the published networks: what a foreign file of weights does not tell."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -7,7 +7,7 @@ from clearbg.contract import Contract
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 PLAIN = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-LICENCE = "unknown: see where the weights came from"
+LICENSE = "unknown: see where the weights came from"
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Published:
     size: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    fit: Literal["squeeze", "tile"] = "squeeze"
+    fit: Literal["stretch", "tile"] = "stretch"
     output: Literal["cutout", "ink"] = "cutout"
 
 
@@ -39,11 +39,11 @@ PUBLISHED = {
 
 
 def contract(
-    model: str, settings: dict[str, Any], size: int | None, weights_sha256: str, licence: str
+    model: str, settings: dict[str, Any], size: int | None, weights_sha256: str, license: str
 ) -> Contract:
     """The preprocessing contract of imported weights; `size` in place of the published one.
 
-    Neighbouring tiles share a quarter of their size: 64 of 256 pixels, which is how far around
+    Neighboring tiles share a quarter of their size: 64 of 256 pixels, which is how far around
     a pixel the two blocks of the published stacked U-Net see.
     """
     facts = PUBLISHED[model]
@@ -56,7 +56,7 @@ def contract(
         fit=facts.fit,
         overlap=size // 4 if facts.fit == "tile" else 0,
         kernel="bilinear",
-        colour_order="L" if len(facts.mean) == 1 else "RGB",
+        color_order="L" if len(facts.mean) == 1 else "RGB",
         mean=facts.mean,
         std=facts.std,
         threshold=0.5,
@@ -64,5 +64,5 @@ def contract(
         headline="unknown",
         weights_sha256=weights_sha256,
         data_digest="",
-        data_licence=licence,
+        data_license=license,
     )

@@ -89,7 +89,7 @@ def candidates(tensors: dict[str, Tensor]) -> Iterator[Network]:
 
 
 def is_discriminator(tensors: dict[str, Tensor]) -> bool:
-    """Convolutions that end in one number for a picture."""
+    """Convolutions that end in one number for an image."""
     return any(tensor.ndim == 2 and len(tensor) == 1 for tensor in tensors.values())
 
 

@@ -1,53 +1,53 @@
-"""A picture through a network and back to its own size, as the contract says."""
+"""An image through a network and back to its own size, as the contract says."""
 
 import itertools
 from collections.abc import Callable
 
 import numpy as np
 
-from clearbg import images
 from clearbg.contract import Contract
 from clearbg.errors import ModelError
+from clearbg.images import luma, resize
 from clearbg.images.tiling import extend, starts
 
 Network = Callable[[np.ndarray], np.ndarray]
-"""float32 `(N,C,h,w)`, normalised -> alpha float32 `(N,1,h,w)` in [0, 1]."""
+"""float32 `(N,C,h,w)`, normalized -> alpha float32 `(N,1,h,w)` in [0, 1]."""
 
 PIXELS_AT_ONCE = 2**18
 """Most pixels of tiles in one call of the network, of which at least one tile: 4 of 256×256."""
 
 
 def prepare(rgb: np.ndarray, contract: Contract) -> np.ndarray:
-    """One input of the network, float32 `(C,h,w)`, from a picture, uint8 `(H,W,3)` sRGB.
+    """One input of the network, float32 `(C,h,w)`, from an image, uint8 `(H,W,3)` sRGB.
 
-    The whole picture, squeezed; of a contract with tiles the middle tile.
+    The whole image, stretched; of a contract with tiles the middle tile.
     """
     height, width = contract.height, contract.width
-    if contract.fit == "squeeze":
-        return _normalise(images.resize(rgb, (height, width), contract.kernel), contract)
+    if contract.fit == "stretch":
+        return _normalize(resize(rgb, (height, width), contract.kernel), contract)
     page = extend(rgb, contract.height, contract.width)
     top, left = (page.shape[0] - height) // 2, (page.shape[1] - width) // 2
-    return _normalise(page[top : top + height, left : left + width], contract)
+    return _normalize(page[top : top + height, left : left + width], contract)
 
 
-def predict(pictures: list[np.ndarray], network: Network, contract: Contract) -> list[np.ndarray]:
-    """Alpha float32 `(H,W)` in [0, 1] for each uint8 `(H,W,3)` sRGB picture; see `infer`.
+def predict(images: list[np.ndarray], network: Network, contract: Contract) -> list[np.ndarray]:
+    """Alpha float32 `(H,W)` in [0, 1] for each uint8 `(H,W,3)` sRGB image; see `infer`.
 
     The network's own alpha, which evaluation and scoring measure: edges are not refined.
     """
-    alphas = infer(pictures, network, contract)
-    return [restore(a, rgb.shape[:2]) for a, rgb in zip(alphas, pictures, strict=True)]
+    alphas = infer(images, network, contract)
+    return [restore(a, rgb.shape[:2]) for a, rgb in zip(alphas, images, strict=True)]
 
 
 def restore(alpha: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """float32 alpha `(h,w)` -> `(H,W)`, in [0, 1]. No stretch: an empty scene stays empty."""
-    return np.clip(images.resize(np.ascontiguousarray(alpha), size, "bilinear"), 0, 1)
+    return np.clip(resize(np.ascontiguousarray(alpha), size, "bilinear"), 0, 1)
 
 
-def infer(pictures: list[np.ndarray], network: Network, contract: Contract) -> list[np.ndarray]:
-    """What the network says of each uint8 `(H,W,3)` sRGB picture, before `restore`.
+def infer(images: list[np.ndarray], network: Network, contract: Contract) -> list[np.ndarray]:
+    """What the network says of each uint8 `(H,W,3)` sRGB image, before `restore`.
 
-    Squeezed pictures go through as one batch and give alphas of the network's size. A picture
+    Squeezed images go through as one batch and give alphas of the network's size. An image
     in tiles gives one of its own size, and needs, beside that, the memory of `PIXELS_AT_ONCE`,
     however large it is.
 
@@ -58,8 +58,8 @@ def infer(pictures: list[np.ndarray], network: Network, contract: Contract) -> l
         ModelError: the network returns another shape than the contract promises.
     """
     if contract.fit == "tile":
-        return [_predict_tiles(rgb, network, contract) for rgb in pictures]
-    return list(_run(network, np.stack([prepare(rgb, contract) for rgb in pictures]))[:, 0])
+        return [_predict_tiles(rgb, network, contract) for rgb in images]
+    return list(_run(network, np.stack([prepare(rgb, contract) for rgb in images]))[:, 0])
 
 
 def _predict_tiles(rgb: np.ndarray, network: Network, contract: Contract) -> np.ndarray:
@@ -72,7 +72,7 @@ def _predict_tiles(rgb: np.ndarray, network: Network, contract: Contract) -> np.
     for first in range(0, len(tiles), at_once):
         part = tiles[first : first + at_once]
         cut = [page[top : top + height, left : left + width] for (top, _), (left, _) in part]
-        predicted = _run(network, np.stack([_normalise(tile, contract) for tile in cut]))
+        predicted = _run(network, np.stack([_normalize(tile, contract) for tile in cut]))
         for ((top, down), (left, across)), tile in zip(part, predicted, strict=True):
             alpha[top : top + height, left : left + width] += tile[0] * np.outer(down, across)
     return np.clip(alpha, 0, 1, out=alpha)[: rgb.shape[0], : rgb.shape[1]]
@@ -98,12 +98,12 @@ def _cover(length: int, side: int, overlap: int) -> list[tuple[int, np.ndarray]]
     ]
 
 
-def _normalise(rgb: np.ndarray, contract: Contract) -> np.ndarray:
+def _normalize(rgb: np.ndarray, contract: Contract) -> np.ndarray:
     """uint8 `(H,W,3)` -> float32 `(C,H,W)`.
 
-    No division by the picture's own maximum: a dark photograph stays dark.
+    No division by the image's own maximum: a dark photograph stays dark.
     """
-    values = images.luma(rgb)[..., None] if contract.colour_order == "L" else rgb
+    values = luma(rgb)[..., None] if contract.color_order == "L" else rgb
     mean, std = (np.array(v, np.float32) for v in (contract.mean, contract.std))
     return ((values.astype(np.float32) / 255 - mean) / std).transpose(2, 0, 1)
 

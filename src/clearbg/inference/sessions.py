@@ -13,24 +13,24 @@ from typing import Literal
 import numpy as np
 import onnxruntime
 
-from clearbg import contract
+from clearbg.contract import Contract, parse_contract
 from clearbg.errors import ModelError, SettingsError
 from clearbg.inference.onnx_metadata import contract_text
 from clearbg.inference.predict import PIXELS_AT_ONCE, Network
 from clearbg.system import memory
 
 Device = Literal["cpu", "cuda", "openvino"]
-Pictures = Literal["one", "some", "many"]
+ImageCount = Literal["one", "some", "many"]
 """How many a model is opened for; of the devices only "cpu" has a use for it.
 
 "some": each as soon as possible. "one": as well, and soonest: the network is opened while the
 caller goes on, and what is wrong with it is said at its first call; the memory of its activations
-is given back at once, which a second picture would have to ask for again. "many": the threads are
+is given back at once, which a second image would have to ask for again. "many": the threads are
 shared out to several runs at once, which wait for each other less than the threads of one run.
 """
 
 BATCH = {"cpu": 1, "cuda": 8, "openvino": 1}
-"""Pictures in a run of the network. A processor gains nothing from more, and every one of them
+"""Images in a run of the network. A processor gains nothing from more, and every one of them
 has all its activations in memory."""
 MOST_RUNS = 4
 PIXELS_OF_RUNS = 2**19
@@ -49,13 +49,13 @@ class Opened:
     """
 
     network: Network
-    contract: contract.Contract
+    contract: Contract
     device: Device
     runs: int = 1
 
 
 def open_model(
-    model: str | Path, device: Device, threads: int = 0, pictures: Pictures = "some"
+    model: str | Path, device: Device, threads: int = 0, images: ImageCount = "some"
 ) -> Opened:
     """Open an exported model.
 
@@ -74,7 +74,7 @@ def open_model(
     text = contract_text(model)
     if device == "openvino":
         compiled = _openvino(model, threads)
-        return Opened(_of_openvino(compiled), contract.parse(text, str(model)), device)
+        return Opened(_of_openvino(compiled), parse_contract(text, str(model)), device)
     provider = f"{device.upper()}ExecutionProvider"
     if provider not in onnxruntime.get_available_providers():
         raise SettingsError(
@@ -83,32 +83,30 @@ def open_model(
         )
     if device == "cuda" or not text:  # then the file may be no ONNX at all, which comes first
         session = _session(model, provider, _options(threads))
-        return Opened(_of_onnxruntime(session), contract.parse(text, str(model)), device)
-    return _on_processor(model, contract.parse(text, str(model)), threads, pictures)
+        return Opened(_of_onnxruntime(session), parse_contract(text, str(model)), device)
+    return _on_processor(model, parse_contract(text, str(model)), threads, images)
 
 
-def _on_processor(
-    model: str | Path, card: contract.Contract, threads: int, pictures: Pictures
-) -> Opened:
+def _on_processor(model: str | Path, card: Contract, threads: int, images: ImageCount) -> Opened:
     """For single inputs of the contract's size, which is known beforehand, the network is planned
     better: fewer changes of the layout, which take less time and less memory. Other inputs have a
     session of their own, once there are such.
     """
     provider, runs = "CPUExecutionProvider", 1
-    if pictures == "many":
+    if images == "many":
         runs, threads = _shared_out(card, threads or cores())
     options = _options(threads)
     for name, length in (("batch", 1), ("height", card.height), ("width", card.width)):
         options.add_free_dimension_override_by_name(name, length)
-    if pictures == "many":  # threads that wait would take the time of those that have work
+    if images == "many":  # threads that wait would take the time of those that have work
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.enable_cpu_mem_arena = pictures != "one"
+    options.enable_cpu_mem_arena = images != "one"
     first = _identity(model)
 
     def opened() -> Network:
         return _of_onnxruntime(_session(model, provider, options))
 
-    if pictures == "one":
+    if images == "one":
         single = _later(opened)
     elif runs == 1:
         single = opened()
@@ -126,7 +124,7 @@ def _on_processor(
     def network(batch: np.ndarray) -> np.ndarray:
         fits = batch.shape == (1, card.channels, card.height, card.width)
         alphas = single(batch) if fits else other()(batch)
-        if pictures == "one" and card.fit != "tile":  # of which there are many in a picture
+        if images == "one" and card.fit != "tile":  # of which there are many in an image
             memory.trim()
         return alphas
 
@@ -168,7 +166,7 @@ def _taking_turns(networks: list[Network]) -> Network:
     return next_free
 
 
-def _shared_out(card: contract.Contract, threads: int) -> tuple[int, int]:
+def _shared_out(card: Contract, threads: int) -> tuple[int, int]:
     """Runs at once, and the threads of each."""
     pixels = max(card.height * card.width, PIXELS_AT_ONCE if card.fit == "tile" else 0)
     runs = max(1, min(MOST_RUNS, threads, PIXELS_OF_RUNS // pixels))
@@ -215,7 +213,7 @@ def _of_onnxruntime(session: onnxruntime.InferenceSession) -> Network:
             reason = str(error).strip().splitlines()[-1]
             raise ModelError(
                 f"the model cannot take a batch of shape {batch.shape} ({reason}): take fewer "
-                "pictures at once, or export it again."
+                "images at once, or export it again."
             ) from error
 
     return network

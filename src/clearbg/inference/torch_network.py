@@ -10,7 +10,7 @@ from clearbg.system import memory
 
 
 def as_network(network: nn.Module, device: str = "cpu") -> Callable[[np.ndarray], np.ndarray]:
-    """Images float32 `(N,C,H,W)`, normalised -> alpha float32 `(N,1,H,W)` in [0, 1].
+    """Images float32 `(N,C,H,W)`, normalized -> alpha float32 `(N,1,H,W)` in [0, 1].
 
     The network itself is put into evaluation mode, on `device` and into channels-last memory,
     in which convolutions are faster.

@@ -12,7 +12,8 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError
 
-from clearbg import contract, licenses
+from clearbg import licenses
+from clearbg.contract import METADATA_KEY, Contract, file_sha256, parse_contract, read_contract
 from clearbg.errors import ClearBGError, ModelError
 from clearbg.lineage import commits, records
 from clearbg.lineage.found import Lineage
@@ -72,7 +73,7 @@ def _look_into(path: Path, found: Lineage) -> None:
     """Hashes of a file, and what it says of itself."""
     found.file = {
         "path": str(path),
-        "sha256": contract.file_sha256(path),
+        "sha256": file_sha256(path),
         "md5": dvc_lock.file_md5(path),
     }
     card = _card(path)
@@ -90,13 +91,13 @@ def _look_into(path: Path, found: Lineage) -> None:
     }
 
 
-def _card(path: Path) -> contract.Contract | None:
+def _card(path: Path) -> Contract | None:
     """The contract inside an ONNX file, or beside weights that it speaks of."""
     try:
         if path.suffix == ".onnx":
             facts = onnx.load(path, load_external_data=False).metadata_props
-            texts = [fact.value for fact in facts if fact.key == contract.METADATA_KEY]
-            return contract.parse(texts[0], str(path)) if texts else None
-        return contract.read(path.parent) if path.name == WEIGHTS else None
+            texts = [fact.value for fact in facts if fact.key == METADATA_KEY]
+            return parse_contract(texts[0], str(path)) if texts else None
+        return read_contract(path.parent) if path.name == WEIGHTS else None
     except (ModelError, DecodeError):
         return None

@@ -14,7 +14,7 @@ class Lineage:
         asked: as it was asked for.
         file: path, sha256 and md5 of the file; nothing where it could not be had.
         contract: what the file itself says: weights, digest of the training's manifest, and the
-            `trained_on` with licences.
+            `trained_on` with licenses.
         commits: oldest first, "this folder" last: commit, time, subject, and the stages' outputs
             that hold the file.
         stages: of the oldest of these, stage -> outputs with their hashes.

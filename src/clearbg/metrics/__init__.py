@@ -1,6 +1,6 @@
-"""Metrics by family, and one way to score many pictures by several families at once.
+"""Metrics by family, and one way to score many images by several families at once.
 
-Every picture is scored by the segmentation family, so that all recipes can be compared by its
+Every image is scored by the segmentation family, so that all recipes can be compared by its
 names; the others are asked for: saliency (by one or more protocols), matting, document.
 """
 
@@ -36,7 +36,7 @@ LOWER_IS_BETTER = frozenset(
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of one picture.
+    """Scores of one image.
 
     Attributes:
         plain: name -> value of every family but saliency, with `mean_alpha` and `empty`; NaN
@@ -45,10 +45,10 @@ class Scores:
     """
 
     plain: dict[str, float | bool]
-    saliency: dict[str, saliency.PictureScores]
+    saliency: dict[str, saliency.ImageScores]
 
     def row(self) -> dict[str, float | bool]:
-        """All scalars of this picture, saliency's by the first protocol."""
+        """All scalars of this image, saliency's by the first protocol."""
         first = next(iter(self.saliency.values()), None)
         return self.plain | (first.row() if first else {})
 
@@ -78,7 +78,7 @@ def score(
     threshold: float,
     protocols: Sequence[str] = ("raw",),
 ) -> Scores:
-    """Score one picture.
+    """Score one image.
 
     Args:
         alpha: float `(H,W)` in [0, 1].
@@ -126,17 +126,17 @@ def score_all(
     )
 
 
-def summarise(scores: Sequence[Scores]) -> dict[str, float]:
-    """Averages over pictures of all that was scored, saliency's by the first protocol.
+def summarize(scores: Sequence[Scores]) -> dict[str, float]:
+    """Averages over images of all that was scored, saliency's by the first protocol.
 
-    A picture without a value is left out of that average, and a name that no picture has a
-    value for out of the table. `empty_alpha` is the mean alpha over pictures without a subject.
+    An image without a value is left out of that average, and a name that no image has a
+    value for out of the table. `empty_alpha` is the mean alpha over images without a subject.
     """
     return next(iter(by_protocol(scores).values()))
 
 
 def by_protocol(scores: Sequence[Scores]) -> dict[str, dict[str, float]]:
-    """Protocol -> averages, see `summarise`: the first has all names, the others saliency's.
+    """Protocol -> averages, see `summarize`: the first has all names, the others saliency's.
 
     Without saliency the one protocol is "raw". Where the first protocol stretches the
     prediction, so it does for its `mae`, `alpha_mae` and `empty_alpha`.
@@ -145,9 +145,9 @@ def by_protocol(scores: Sequence[Scores]) -> dict[str, dict[str, float]]:
         ValueError: there are no scores.
     """
     if not scores:
-        raise ValueError("there are no scores to average; score a picture first")
+        raise ValueError("there are no scores to average; score an image first")
     tables = {
-        protocol: saliency.summarise([s.saliency[protocol] for s in scores])
+        protocol: saliency.summarize([s.saliency[protocol] for s in scores])
         for protocol in scores[0].saliency
     }
     rows = [_summand(s.plain) for s in scores]
@@ -166,6 +166,6 @@ def curves(scores: Sequence[Scores]) -> dict[str, dict[str, np.ndarray]]:
 
 
 def _summand(plain: dict[str, float | bool]) -> dict[str, float]:
-    """A picture's values to average: its alpha counts as an error where there is no subject."""
+    """An image's values to average: its alpha counts as an error where there is no subject."""
     values = {name: v for name, v in plain.items() if name not in ("mean_alpha", "empty")}
     return values | {"empty_alpha": plain["mean_alpha"] if plain["empty"] else np.nan}

@@ -3,14 +3,14 @@
 import cv2
 import numpy as np
 
-DILATION = 0.02  # of the picture's diagonal, as published
+DILATION = 0.02  # of the image's diagonal, as published
 
 
 def boundary_iou(alpha: np.ndarray, truth: np.ndarray, threshold: float) -> float:
     """Intersection over union of the bands inside both outlines, in [0, 1].
 
     A band holds the pixels of a mask that lie within 2 % of the diagonal, at least a pixel,
-    of its outline; the picture's border is an outline too. Two empty masks agree: 1.
+    of its outline; the image's border is an outline too. Two empty masks agree: 1.
 
     Args:
         alpha: float `(H,W)` in [0, 1].

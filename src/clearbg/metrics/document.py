@@ -1,4 +1,4 @@
-"""The metrics of the document binarisation contests (DIBCO), on ink masks cut at one threshold.
+"""The metrics of the document binarization contests (DIBCO), on ink masks cut at one threshold.
 
 Ink is the subject: 255 in the truth, 1 in alpha. The figures keep the field's units, but for
 F-measures, which are in [0, 1] instead of percent.
@@ -50,7 +50,7 @@ def drd(predicted: np.ndarray, ink: np.ndarray) -> float:
 
     Each wrong pixel weighs as much as the truth around it differs from what was predicted: the
     differences in its 5×5 window by the reciprocal of their distance, weights that sum to 1,
-    none of them beyond the picture. The sum is divided by the number of whole 8×8 blocks of the
+    none of them beyond the image. The sum is divided by the number of whole 8×8 blocks of the
     truth that hold both ink and page; NaN where something is wrong and there is no such block.
     """
     wrong = predicted != ink
@@ -67,20 +67,20 @@ def drd(predicted: np.ndarray, ink: np.ndarray) -> float:
     return float(distortion / blocks) if blocks else float("nan")
 
 
-def otsu(grey: np.ndarray) -> np.ndarray:
+def otsu(gray: np.ndarray) -> np.ndarray:
     """Ink of a page by one global threshold (Otsu 1979), the baseline of the contests.
 
     Args:
-        grey: uint8 `(H,W)`, dark ink on a bright page.
+        gray: uint8 `(H,W)`, dark ink on a bright page.
 
     Returns:
-        bool `(H,W)`, True where there is ink; nowhere on a page of one grey.
+        bool `(H,W)`, True where there is ink; nowhere on a page of one gray.
     """
     from skimage.filters import threshold_otsu  # slow to import
 
-    if grey.min() == grey.max():
-        return np.zeros(grey.shape, bool)
-    return grey <= threshold_otsu(grey)
+    if gray.min() == gray.max():
+        return np.zeros(gray.shape, bool)
+    return gray <= threshold_otsu(gray)
 
 
 def _share(found: np.ndarray, of: np.ndarray) -> float:

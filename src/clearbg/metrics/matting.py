@@ -1,4 +1,4 @@
-"""The four errors of alpha matting (Rhemann et al. 2009), over the picture and over its outline.
+"""The four errors of alpha matting (Rhemann et al. 2009), over the image and over its outline.
 
 Published tables cover the pixels that a trimap leaves unknown: compare them with the names that
 end in `_unknown`. Where there is no trimap the unknown band is drawn around the truth's outline
@@ -18,7 +18,7 @@ def matting(alpha: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """Sum of absolute differences, mean squared, gradient and connectivity error.
 
     `sad`, `gradient` and `connectivity` are sums over pixels in thousands, as published tables
-    give them, so they grow with the picture; `mse` is a mean. Each also over the unknown band,
+    give them, so they grow with the image; `mse` is a mean. Each also over the unknown band,
     as `sad_unknown` and so on: NaN where a flat truth has no band.
 
     Args:
@@ -46,9 +46,9 @@ def matting(alpha: np.ndarray, truth: np.ndarray) -> dict[str, float]:
 def unknown_band(truth: np.ndarray) -> np.ndarray:
     """What a trimap would leave unknown, bool `(H,W)`.
 
-    The soft pixels of the truth (0 < alpha < 255) and those where it changes to a neighbour,
+    The soft pixels of the truth (0 < alpha < 255) and those where it changes to a neighbor,
     widened by a disc whose radius is 0.75 % of the longer side, at least a pixel. Over a dozen
-    pictures of Rhemann et al. that is 16.8 % of the picture, where their trimaps leave 15.9 %.
+    images of Rhemann et al. that is 16.8 % of the image, where their trimaps leave 15.9 %.
 
     Args:
         truth: uint8 `(H,W)`, 0..255.

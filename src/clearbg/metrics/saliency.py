@@ -6,7 +6,7 @@ S-measure (Fan et al. 2017), E-measure (Fan et al. 2018), MAE (Perazzi et al. 20
 Two protocols:
 
 - `raw` scores the alpha as the model gives it. F-measures mean nothing without a subject, so
-  pictures with an empty truth are left out of them and show in `empty_alpha` instead.
+  images with an empty truth are left out of them and show in `empty_alpha` instead.
 - `min_max` is what published tables hold: every prediction is first stretched to [0, 1] by
   its own minimum and maximum, and an empty truth counts as F = 0. The stretch turns the
   faintest noise of an empty scene into a full mask, so `raw` is what we select by.
@@ -25,8 +25,8 @@ THRESHOLDS = np.arange(256) / 255
 
 
 @dataclass(frozen=True)
-class PictureScores:
-    """Scores of one picture; curves run over `THRESHOLDS`, ascending.
+class ImageScores:
+    """Scores of one image; curves run over `THRESHOLDS`, ascending.
 
     Where the protocol gives an empty truth no F, its F-measures and curves are NaN.
     """
@@ -45,7 +45,7 @@ class PictureScores:
     recall: np.ndarray
 
     def row(self) -> dict[str, float | bool]:
-        """The scalars of this picture; `max_f` is at its own best threshold."""
+        """The scalars of this image; `max_f` is at its own best threshold."""
         scalars = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
@@ -54,7 +54,7 @@ class PictureScores:
         return {**scalars, "max_f": self.f_curve.max(), "mean_f": self.f_curve.mean()}
 
 
-def score(alpha: np.ndarray, truth: np.ndarray, protocol: str = "raw") -> PictureScores:
+def score(alpha: np.ndarray, truth: np.ndarray, protocol: str = "raw") -> ImageScores:
     """Score one prediction.
 
     Args:
@@ -97,7 +97,7 @@ def score(alpha: np.ndarray, truth: np.ndarray, protocol: str = "raw") -> Pictur
     if empty and protocol == "raw":
         f_curve = precision = recall = np.full(256, np.nan)
         weighted_f = adaptive_f = np.nan
-    return PictureScores(
+    return ImageScores(
         mae=float(np.abs(alpha - subject).mean()),
         alpha_mae=float(np.abs(alpha - truth / 255).mean()),
         mean_alpha=float(alpha.mean()),
@@ -113,11 +113,11 @@ def score(alpha: np.ndarray, truth: np.ndarray, protocol: str = "raw") -> Pictur
     )
 
 
-def summarise(scores: list[PictureScores]) -> dict[str, float]:
-    """Averages over pictures: the figures of a table row.
+def summarize(scores: list[ImageScores]) -> dict[str, float]:
+    """Averages over images: the figures of a table row.
 
-    `empty_alpha` is the mean alpha over pictures without a subject (0 is right); it is left
-    out when there is no such picture, and the F-measures when there is no other.
+    `empty_alpha` is the mean alpha over images without a subject (0 is right); it is left
+    out when there is no such image, and the F-measures when there is no other.
     """
     f, e = _average(s.f_curve for s in scores), _average(s.e_curve for s in scores)
     table = {
@@ -136,8 +136,8 @@ def summarise(scores: list[PictureScores]) -> dict[str, float]:
     return {name: float(value) for name, value in table.items() if not np.isnan(value)}
 
 
-def curves(scores: list[PictureScores]) -> dict[str, np.ndarray]:
-    """Averages over pictures at each of the 256 thresholds."""
+def curves(scores: list[ImageScores]) -> dict[str, np.ndarray]:
+    """Averages over images at each of the 256 thresholds."""
     return {
         "threshold": THRESHOLDS,
         "f": _average(s.f_curve for s in scores),
@@ -147,7 +147,7 @@ def curves(scores: list[PictureScores]) -> dict[str, np.ndarray]:
 
 
 def _average(values: Iterable[float | np.ndarray]) -> np.ndarray:
-    """The mean over pictures, without those that have no value; NaN when none has."""
+    """The mean over images, without those that have no value; NaN when none has."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
         return np.nanmean(np.array(list(values)), axis=0)

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def segmentation(alpha: np.ndarray, truth: np.ndarray, threshold: float) -> dict[str, float]:
-    """Dice, intersection over union and pixel accuracy of one picture.
+    """Dice, intersection over union and pixel accuracy of one image.
 
     Args:
         alpha: float `(H,W)` in [0, 1].
@@ -23,7 +23,7 @@ def segmentation(alpha: np.ndarray, truth: np.ndarray, threshold: float) -> dict
 
 
 def differences(alpha: np.ndarray, truth: np.ndarray) -> dict[str, float | bool]:
-    """How far the alpha of one picture is from its truth, pixel by pixel.
+    """How far the alpha of one image is from its truth, pixel by pixel.
 
     `mae` is the mean absolute difference to the truth cut at half, as in saliency's tables,
     `alpha_mae` that to the truth as it is. `empty` says that the truth holds no subject;
@@ -43,7 +43,7 @@ def differences(alpha: np.ndarray, truth: np.ndarray) -> dict[str, float | bool]
 
 
 def histograms(alpha: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Pixels by alpha's grey level (0..255), int `(2,256)`: of the background, of the subject."""
+    """Pixels by alpha's gray level (0..255), int `(2,256)`: of the background, of the subject."""
     levels = np.floor(np.clip(alpha, 0, 1) * 255).astype(np.uint8)
     subject = truth > 128
     return np.stack([np.bincount(levels[side], minlength=256) for side in (~subject, subject)])
@@ -52,7 +52,7 @@ def histograms(alpha: np.ndarray, truth: np.ndarray) -> np.ndarray:
 def pooled_curves(counts: np.ndarray) -> dict[str, np.ndarray]:
     """Precision, recall and their harmonic mean at 256 ascending thresholds, from `histograms`.
 
-    Pixels of all pictures count alike; NaN where nothing is predicted or nothing is there.
+    Pixels of all images count alike; NaN where nothing is predicted or nothing is there.
     """
     background, subject = counts[:, ::-1].cumsum(axis=1)[:, ::-1]
     with np.errstate(invalid="ignore"):

@@ -1,11 +1,11 @@
 """The networks behind one contract.
 
-`forward(images) -> list[logits]`: images `(N,C,H,W)` of any size, normalised as the model's
+`forward(images) -> list[logits]`: images `(N,C,H,W)` of any size, normalized as the model's
 preprocessing contract says, every logits `(N,1,H,W)` at the images' size, finest first. C is 3,
 but 1 for the documents' `stacked_unet`. Training may use all outputs; inference reads the first.
 
 Two entries serve in training alone: `isnet_gt` takes alpha for images, and `gan_discriminator`
-gives one logit `(N,1)` for a picture.
+gives one logit `(N,1)` for an image.
 """
 
 import difflib
@@ -19,7 +19,7 @@ from clearbg.errors import ModelError
 from clearbg.models.deeplab import deeplab
 from clearbg.models.gan import gan_discriminator, gan_generator
 from clearbg.models.isnet import isnet, isnet_gt
-from clearbg.models.normalization import normalised
+from clearbg.models.normalization import normalized
 from clearbg.models.stacked_unet import stacked_unet
 from clearbg.models.u2net import u2net, u2netp
 from clearbg.models.unet import unet
@@ -38,7 +38,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
 
 
 def build(name: str, norm: str = "batch", **settings: Any) -> nn.Module:
-    """A freshly initialised network.
+    """A freshly initialized network.
 
     Args:
         name: a key of `MODELS`.
@@ -64,7 +64,7 @@ def build(name: str, norm: str = "batch", **settings: Any) -> nn.Module:
                 f"model {name!r} cannot take {key} = {value!r}: give a value like "
                 f"{known[key].default!r}."
             )
-    return normalised(MODELS[name](**settings), norm)
+    return normalized(MODELS[name](**settings), norm)
 
 
 def _like(value: Any, default: Any) -> bool:

@@ -5,7 +5,7 @@ https://arxiv.org/abs/1802.02611 (atrous pyramid, low-level features in the deco
 "Squeeze-and-excitation networks", CVPR 2018, https://arxiv.org/abs/1709.01507.
 
 Deviations from the former: the encoder is torchvision's ResNet at its full stride of 32;
-convolutions are ordinary ones; the decoder weighs its channels twice; the logit is normalised.
+convolutions are ordinary ones; the decoder weighs its channels twice; the logit is normalized.
 """
 
 import torch
@@ -64,7 +64,7 @@ class AtrousPyramid(nn.Module):
 
 
 class SqueezeExcitation(nn.Module):
-    """`x · σ(W2 · relu(W1 · mean(x)))`: each channel weighed by what the picture shows."""
+    """`x · σ(W2 · relu(W1 · mean(x)))`: each channel weighed by what the image shows."""
 
     def __init__(self, channels: int, reduction: int = 8):
         super().__init__()
@@ -124,7 +124,7 @@ class DeepLab(nn.Module):
         self.decoder = Decoder()
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Images `(N,3,H,W)`, normalised, of any size -> one tensor of logits `(N,1,H,W)`."""
+        """Images `(N,3,H,W)`, normalized, of any size -> one tensor of logits `(N,1,H,W)`."""
         low, deep = self.encoder(images)
         return [self.decoder(low, deep, images)]
 

@@ -1,10 +1,10 @@
 """Background removal as image-to-image translation with an adversary.
 
 The pix2pix arrangement (Isola et al., CVPR 2017, https://arxiv.org/abs/1611.07004) on pairs of a
-picture with and without its background: a U-Net generates the picture without, a residual
-network tells generated pictures from true ones.
+image with and without its background: a U-Net generates the image without, a residual
+network tells generated images from true ones.
 
-Deviations: nothing of the picture enters the discriminator beside the candidate, which it
+Deviations: nothing of the image enters the discriminator beside the candidate, which it
 judges as a whole and not in patches; it returns a logit where others return a probability. The
 generator makes premultiplied RGB and alpha; with three channels, RGB alone.
 """
@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from clearbg.errors import ModelError
 from clearbg.models.unet import DoubleConv, cut_to, halving
 
-SMALLEST = 1e-6  # of a squared colour's length, and of alpha: keep its logit finite
+SMALLEST = 1e-6  # of a squared color's length, and of alpha: keep its logit finite
 
 
 class Generator(nn.Module):
-    """A U-Net from a picture to the same picture without its background.
+    """A U-Net from an image to the same image without its background.
 
     Args:
         channels: 4: premultiplied RGB and alpha; 3: premultiplied RGB.
@@ -40,10 +40,10 @@ class Generator(nn.Module):
         self.head = nn.Conv2d(widths[0], channels, 3, padding=1)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """The alpha of pictures, as any segmentation network gives it.
+        """The alpha of images, as any segmentation network gives it.
 
         With three channels alpha is, at each pixel, the least-squares solution of
-        `premultiplied = alpha · picture`; it is 0 where the picture is black.
+        `premultiplied = alpha · image`; it is 0 where the image is black.
 
         Args:
             images: `(N,3,H,W)` in [0, 1], of any size.
@@ -62,10 +62,10 @@ class Generator(nn.Module):
         raw = self._raw(images)
         if self.channels == 4:
             return raw.sigmoid(), raw[:, 3:]
-        images, picture = images.float(), raw.sigmoid().float()
-        product = (picture * images).sum(1, keepdim=True)
+        images, image = images.float(), raw.sigmoid().float()
+        product = (image * images).sum(1, keepdim=True)
         alpha = product / (images.square().sum(1, keepdim=True) + SMALLEST)
-        return picture, alpha.clamp(SMALLEST, 1 - SMALLEST).logit()
+        return image, alpha.clamp(SMALLEST, 1 - SMALLEST).logit()
 
     def _raw(self, images: Tensor) -> Tensor:
         skips = [self.encoder[0](images)]
@@ -102,10 +102,10 @@ class ResidualBlock(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """A residual network (He et al. 2016) that ends in one number for a picture.
+    """A residual network (He et al. 2016) that ends in one number for an image.
 
     Args:
-        channels: of the pictures to judge, 3 or 4.
+        channels: of the images to judge, 3 or 4.
         widths: channels of each stage; every stage but the first halves the size.
         depths: residual blocks of each stage.
     """
@@ -127,9 +127,9 @@ class Discriminator(nn.Module):
         self.stages = nn.Sequential(*blocks)
         self.verdict = nn.Linear(before, 1)
 
-    def forward(self, pictures: Tensor) -> list[Tensor]:
-        """Pictures `(N,channels,H,W)` of any size -> one tensor of logits `(N,1)`, high: real."""
-        maps = self.stages(self.stem(pictures))
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Images `(N,channels,H,W)` of any size -> one tensor of logits `(N,1)`, high: real."""
+        maps = self.stages(self.stem(images))
         return [self.verdict(maps.mean((-2, -1)))]
 
 
@@ -167,6 +167,6 @@ def gan_discriminator(
 def _check_channels(name: str, channels: int) -> None:
     if channels not in (3, 4):
         raise ModelError(
-            f"{name} cannot have channels = {channels}: set 4 for colour and alpha, or 3 for "
-            "colour alone."
+            f"{name} cannot have channels = {channels}: set 4 for color and alpha, or 3 for "
+            "color alone."
         )

@@ -15,7 +15,7 @@ from collections import OrderedDict
 
 from torch import Tensor, nn
 
-from clearbg.models.u2net import RSU, RSU4F, NestedUNet, upsample_to, xavier_initialised
+from clearbg.models.u2net import RSU, RSU4F, NestedUNet, upsample_to, xavier_initialized
 
 
 class ISNet(NestedUNet):
@@ -37,10 +37,10 @@ class ISNet(NestedUNet):
             "stage1d": RSU(7, 128, 16, 64),
         }
         super().__init__(stages, side_channels=(64, 64, 128, 256, 512, 512))
-        xavier_initialised(self)
+        xavier_initialized(self)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Images `(N,3,H,W)`, normalised, of any size -> six logits `(N,1,H,W)`, finest first."""
+        """Images `(N,3,H,W)`, normalized, of any size -> six logits `(N,1,H,W)`, finest first."""
         return self.features(images)[0]
 
     def features(self, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:
@@ -75,7 +75,7 @@ class GroundTruthEncoder(nn.Module):
         for level, channels in enumerate((64, 64, 128, 256, 512, 512), 1):
             setattr(self, f"side{level}", nn.Conv2d(channels, 1, 3, padding=1))
         self.pool = nn.MaxPool2d(2, stride=2, ceil_mode=True)
-        xavier_initialised(self)
+        xavier_initialized(self)
 
     def forward(self, alpha: Tensor) -> list[Tensor]:
         """Alpha `(N,1,H,W)` in [0, 1], of any size -> six logits `(N,1,H,W)`, finest first."""

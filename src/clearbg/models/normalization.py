@@ -1,9 +1,9 @@
-"""What activations are normalised by: the batch, groups of channels, or fixed statistics.
+"""What activations are normalized by: the batch, groups of channels, or fixed statistics.
 
-Batch norm (Ioffe and Szegedy 2015) estimates mean and variance from the pictures of one step.
+Batch norm (Ioffe and Szegedy 2015) estimates mean and variance from the images of one step.
 Where memory leaves room for one or two of them, the estimates are noise, and two other layers
 do better: group norm (Wu and He 2018, https://arxiv.org/abs/1803.08494), which looks at one
-picture at a time, and batch norm that keeps to the statistics it was loaded with. Names and
+image at a time, and batch norm that keeps to the statistics it was loaded with. Names and
 shapes of the affine parameters are the same for all three.
 """
 
@@ -19,8 +19,8 @@ LEAST_CHANNELS = 4  # of a group: at 1×1 pixels, what the statistics are made o
 class BatchNorm(nn.BatchNorm2d):
     """Batch norm that trains even where a channel has a single value.
 
-    One value has no variance. The deepest maps of a single small picture are 1×1 pixel; they
-    are normalised by the running statistics, which stay as they are.
+    One value has no variance. The deepest maps of a single small image are 1×1 pixel; they
+    are normalized by the running statistics, which stay as they are.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -42,14 +42,14 @@ class FrozenBatchNorm(nn.BatchNorm2d):
         return super().train(False)
 
 
-def normalised(network: nn.Module, norm: str) -> nn.Module:
+def normalized(network: nn.Module, norm: str) -> nn.Module:
     """Exchange every `nn.BatchNorm2d` of a network for the chosen kind; returns the network.
 
     Args:
         network: built with batch norm, of any initial values; they are kept.
-        norm: "batch", "group" or "frozen". A layer of one channel cannot be normalised by its
-            picture without losing what the picture is like (DeepLab's logit would be positive
-            on about half of every picture): with "group" it is frozen.
+        norm: "batch", "group" or "frozen". A layer of one channel cannot be normalized by its
+            image without losing what the image is like (DeepLab's logit would be positive
+            on about half of every image): with "group" it is frozen.
 
     Raises:
         ModelError: no norm has this name.

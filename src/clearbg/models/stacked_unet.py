@@ -1,7 +1,7 @@
-"""Stacked U-Nets for document binarisation.
+"""Stacked U-Nets for document binarization.
 
 Every block refines the page that the one before it left: `x_{b+1} = σ(x_b + UNet_b(x_b))`.
-Convolutions are depthwise separable, resizing is bicubic. A page enters grey with ink at 1;
+Convolutions are depthwise separable, resizing is bicubic. A page enters gray with ink at 1;
 values outside [0, 1] are taken as they are.
 """
 

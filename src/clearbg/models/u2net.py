@@ -92,7 +92,7 @@ class RSU4F(nn.Module):
         return x + residual
 
 
-def xavier_initialised(network: nn.Module) -> nn.Module:
+def xavier_initialized(network: nn.Module) -> nn.Module:
     """Xavier-uniform convolution weights and zero biases (section 4.2 of the paper)."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
@@ -142,13 +142,13 @@ class U2Net(NestedUNet):
     def __init__(self, stages: dict[str, nn.Module], side_channels: tuple[int, ...]):
         super().__init__(stages, side_channels)
         self.outconv = nn.Conv2d(6, 1, 1)
-        xavier_initialised(self)
+        xavier_initialized(self)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Predict saliency at every scale.
 
         Args:
-            images: `(N,3,H,W)`, normalised, any height and width from 1 pixel up.
+            images: `(N,3,H,W)`, normalized, any height and width from 1 pixel up.
 
         Returns:
             Seven logits `(N,1,H,W)`: the fusion d0, then the side outputs d1 (finest) to d6.

@@ -92,7 +92,7 @@ class UNet(nn.Module):
         self.outc = Head(64)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Images `(N,3,H,W)`, normalised, of any size -> one tensor of logits `(N,1,H,W)`."""
+        """Images `(N,3,H,W)`, normalized, of any size -> one tensor of logits `(N,1,H,W)`."""
         x1 = self.inc(images)
         x2 = self.down1(x1)
         x3 = self.down2(x2)

@@ -7,7 +7,7 @@ import gradio as gr
 
 from clearbg.page.uploads import Temporary
 
-NO_ADDRESS = "This server fetches no address and reads no file of its own: send the picture itself."
+NO_ADDRESS = "This server fetches no address and reads no file of its own: send the image itself."
 MISFIT = "The request does not fit this endpoint: see the page's API documentation."
 
 

@@ -18,27 +18,27 @@ class Answers:
     def __init__(self, asked: Asked, removing: Removing):
         self._asked, self._removing = asked, removing
 
-    def one(self, picture: Any, *settings: Any) -> tuple:
+    def one(self, image: Any, *settings: Any) -> tuple:
         """Before and after, the file to download, and a line about both."""
         nothing = gr.update(value=None, interactive=False)
-        if picture is None:
+        if image is None:
             return None, nothing, messages.HINT
         try:
-            made = self._removing.one(picture, self._wish(*settings), previews=True)
+            made = self._removing.one(image, self._wish(*settings), previews=True)
         except ClearBGError as error:
             return None, nothing, messages.sorry(str(error))
         download = gr.update(value=str(made.path), interactive=True)
         return (str(made.before), str(made.after)), download, messages.facts(made)
 
-    def several(self, pictures: Any, *settings: Any, progress=gr.Progress()) -> tuple:  # noqa: B008
-        """The zip to download, and a table of all pictures."""
+    def several(self, images: Any, *settings: Any, progress=gr.Progress()) -> tuple:  # noqa: B008
+        """The zip to download, and a table of all images."""
         nothing = gr.update(value=None, interactive=False)
         started = time.perf_counter()
         try:
             archive, rows = self._removing.batch(
-                pictures,
+                images,
                 self._wish(*settings),
-                lambda index, number, name: progress((index, number), desc=name, unit="pictures"),
+                lambda index, number, name: progress((index, number), desc=name, unit="images"),
             )
         except ClearBGError as error:
             return nothing, messages.sorry(str(error))
@@ -49,17 +49,17 @@ class Answers:
 
     def _wish(self, *settings: Any) -> Wish:
         """What the settings on the page say; they come in the order of `layout.Settings`."""
-        kind, colour, behind, hard, threshold, refine, model = settings
+        kind, color, behind, hard, threshold, refine, model = settings
         grounds = {
             messages.NONE: TRANSPARENT,
-            messages.PICTURE: TRANSPARENT,
+            messages.IMAGE: TRANSPARENT,
             messages.BLURRED: BLUR,
         }
-        if kind == messages.PICTURE and behind is None:
-            raise SettingsError("Drop the picture that is to lie behind the subject.")
+        if kind == messages.IMAGE and behind is None:
+            raise SettingsError("Drop the image that is to lie behind the subject.")
         return self._asked.wish(
-            colour if kind == messages.COLOUR else grounds.get(kind),
-            behind if kind == messages.PICTURE else None,
+            color if kind == messages.COLOR else grounds.get(kind),
+            behind if kind == messages.IMAGE else None,
             threshold if hard else None,
             refine,
             model,

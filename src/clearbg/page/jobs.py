@@ -1,4 +1,4 @@
-"""Uploads -> cut-outs as `clearbg remove` writes them, one after the other."""
+"""Uploads -> cutouts as `clearbg remove` writes them, one after the other."""
 
 import contextlib
 import dataclasses
@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from clearbg import images
-from clearbg.errors import ClearBGError, PictureError
+from clearbg.errors import ClearBGError, ImageError
+from clearbg.images import DecodedImage
 from clearbg.page.models import Offered
 from clearbg.page.requests import Asked, Wish
 from clearbg.page.uploads import Temporary
@@ -33,13 +33,13 @@ QUALITY = 88
 
 @dataclass(frozen=True)
 class CutOut:
-    """A picture's result.
+    """An image's result.
 
     Attributes:
-        path: of a PNG, of the picture's full size.
-        before, after: pictures for a browser, JPEG; None unless asked for.
+        path: of a PNG, of the image's full size.
+        before, after: images for a browser, JPEG; None unless asked for.
         width, height: of the result, pixels.
-        coverage: mean alpha of the picture in [0, 1].
+        coverage: mean alpha of the image in [0, 1].
         seconds: from reading to writing, without previews.
         model: that made it.
         notes: what could not be kept.
@@ -69,9 +69,9 @@ class CutOut:
 
 @dataclass(frozen=True)
 class Row:
-    """What became of one picture of a batch: a result's name and facts, or a reason."""
+    """What became of one image of a batch: a result's name and facts, or a reason."""
 
-    picture: str
+    image: str
     result: str | None = None
     width: int | None = None
     height: int | None = None
@@ -86,12 +86,12 @@ class Removing:
         self._asked, self._offered, self._temporary = asked, offered, temporary
 
     def one(self, sent: Any, wish: Wish, previews: bool = False) -> CutOut:
-        """One upload's cut-out, in a folder of its own.
+        """One upload's cutout, in a folder of its own.
 
         Raises:
             ClearBGError: the upload, the wish or the model cannot be used, in a sentence.
         """
-        source = self._asked.picture(sent)
+        source = self._asked.image(sent)
         with _room_for(source.name):
             target = self._temporary.new() / f"{source.stem}.png"
             return self._cut_out(source, target, wish, previews)
@@ -99,16 +99,16 @@ class Removing:
     def batch(
         self, sent: Any, wish: Wish, tell: Callable[[int, int, str], None] | None = None
     ) -> tuple[Path | None, list[Row]]:
-        """A zip of cut-outs, None when there is none, and a row for each upload in its order.
+        """A zip of cutouts, None when there is none, and a row for each upload in its order.
 
         Args:
-            tell: called before each picture with its index, their number and its name.
+            tell: called before each image with its index, their number and its name.
 
         Raises:
             ClearBGError: the wish, or the number of uploads, cannot be used, or there is no room.
         """
-        sent = self._asked.pictures(sent)
-        self._offered.remover(wish.model, wish.refine)  # an unknown name is no picture's fault
+        sent = self._asked.images(sent)
+        self._offered.remover(wish.model, wish.refine)  # an unknown name is no image's fault
         with _room_for("The batch"):
             folder = self._temporary.new()
         found = [self._found(one) for one in sent]
@@ -123,13 +123,13 @@ class Removing:
         table = [rows[one] if isinstance(one, Path) else one for one in found]
         if not any(row.result for row in table):
             return None, table
-        if not archive.exists():  # made room for others, or for its own pictures
-            raise PictureError("The batch found no room on the server: send fewer pictures.")
+        if not archive.exists():  # made room for others, or for its own images
+            raise ImageError("The batch found no room on the server: send fewer images.")
         return archive, table
 
     def _found(self, sent: Any) -> Path | Row:
         try:
-            return self._asked.picture(sent)
+            return self._asked.image(sent)
         except ClearBGError as error:
             path = sent.get("path") if isinstance(sent, dict) else None
             return Row(Path(path).name if isinstance(path, str) else "?", reason=str(error))
@@ -153,9 +153,9 @@ class Removing:
     def _made(self, source: Path, target: Path, wish: Wish, previews: bool) -> CutOut:
         name, remover = self._offered.remover(wish.model, wish.refine)
         started = time.perf_counter()
-        picture = self._asked.read(source)
-        inferred = remover.infer([picture])[0]
-        found, coverage = outputs.result(remover, picture, inferred, wish.look)
+        image = self._asked.read(source)
+        inferred = remover.infer([image])[0]
+        found, coverage = outputs.result(remover, image, inferred, wish.look)
         encoded, notes = outputs.encode(found, "PNG", wish.look)
         if not self._temporary.make_room(len(encoded)):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -163,7 +163,7 @@ class Removing:
         seconds = time.perf_counter() - started
         before = after = None
         if previews:
-            before = _preview(picture, target.parent / "preview-before.jpg")
+            before = _preview(image, target.parent / "preview-before.jpg")
             after = _preview(found, target.parent / "preview-after.jpg")
         return CutOut(
             target, before, after, found.width, found.height, coverage, seconds, name, notes
@@ -172,25 +172,23 @@ class Removing:
 
 @contextlib.contextmanager
 def _room_for(name: str) -> Iterator[None]:
-    """What the server lacks, as a sentence about a picture."""
+    """What the server lacks, as a sentence about an image."""
     try:
         yield
     except MemoryError as error:
-        raise PictureError(
-            f"{name} needs more memory than the server has: scale it down."
-        ) from error
+        raise ImageError(f"{name} needs more memory than the server has: scale it down.") from error
     except OSError as error:
-        raise PictureError(
+        raise ImageError(
             f"{name} found no room on the server ({error.strerror or error}): try again later."
         ) from error
 
 
-def _preview(picture: images.Picture, path: Path) -> Path:
+def _preview(decoded: DecodedImage, path: Path) -> Path:
     """Write a small sRGB JPEG; transparency shows as a pattern of squares."""
-    opaque = picture.alpha is None
-    image = Image.fromarray(picture.rgb if opaque else np.dstack([picture.rgb, picture.alpha]))
+    opaque = decoded.alpha is None
+    image = Image.fromarray(decoded.rgb if opaque else np.dstack([decoded.rgb, decoded.alpha]))
     image.thumbnail((PREVIEW, PREVIEW), Image.Resampling.BILINEAR)
-    small = dataclasses.replace(picture, rgb=np.array(image.convert("RGB")), deep=None)
+    small = dataclasses.replace(decoded, rgb=np.array(image.convert("RGB")), deep=None)
     shown = Image.fromarray(small.srgb())
     if not opaque:
         shown = Image.composite(shown, _squares(shown.size), image.getchannel("A"))

@@ -1,4 +1,4 @@
-"""What people see: one picture with a slider between before and after, or several at once."""
+"""What people see: one image with a slider between before and after, or several at once."""
 
 import html
 from typing import NamedTuple
@@ -10,14 +10,14 @@ from clearbg.page.blocks import PoliteBlocks
 from clearbg.page.handlers import Answers
 from clearbg.page.jobs import Removing
 from clearbg.page.limits import Limits
-from clearbg.page.messages import BLURRED, COLOUR, HINT, NONE, PICTURE
+from clearbg.page.messages import BLURRED, COLOR, HINT, IMAGE, NONE
 from clearbg.page.models import Offered
 from clearbg.page.requests import Asked
 from clearbg.page.uploads import Temporary
 
 TALL = 420
-"""Pixels of a picture's place on the page."""
-HEAD = "<h1>ClearBG</h1><p>Drop a picture, and its background is gone.</p>"
+"""Pixels of an image's place on the page."""
+HEAD = "<h1>ClearBG</h1><p>Drop an image, and its background is gone.</p>"
 
 
 def build(offered: Offered, limits: Limits, temporary: Temporary) -> gr.Blocks:
@@ -34,31 +34,31 @@ def build(offered: Offered, limits: Limits, temporary: Temporary) -> gr.Blocks:
         gr.HTML(HEAD, elem_id="head", padding=False)
         with gr.Row(equal_height=False):
             with gr.Column(scale=3, min_width=320), gr.Tabs():
-                with gr.Tab("One picture"):
+                with gr.Tab("One image"):
                     single = _single()
                 with gr.Tab("Several"):
                     several = _several()
             with gr.Column(scale=1, min_width=280):
                 settings = _settings(offered)
         gr.HTML(html.escape(limits.told()), elem_id="limits", padding=False)
-        at_once = {"concurrency_limit": limits.at_once, "concurrency_id": REMOVAL}
-        _connect_single(single, settings, answers, at_once)
-        _connect_several(several, settings, answers, at_once)
-        add_endpoints(asked, removing, offered, at_once)
+        concurrency = {"concurrency_limit": limits.concurrency, "concurrency_id": REMOVAL}
+        _connect_single(single, settings, answers, concurrency)
+        _connect_several(several, settings, answers, concurrency)
+        add_endpoints(asked, removing, offered, concurrency)
     page.queue(max_size=limits.waiting)
     page.state_session_capacity = limits.sessions
     return page
 
 
 class Single(NamedTuple):
-    picture: gr.Image
+    image: gr.Image
     slider: gr.ImageSlider
     download: gr.DownloadButton
     told: gr.HTML
 
 
 class Several(NamedTuple):
-    pictures: gr.File
+    images: gr.File
     start: gr.Button
     download: gr.DownloadButton
     told: gr.HTML
@@ -68,7 +68,7 @@ class Settings(NamedTuple):
     """In the order in which `Answers` takes them."""
 
     kind: gr.Radio
-    colour: gr.ColorPicker
+    color: gr.ColorPicker
     behind: gr.Image
     hard: gr.Checkbox
     threshold: gr.Slider
@@ -78,14 +78,14 @@ class Settings(NamedTuple):
 
 def _single() -> Single:
     with gr.Row(equal_height=True):
-        picture = gr.Image(
-            label="Picture",
+        image = gr.Image(
+            label="Image",
             sources=["upload", "webcam", "clipboard"],
             height=TALL,
             webcam_options=gr.WebcamOptions(mirror=False),
             buttons=[],
             min_width=280,
-            elem_id="picture",
+            elem_id="image",
         )
         slider = gr.ImageSlider(
             label="Before and after",
@@ -100,26 +100,24 @@ def _single() -> Single:
     download = gr.DownloadButton(
         "Download the PNG", variant="primary", interactive=False, elem_id="download"
     )
-    return Single(picture, slider, download, told)
+    return Single(image, slider, download, told)
 
 
 def _several() -> Several:
-    pictures = gr.File(
-        label="Pictures", file_count="multiple", file_types=["image"], elem_id="pictures"
-    )
+    images = gr.File(label="Images", file_count="multiple", file_types=["image"], elem_id="images")
     with gr.Row():
         start = gr.Button("Remove the backgrounds", variant="primary", elem_id="start")
         download = gr.DownloadButton("Download the zip", interactive=False, elem_id="zip")
     told = gr.HTML("", elem_id="rows", padding=False)
-    return Several(pictures, start, download, told)
+    return Several(images, start, download, told)
 
 
 def _settings(offered: Offered) -> Settings:
     with gr.Group():
-        kind = gr.Radio([NONE, COLOUR, PICTURE, BLURRED], value=NONE, label="Ground")
-        colour = gr.ColorPicker("#ffffff", label="Its colour", visible=False)
+        kind = gr.Radio([NONE, COLOR, IMAGE, BLURRED], value=NONE, label="Ground")
+        color = gr.ColorPicker("#ffffff", label="Its color", visible=False)
         behind = gr.Image(
-            label="The picture behind",
+            label="The image behind",
             sources=["upload"],
             height=180,
             buttons=[],
@@ -135,37 +133,41 @@ def _settings(offered: Offered) -> Settings:
         )
     quiet = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
     kind.change(
-        lambda now: (gr.update(visible=now == COLOUR), gr.update(visible=now == PICTURE)),
-        kind, [colour, behind], **quiet,
+        lambda now: (gr.update(visible=now == COLOR), gr.update(visible=now == IMAGE)),
+        kind, [color, behind], **quiet,
     )  # fmt: skip
     hard.change(lambda now: gr.update(visible=now), hard, threshold, **quiet)
-    return Settings(kind, colour, behind, hard, threshold, refine, model)
+    return Settings(kind, color, behind, hard, threshold, refine, model)
 
 
-def _connect_single(single: Single, settings: Settings, answers: Answers, at_once: dict) -> None:
-    """A new picture, or a changed setting, makes the result anew."""
-    changes = [single.picture.change, settings.threshold.release]
+def _connect_single(
+    single: Single, settings: Settings, answers: Answers, concurrency: dict
+) -> None:
+    """A new image, or a changed setting, makes the result anew."""
+    changes = [single.image.change, settings.threshold.release]
     changes += [one.change for one in settings if one is not settings.threshold]
     gr.on(
         changes,
         answers.one,
-        [single.picture, *settings],
+        [single.image, *settings],
         [single.slider, single.download, single.told],
         preprocess=False,
         trigger_mode="always_last",
         show_progress_on=single.slider,
         api_visibility="private",
-        **at_once,
+        **concurrency,
     )
 
 
-def _connect_several(several: Several, settings: Settings, answers: Answers, at_once: dict) -> None:
+def _connect_several(
+    several: Several, settings: Settings, answers: Answers, concurrency: dict
+) -> None:
     several.start.click(
         answers.several,
-        [several.pictures, *settings],
+        [several.images, *settings],
         [several.download, several.told],
         preprocess=False,
         show_progress_on=several.told,
         api_visibility="private",
-        **at_once,
+        **concurrency,
     )

@@ -10,10 +10,10 @@ class Limits:
     """What a server of the page holds to.
 
     Attributes:
-        file_bytes: of one picture that is sent.
-        pixels: of one picture, by its header; larger ones are refused before they are decoded.
-        pictures: in a batch.
-        at_once: removals that run side by side; the others wait in a queue.
+        file_bytes: of one image that is sent.
+        pixels: of one image, by its header; larger ones are refused before they are decoded.
+        images: in a batch.
+        concurrency: removals that run side by side; the others wait in a queue.
         waiting: the longest queue; whoever comes then is asked to come back.
         kept_seconds: after which a file that was sent or made is removed.
         kept_bytes: of all such files together; beyond it the oldest go first.
@@ -22,8 +22,8 @@ class Limits:
 
     file_bytes: int = 25 * MEGA
     pixels: int = 40 * MEGA
-    pictures: int = 20
-    at_once: int = 2
+    images: int = 20
+    concurrency: int = 2
     waiting: int = 32
     kept_seconds: int = 1800
     kept_bytes: int = 2000 * MEGA
@@ -32,12 +32,12 @@ class Limits:
     @property
     def request_bytes(self) -> int:
         """Of one upload: a whole batch, and the words around it."""
-        return self.pictures * self.file_bytes + MEGA
+        return self.images * self.file_bytes + MEGA
 
     def told(self) -> str:
         """One line for people."""
         return (
             f"Up to {self.file_bytes / MEGA:g} MB and {self.pixels / MEGA:g} megapixels a "
-            f"picture, {self.pictures} pictures at once. Files are removed after "
+            f"image, {self.images} images at once. Files are removed after "
             f"{self.kept_seconds / 60:g} minutes."
         )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from clearbg.page.jobs import CutOut, Row
 
-NONE, COLOUR, PICTURE, BLURRED = "Transparent", "Colour", "Picture", "Blurred"
+NONE, COLOR, IMAGE, BLURRED = "Transparent", "Color", "Image", "Blurred"
 """What may lie behind a subject."""
 HINT = "<span class='facts'>Drag the line in the result to compare.</span>"
 
@@ -26,18 +26,18 @@ def sorry(sentence: str) -> str:
 
 
 def table(rows: Sequence[Row], seconds: float) -> str:
-    """A row for each picture, and a line for all."""
+    """A row for each image, and a line for all."""
     made = sum(row.result is not None for row in rows)
-    summary = f"{made} of {len(rows)} pictures in {seconds:.1f} s"
+    summary = f"{made} of {len(rows)} images in {seconds:.1f} s"
     body = "".join(map(_row, rows))
     return (
-        f"<p class='facts'>{summary}</p><table><thead><tr><th>Picture</th>"
+        f"<p class='facts'>{summary}</p><table><thead><tr><th>Image</th>"
         f"<th>Result</th><th>Seconds</th></tr></thead><tbody>{body}</tbody></table>"
     )
 
 
 def _row(row: Row) -> str:
-    name = html.escape(row.picture)
+    name = html.escape(row.image)
     if row.result is None:
         reason = html.escape(row.reason or "")
         return f"<tr><td>{name}</td><td class='failed' colspan='2'>{reason}</td></tr>"

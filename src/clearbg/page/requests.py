@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from clearbg import images
-from clearbg.errors import DataError, PictureError, SettingsError
+from clearbg.errors import DataError, ImageError, SettingsError
+from clearbg.images import DecodedImage, read_image
 from clearbg.images.decoding import count_pixels
 from clearbg.page.limits import MEGA, Limits
 from clearbg.page.uploads import Temporary
-from clearbg.removal.backgrounds import BLUR, Ground, colour
+from clearbg.removal.backgrounds import BLUR, Ground, color
 from clearbg.removal.outputs import Look
 
 TRANSPARENT = "transparent"
@@ -26,7 +26,7 @@ class Wish:
 
     Attributes:
         look: as the command line's options set it.
-        refine: follow the picture's edges.
+        refine: follow the image's edges.
         model: a name; None: the first that is offered.
     """
 
@@ -45,90 +45,88 @@ class Asked:
     def __init__(self, temporary: Temporary, limits: Limits):
         self._temporary, self._limits = temporary, limits
 
-    def wish(self, ground: Any, picture: Any, threshold: Any, refine: Any, model: Any) -> Wish:
+    def wish(self, ground: Any, image: Any, threshold: Any, refine: Any, model: Any) -> Wish:
         """What is to be done, from the values of a request.
 
         Args:
-            ground: "transparent", "blur", or a colour.
-            picture: an upload to lay behind the subject, or None.
+            ground: "transparent", "blur", or a color.
+            image: an upload to lay behind the subject, or None.
             threshold: alpha in [0, 1] from which a pixel is opaque, or None.
             refine: a truth value.
             model: a name, or None.
 
         Raises:
             SettingsError: a value is none of these, or two exclude each other.
-            PictureError: the picture behind cannot be read.
+            ImageError: the image behind cannot be read.
         """
         if not isinstance(refine, bool):
             raise SettingsError(f"refine is {refine!r}: give true or false.")
         if model is not None and not isinstance(model, str):
             raise SettingsError(f"model is {model!r}: give a name, or leave it out.")
-        look = Look(background=self._ground(ground, picture), threshold=_share(threshold))
+        look = Look(background=self._ground(ground, image), threshold=_share(threshold))
         return Wish(look, refine, model)
 
-    def picture(self, sent: Any) -> Path:
+    def image(self, sent: Any) -> Path:
         """The file of an upload, small enough by its bytes and by its header.
 
         Raises:
             DataError: it is no upload, or it is there no more.
-            PictureError: it is larger than the limits.
+            ImageError: it is larger than the limits.
         """
         path = sent.get("path") if isinstance(sent, dict) else None
         if not isinstance(path, str) or not self._temporary.holds(path):
-            raise DataError("This is no picture that was sent here: send the file itself.")
+            raise DataError("This is no image that was sent here: send the file itself.")
         file = Path(path)
         if not file.is_file():
             raise DataError(f"{file.name} is here no more: send it again.")
         if file.stat().st_size > self._limits.file_bytes:
             limit = f"{self._limits.file_bytes / MEGA:g} MB"
-            raise PictureError(f"{file.name} is larger than {limit}: scale it down.", "too-large")
+            raise ImageError(f"{file.name} is larger than {limit}: scale it down.", "too-large")
         if count_pixels(file) > self._limits.pixels:
             limit = f"{self._limits.pixels / MEGA:g} megapixels"
-            raise PictureError(f"{file.name} has more than {limit}: scale it down.", "too-large")
+            raise ImageError(f"{file.name} has more than {limit}: scale it down.", "too-large")
         return file
 
-    def read(self, file: Path) -> images.Picture:
-        """The picture in a file of an upload; its name alone stands in messages.
+    def read(self, file: Path) -> DecodedImage:
+        """The image in a file of an upload; its name alone stands in messages.
 
         Raises:
-            PictureError: it cannot be read.
+            ImageError: it cannot be read.
         """
-        return images.read_picture(
-            file.read_bytes(), max_pixels=self._limits.pixels, name=file.name
-        )
+        return read_image(file.read_bytes(), max_pixels=self._limits.pixels, name=file.name)
 
-    def pictures(self, sent: Any) -> list[Any]:
-        """The uploads of a batch, each of which `picture` checks.
+    def images(self, sent: Any) -> list[Any]:
+        """The uploads of a batch, each of which `image` checks.
 
         Raises:
             DataError: there are none, or too many.
         """
         if not isinstance(sent, list) or not sent:
-            raise DataError("There are no pictures: send some.")
-        if len(sent) > self._limits.pictures:
+            raise DataError("There are no images: send some.")
+        if len(sent) > self._limits.images:
             raise DataError(
-                f"{len(sent)} pictures are more than {self._limits.pictures}: send them in parts."
+                f"{len(sent)} images are more than {self._limits.images}: send them in parts."
             )
         return sent
 
-    def _ground(self, ground: Any, picture: Any) -> Ground | None:
-        if picture is not None:
+    def _ground(self, ground: Any, image: Any) -> Ground | None:
+        if image is not None:
             if ground != TRANSPARENT:
-                raise SettingsError("There are two grounds: leave the picture or the other out.")
-            return Ground(self.read(self.picture(picture)).srgb())
+                raise SettingsError("There are two grounds: leave the image or the other out.")
+            return Ground(self.read(self.image(image)).srgb())
         if not isinstance(ground, str):
-            raise SettingsError(f"ground is {ground!r}: give transparent, blur, or a colour.")
+            raise SettingsError(f"ground is {ground!r}: give transparent, blur, or a color.")
         if ground == TRANSPARENT:
             return None
         if ground == BLUR:
             return Ground(None)
-        return Ground(_one_colour(ground))
+        return Ground(_one_color(ground))
 
 
-def _one_colour(text: str) -> np.ndarray:
-    """uint8 `(1,1,3)` sRGB from a name, #rrggbb, or a colour picker's rgba(...)."""
+def _one_color(text: str) -> np.ndarray:
+    """uint8 `(1,1,3)` sRGB from a name, #rrggbb, or a color picker's rgba(...)."""
     picked = _PICKED.fullmatch(text.strip())
-    values = [min(255, round(float(part))) for part in picked.groups()] if picked else colour(text)
+    values = [min(255, round(float(part))) for part in picked.groups()] if picked else color(text)
     return np.array([[values]], np.uint8)
 
 

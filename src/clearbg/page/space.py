@@ -11,13 +11,13 @@ from importlib import metadata
 from pathlib import Path
 
 import clearbg
-from clearbg import contract
+from clearbg.contract import Contract
 from clearbg.errors import ExportError, ModelError, SettingsError
 from clearbg.removal.remover import Remover
 from clearbg.system.files import replacing_folder
 
 PACKAGE = Path(clearbg.__file__).parent
-MODEL, CARD, PICTURES = "model.onnx", "card.md", "training_pictures.csv"
+MODEL, CARD, IMAGES = "model.onnx", "card.md", "training_images.csv"
 REQUIRED = (
     "fastapi", "gradio", "isal", "numpy", "onnxruntime", "opencv-python-headless", "pillow",
     "starlette", "tifffile", "uvicorn",
@@ -29,7 +29,7 @@ import os
 from pathlib import Path
 
 from clearbg.page.limits import Limits
-from clearbg.page.offered import Offered
+from clearbg.page.models import Offered
 from clearbg.page.server import login, serve
 
 if __name__ == "__main__":
@@ -51,18 +51,18 @@ sdk_version: {gradio}
 python_version: "3.11"
 app_file: app.py
 pinned: false
-short_description: Removes the background of pictures
-{licence}---
+short_description: Removes the background of images
+{license}---
 
 # ClearBG
 
-Drop a picture, and its background is gone. `pip install -r requirements.txt` and `python app.py`
+Drop an image, and its background is gone. `pip install -r requirements.txt` and `python app.py`
 serve the same page on this computer. With the secret `CLEARBG_PAGE_LOGIN=name:password` it asks
-for a login. The code is under the MIT licence (`LICENSE`); what follows is the model's own card.
+for a login. The code is under the MIT license (`LICENSE`); what follows is the model's own card.
 
 {card}"""
 ATTRIBUTES = "*.onnx filter=lfs diff=lfs merge=lfs -text\n"
-HUB_LICENCES = {
+HUB_LICENSES = {
     "cc0-1.0", "pddl", "unlicense", "mit", "apache-2.0", "bsd-2-clause", "bsd-3-clause",
     "cc-by-2.0", "cc-by-2.5", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0",
     "cc-by-nc-2.0", "cc-by-nc-3.0", "cc-by-nc-4.0", "cc-by-nc-sa-2.0", "cc-by-nc-sa-3.0",
@@ -86,19 +86,19 @@ def write(model: Path, folder: Path) -> None:
         "app.py": APP,
         "requirements.txt": "".join(f"{name}=={_version(name)}\n" for name in REQUIRED),
         "README.md": README.format(
-            gradio=_version("gradio"), licence=_licence(facts.data_licence), card=card
+            gradio=_version("gradio"), license=_license(facts.data_license), card=card
         ),
         CARD: card,
         "LICENSE": metadata.distribution("clearbg").read_text("licenses/LICENSE") or "",
         ".gitattributes": ATTRIBUTES,
     }
-    _refuse_to_lose(folder, {*files, MODEL, PICTURES, PACKAGE.name})
+    _refuse_to_lose(folder, {*files, MODEL, IMAGES, PACKAGE.name})
     with replacing_folder(folder) as aside:
         for name, text in files.items():
             (aside / name).write_text(text, encoding="utf-8")
         shutil.copyfile(model, aside / MODEL)
-        if model.with_name(PICTURES).is_file():
-            shutil.copyfile(model.with_name(PICTURES), aside / PICTURES)
+        if model.with_name(IMAGES).is_file():
+            shutil.copyfile(model.with_name(IMAGES), aside / IMAGES)
         for path in sources(aside / "app.py"):
             target = aside / PACKAGE.name / path.relative_to(PACKAGE)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -106,7 +106,7 @@ def write(model: Path, folder: Path) -> None:
 
 
 def sources(script: Path) -> Iterator[Path]:
-    """The package's files that a script reaches, and the page's pictures."""
+    """The package's files that a script reaches, and the page's images."""
     finder = modulefinder.ModuleFinder(path=[str(PACKAGE.parent)])
     finder.run_script(str(script))
     for module in finder.modules.values():
@@ -115,7 +115,7 @@ def sources(script: Path) -> Iterator[Path]:
     yield from (PACKAGE / "page").glob("*.svg")
 
 
-def _card(path: Path, facts: contract.Contract) -> str:
+def _card(path: Path, facts: Contract) -> str:
     if not path.is_file():
         raise ExportError(
             f"{path} does not exist: a Space shows the model's card; run `dvc repro`."
@@ -126,9 +126,9 @@ def _card(path: Path, facts: contract.Contract) -> str:
     return card
 
 
-def _licence(text: str) -> str:
+def _license(text: str) -> str:
     """Lines of the header for the model's terms, in the hub's words."""
-    if text.lower() in HUB_LICENCES:
+    if text.lower() in HUB_LICENSES:
         return f"license: {text.lower()}\n"
     return f"license: other\nlicense_name: see-card\nlicense_link: {CARD}\n"
 

@@ -37,7 +37,7 @@ footer .divider { display: none; }
 @media (max-width: 640px) {
   .gradio-container > .main { padding: 0.8rem !important; }
   #head h1 { font-size: 1.4rem; }
-  #picture, #slider { height: 340px !important; }
+  #image, #slider { height: 340px !important; }
 }
 """
 

@@ -14,8 +14,8 @@ from clearbg.tracking import stage_logs
 from clearbg.tracking.registry import Registry, Version
 from clearbg.tracking.runs import ONNX, WEIGHTS
 
-DATA, COMMIT, DIRTY, LOCK, METRICS, LICENCES = (
-    f"clearbg.{key}" for key in ("data", "git", "git.dirty", "dvc_lock", "metrics", "licences")
+DATA, COMMIT, DIRTY, LOCK, METRICS, LICENSES = (
+    f"clearbg.{key}" for key in ("data", "git", "git.dirty", "dvc_lock", "metrics", "licenses")
 )
 
 
@@ -38,7 +38,7 @@ def tags(
         WEIGHTS: card.weights_sha256,
         DATA: digest,
         METRICS: json.dumps(rounded),
-        LICENCES: "; ".join(f"{o.source}: {o.licence}" for o in card.trained_on),
+        LICENSES: "; ".join(f"{o.source}: {o.license}" for o in card.trained_on),
         LOCK: hashlib.sha256(text.encode()).hexdigest() if named else "",
         **_code(),
     }
@@ -63,7 +63,7 @@ def register(
     source = run.model(model)
     if source is None:
         raise RegistryError(
-            f"MLflow did not take {model}, see the warning above: mend that, then run again."
+            f"MLflow did not take {model}, see the warning above: fix that, then run again."
         )
     return registry.add(source, run.id, tags)
 

@@ -1,6 +1,6 @@
 """The frozen test split, and what a model scores on it.
 
-Frozen: every picture and mask that is scored has the hash that the manifest holds, and the
+Frozen: every image and mask that is scored has the hash that the manifest holds, and the
 manifest's digest is part of the evidence.
 """
 
@@ -11,18 +11,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from clearbg import images, metrics
+from clearbg import metrics
 from clearbg.contract import file_sha256
 from clearbg.data import manifest
 from clearbg.errors import DataError
 from clearbg.evaluation import report
+from clearbg.images import luma
 from clearbg.inference.predict import predict
 from clearbg.promotion.gain import Scored
 from clearbg.removal.remover import Remover
 from clearbg.system.progress import progress
 
 CURVES = {"max_f": "f_curve", "mean_f": "f_curve", "max_e": "e_curve", "mean_e": "e_curve"}
-"""Saliency's figures that come from curves over 256 thresholds, averaged over pictures first."""
+"""Saliency's figures that come from curves over 256 thresholds, averaged over images first."""
 
 OUTLINES = {
     "crisp outlines, below 1% soft": (0, 0.01),
@@ -32,9 +33,9 @@ OUTLINES = {
 """Bounds of the share of pixels that are neither background nor subject."""
 
 LIGHT = {
-    "dark pictures, luma below 30%": (0, 0.3),
+    "dark images, luma below 30%": (0, 0.3),
     "middle luma, 30% to 60%": (0.3, 0.6),
-    "bright pictures, 60% and more": (0.6, np.inf),
+    "bright images, 60% and more": (0.6, np.inf),
 }
 """Bounds of the mean luma."""
 
@@ -56,12 +57,12 @@ class Frozen:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a model showed on the frozen pictures.
+    """What a model showed on the frozen images.
 
     Attributes:
         figures: metric -> average, as `evaluate` prints it.
-        headline: float `(n,)`: the metric's own value of every picture.
-        luma: float `(n,)`, mean over the picture, in [0, 1].
+        headline: float `(n,)`: the metric's own value of every image.
+        luma: float `(n,)`, mean over the image, in [0, 1].
     """
 
     remover: Remover
@@ -75,52 +76,52 @@ def freeze(folder: Path) -> Frozen:
     """The test split of an ingested folder.
 
     Raises:
-        DataError: the manifest is missing, or it has no test pictures.
+        DataError: the manifest is missing, or it has no test images.
     """
     frame = manifest.read(folder)
     rows = frame[frame.split == "test"].sort_values("id", ignore_index=True)
     if rows.empty:
-        raise DataError(f"{folder} holds no test pictures: run `dvc repro ingest`.")
+        raise DataError(f"{folder} holds no test images: run `dvc repro ingest`.")
     return Frozen(folder, rows, manifest.digest(frame))
 
 
 def measure(frozen: Frozen, model: Path, metric: str, at_once: int) -> Measured:
-    """Score an exported model on every picture, `at_once` of them in a run of the network.
+    """Score an exported model on every image, `at_once` of them in a run of the network.
 
     Raises:
-        DataError: a picture is not the one that was ingested.
+        DataError: an image is not the one that was ingested.
         ModelError: the model cannot be used.
     """
     remover = Remover(model)
-    luma: list[float] = []
+    brightness: list[float] = []
 
     def pairs() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for first in range(0, len(frozen.rows), at_once):
             rows = frozen.rows.iloc[first : first + at_once]
             inputs, truths = zip(*(_read(frozen.folder, row) for _, row in rows.iterrows()))
-            luma.extend(images.luma(rgb).mean() / 255 for rgb in inputs)
+            brightness.extend(luma(rgb).mean() / 255 for rgb in inputs)
             yield from zip(predict(list(inputs), remover.network, remover.contract), truths)
 
-    # Starting processes takes longer than scoring a handful of pictures.
+    # Starting processes takes longer than scoring a handful of images.
     processes = 1 if len(frozen.rows) < 8 else None
     scored = metrics.score_all(
         pairs(), metrics.families_of(metric), remover.contract.threshold, processes=processes
     )
     what, total = f"scoring {model.parent.name}/{model.name}", len(frozen.rows)
-    scores = list(progress(scored, what=what[-30:], unit="pictures", total=total))
+    scores = list(progress(scored, what=what[-30:], unit="images", total=total))
     table = pd.DataFrame([score.row() for score in scores])
     values = contributions(scores, metric)
     return Measured(
         remover=remover,
         scored=Scored(values, table["mean_alpha"].where(table["empty"]).to_numpy(float)),
-        figures={name: round(value, 6) for name, value in metrics.summarise(scores).items()},
+        figures={name: round(value, 6) for name, value in metrics.summarize(scores).items()},
         headline=table[metric].to_numpy(float) if metric in table else values.max(axis=1),
-        luma=np.array(luma),
+        luma=np.array(brightness),
     )
 
 
 def contributions(scores: Sequence[metrics.Scores], metric: str) -> np.ndarray:
-    """What each picture adds to the metric's figure, float `(n,k)`: see `Scored.values`."""
+    """What each image adds to the metric's figure, float `(n,k)`: see `Scored.values`."""
     if metric not in CURVES:
         return np.array([[score.row()[metric]] for score in scores], dtype=float)
     curves = np.stack([getattr(score.saliency["raw"], CURVES[metric]) for score in scores])
@@ -128,7 +129,7 @@ def contributions(scores: Sequence[metrics.Scores], metric: str) -> np.ndarray:
 
 
 def slices(frozen: Frozen, measured: Measured) -> dict[str, np.ndarray]:
-    """Name -> which pictures: by size of the subject, softness, light, and source if several."""
+    """Name -> which images: by size of the subject, softness, light, and source if several."""
     rows = frozen.rows
     subject = np.isnan(measured.scored.empty_alpha)
     found = {

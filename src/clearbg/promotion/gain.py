@@ -1,8 +1,8 @@
-"""Is the challenger better than the champion, and how sure is that? Paired, picture by picture.
+"""Is the challenger better than the champion, and how sure is that? Paired, image by image.
 
-Both are scored on the same pictures. The interval of the gain is a bootstrap's: groups of
-pictures (one subject, one car, near-duplicates) are drawn with replacement, and with every draw
-both models' figures are formed anew from the same pictures, as `evaluate` forms them.
+Both are scored on the same images. The interval of the gain is a bootstrap's: groups of
+images (one subject, one car, near-duplicates) are drawn with replacement, and with every draw
+both models' figures are formed anew from the same images, as `evaluate` forms them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,13 +18,13 @@ DRAWS, SEED = 2000, 0
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """The pictures that both models are scored on.
+class ImageCount:
+    """The images that both models are scored on.
 
     Attributes:
-        groups: int `(n,)`: pictures of one number are drawn together.
+        groups: int `(n,)`: images of one number are drawn together.
         slices: name -> bool `(n,)`.
-        draws: float `(DRAWS,n)`: how often each draw holds each picture.
+        draws: float `(DRAWS,n)`: how often each draw holds each image.
     """
 
     groups: np.ndarray
@@ -34,10 +34,10 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Scored:
-    """One model's scores, in the pictures' order; NaN where a picture has no value.
+    """One model's scores, in the images' order; NaN where an image has no value.
 
     Attributes:
-        values: float `(n,k)`: a figure is the largest of the k averages over pictures. A
+        values: float `(n,k)`: a figure is the largest of the k averages over images. A
             metric such as Dice has k = 1, max F its curve over 256 thresholds.
         empty_alpha: float `(n,)`: mean alpha where there is no subject.
     """
@@ -53,7 +53,7 @@ class Gain:
     Attributes:
         champion, challenger: the figures themselves.
         low, high: ends of the interval.
-        pictures, groups: how many have a value.
+        images, groups: how many have a value.
     """
 
     champion: float
@@ -61,17 +61,17 @@ class Gain:
     value: float
     low: float
     high: float
-    pictures: int
+    images: int
     groups: int
 
 
 @dataclass(frozen=True)
 class Slice:
-    """What it gains on a part of the pictures.
+    """What it gains on a part of the images.
 
     Attributes:
         floor: the least gain that is allowed, 0 or below.
-        judged: it has enough groups of pictures.
+        judged: it has enough groups of images.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Slice:
     challenger: float
     value: float
     floor: float
-    pictures: int
+    images: int
     judged: bool
 
     @property
@@ -87,23 +87,23 @@ class Slice:
         return not self.judged or self.value >= self.floor
 
 
-def pictures(groups: Sequence[str], slices: Mapping[str, np.ndarray]) -> Pictures:
+def images(groups: Sequence[str], slices: Mapping[str, np.ndarray]) -> ImageCount:
     """The same groups give the same draws."""
     numbers, names = pd.factorize(np.asarray(groups))
     count = len(names)
     rng = np.random.default_rng(SEED)
     drawn = rng.multinomial(count, np.full(count, 1 / count), size=DRAWS)
-    return Pictures(numbers, slices, drawn[:, numbers].astype(float))
+    return ImageCount(numbers, slices, drawn[:, numbers].astype(float))
 
 
 def compare(
     champion: Scored,
     challenger: Scored,
-    shown: Pictures,
+    shown: ImageCount,
     lower_is_better: bool,
     settings: config.Promote,
 ) -> tuple[Gain, list[Slice]]:
-    """The gain over all pictures, and that on every slice that has a value."""
+    """The gain over all images, and that on every slice that has a value."""
     sign = -1 if lower_is_better else 1
     both = (champion.values, challenger.values)
     whole = _known(*both)
@@ -111,18 +111,18 @@ def compare(
     groups = len(np.unique(shown.groups[whole]))
     low, high = interval(sign * (new - old), settings.confidence, groups)
     parts = [
-        _part(both, rows & whole, shown, name, sign, -settings.slice_floor, settings.min_pictures)
+        _part(both, rows & whole, shown, name, sign, -settings.max_slice_drop, settings.min_images)
         for name, rows in shown.slices.items()
     ]
     alphas = (champion.empty_alpha[:, None], challenger.empty_alpha[:, None])
     empty = _known(*alphas)
     parts.append(
-        _part(alphas, empty, shown, "no subject: mean alpha", -1, -settings.empty_floor,
-              settings.min_pictures)
+        _part(alphas, empty, shown, "no subject: mean alpha", -1, -settings.max_empty_alpha_rise,
+              settings.min_images)
     )  # fmt: skip
     old, new = (float(figures(values, np.ones((1, len(whole))), whole)[0]) for values in both)
     gain = Gain(old, new, sign * (new - old), low, high, int(whole.sum()), groups)
-    return gain, [part for part in parts if part.pictures]
+    return gain, [part for part in parts if part.images]
 
 
 def figures(values: np.ndarray, draws: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -131,7 +131,7 @@ def figures(values: np.ndarray, draws: np.ndarray, known: np.ndarray) -> np.ndar
     Args:
         values: float `(n,k)`.
         draws: float `(b,n)`.
-        known: bool `(n,)`, the pictures with a value.
+        known: bool `(n,)`, the images with a value.
     """
     weights = draws if known.all() else draws[:, known]
     with np.errstate(invalid="ignore"):  # a draw may hold none of them

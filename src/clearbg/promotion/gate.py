@@ -38,7 +38,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Judgment:
     """Of one challenger.
 
     Attributes:
@@ -89,24 +89,24 @@ def against_champion(
     metric: str,
     settings: config.Promote,
 ) -> tuple[Gain, list[Slice], list[Check]]:
-    """Compare two models, picture by picture; see `gain.compare`."""
-    shown = gain.pictures(frozen.rows["group"], slices)
+    """Compare two models, image by image; see `gain.compare`."""
+    shown = gain.images(frozen.rows["group"], slices)
     lower = metric in metrics.LOWER_IS_BETTER
     found, parts = gain.compare(champion.scored, challenger.scored, shown, lower, settings)
     return found, parts, [of_gain(found, metric, settings), of_slices(parts, metric)]
 
 
 def of_gain(found: Gain, metric: str, settings: config.Promote) -> Check:
-    """The gain's lower bound is above the margin, over enough pictures."""
+    """The gain's lower bound is above the margin, over enough images."""
     text = (
         f"{named(metric)} {found.champion:.4f} → {found.challenger:.4f}, a gain of "
         f"{found.value:+.4f}; the lower end of its {settings.confidence:.0%} interval, "
         f"{found.low:+.4f}, "
     )
-    if found.groups < settings.min_pictures:
+    if found.groups < settings.min_images:
         text = (
-            f"only {found.groups} groups of test pictures have a {named(metric)}, and "
-            f"promote.min_pictures = {settings.min_pictures} are needed to tell"
+            f"only {found.groups} groups of test images have a {named(metric)}, and "
+            f"promote.min_images = {settings.min_images} are needed to tell"
         )
         return Check("gain", False, text)
     holds = found.low > settings.margin
@@ -115,7 +115,7 @@ def of_gain(found: Gain, metric: str, settings: config.Promote) -> Check:
 
 
 def of_slices(parts: Sequence[Slice], metric: str) -> Check:
-    """No slice with enough pictures has fallen below its floor."""
+    """No slice with enough images has fallen below its floor."""
     judged = [part for part in parts if part.judged]
     broken = [part for part in judged if not part.holds]
     if not broken:
@@ -124,34 +124,34 @@ def of_slices(parts: Sequence[Slice], metric: str) -> Check:
         text += f"; the nearest is {worst.name} at {worst.value:+.4f}" if worst else ""
         return Check("slices", True, text)
     told = "; ".join(
-        f"{part.name}: {part.champion:.4f} → {part.challenger:.4f} over {part.pictures} pictures, "
+        f"{part.name}: {part.champion:.4f} → {part.challenger:.4f} over {part.images} images, "
         f"below the floor of {part.floor:+g}"
         for part in broken
     )
     return Check("slices", False, f"{named(metric)} falls on {told}")
 
 
-def of_bar(value: float | None, metric: str, bar: float) -> Check:
+def of_min_score(value: float | None, metric: str, min_score: float) -> Check:
     """There is no champion to compare with: the figure itself must be good enough."""
     lower = metric in metrics.LOWER_IS_BETTER
-    holds = value is not None and (value <= bar if lower else value >= bar)
+    holds = value is not None and (value <= min_score if lower else value >= min_score)
     shown = "no value" if value is None else f"{value:.4f}"
     side = "at most" if lower else "at least"
-    text = f"{named(metric)} is {shown}; a first champion needs {side} promote.bar = {bar:g}"
-    return Check("bar", holds, text)
+    text = f"{named(metric)} is {shown}; a first champion needs {side} promote.min_score = {min_score:g}"
+    return Check("min_score", holds, text)
 
 
 def of_leaks(who: str, folder: Path, card: Contract, frozen: Frozen, allowed: float) -> Check:
-    """The model has not seen the pictures that it is judged by.
+    """The model has not seen the images that it is judged by.
 
     Args:
         who: "challenger" or "champion".
-        folder: where the list of its training pictures lies.
+        folder: where the list of its training images lies.
         allowed: `evaluate.max_leaked`.
     """
 
     def look() -> str:
-        seen = leaks.of_model(folder, card.pictures_sha256, card.trained_on)
+        seen = leaks.of_model(folder, card.images_sha256, card.trained_on)
         marks = leaks.mark(frozen.rows, seen)
         leaks.refuse_too_many(frozen.rows["id"], marks, allowed)
         return marks.sentence()
@@ -188,13 +188,13 @@ def of_parity(parity: Path, exports: Path, lock: Path, settings: config.Export) 
     return _check("export parity", look)
 
 
-def of_licence(card: Contract, commercial_only: bool) -> Check:
+def of_license(card: Contract, commercial_only: bool) -> Check:
     """With `promote.commercial_only` nothing it has learned from is closed to commercial use."""
-    told = "; ".join(f"{origin.source}: {origin.licence}" for origin in card.trained_on)
+    told = "; ".join(f"{origin.source}: {origin.license}" for origin in card.trained_on)
     word = "open" if licenses.is_open(card.trained_on) else "not known to be open"
-    text = f"{told or 'nothing is known of its pictures'}, {word} to commercial use"
+    text = f"{told or 'nothing is known of its images'}, {word} to commercial use"
     holds = licenses.is_open(card.trained_on) or not commercial_only
-    return Check("licence", holds, text if holds else f"{text}, and promote.commercial_only = true")
+    return Check("license", holds, text if holds else f"{text}, and promote.commercial_only = true")
 
 
 def named(metric: str) -> str:

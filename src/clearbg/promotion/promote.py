@@ -11,7 +11,7 @@ from clearbg.errors import ClearBGError, RegistryError
 from clearbg.inference.predict import predict
 from clearbg.promotion import evidence, gate, verdict
 from clearbg.promotion.frozen import Frozen, Measured, freeze, measure, slices
-from clearbg.promotion.gate import Check, Judgement
+from clearbg.promotion.gate import Check, Judgment
 from clearbg.promotion.ledger import PROMOTE, ROLLBACK, Ledger, State
 from clearbg.removal.remover import Remover
 from clearbg.system import project
@@ -27,7 +27,7 @@ class Candidate:
     """The pipeline's present export.
 
     Attributes:
-        model: the ONNX file; its card and its list of training pictures lie beside it.
+        model: the ONNX file; its card and its list of training images lie beside it.
         parity: reports/export/parity.json.
         data: the ingested folder.
         lock: dvc.lock, which may be missing.
@@ -129,8 +129,8 @@ def _rehearse(trial: _Trial, report: Path) -> Outcome:
     champion = desk.aliased(CHAMPION) if desk else None
     if same := _same(trial, champion):
         return same
-    judgement = _judge(trial, str(trial.candidate.model), report, desk, champion, state)
-    return Outcome(judgement.passed, judgement.sentence)
+    judgment = _judge(trial, str(trial.candidate.model), report, desk, champion, state)
+    return Outcome(judgment.passed, judgment.sentence)
 
 
 def _attempt(trial: _Trial, report: Path, desk: Registry) -> Outcome | None:
@@ -144,21 +144,21 @@ def _attempt(trial: _Trial, report: Path, desk: Registry) -> Outcome | None:
         desk, trial.candidate.model, trial.measured.remover.contract, trial.settings, trial.tags
     )
     desk.point(CHALLENGER, new.number)
-    judgement = _judge(trial, str(new), report, desk, champion, state)
-    if not judgement.passed:
-        return Outcome(False, judgement.sentence)
+    judgment = _judge(trial, str(new), report, desk, champion, state)
+    if not judgment.passed:
+        return Outcome(False, judgment.sentence)
     _refuse_broken(desk, new)
     proof = {
         "metric": trial.metric,
         "margin": trial.settings.promote.margin,
         "data": trial.frozen.digest,
         "figure": trial.measured.figures[trial.metric],
-        "gain": judgement.gain and asdict(judgement.gain),
+        "gain": judgment.gain and asdict(judgment.gain),
     }
     number = champion and champion.number
-    if not ledger.switch(PROMOTE, new, state, number, judgement.sentence, proof):
+    if not ledger.switch(PROMOTE, new, state, number, judgment.sentence, proof):
         return None
-    return Outcome(True, f"{new} is champion: {judgement.sentence}")
+    return Outcome(True, f"{new} is champion: {judgment.sentence}")
 
 
 def _same(trial: _Trial, champion: Version | None, completed: bool = False) -> Outcome | None:
@@ -177,13 +177,13 @@ def _judge(
     desk: Registry | None,
     champion: Version | None,
     state: State,
-) -> Judgement:
+) -> Judgment:
     """Make all checks and write the verdict."""
     measured, frozen, settings = trial.measured, trial.frozen, trial.settings
     opponent, folder, gain, parts = None, None, None, []
     if champion is None:
         figure = measured.figures.get(trial.metric)
-        checks = [gate.of_bar(figure, trial.metric, settings.promote.bar)]
+        checks = [gate.of_min_score(figure, trial.metric, settings.promote.min_score)]
     else:
         file = desk.file(champion)
         opponent, folder = trial.opponent(file), file.parent
@@ -199,16 +199,14 @@ def _judge(
         checks.append(gate.of_leaks("champion", folder, known, frozen, allowed))
     parity, lock = trial.candidate.parity, trial.candidate.lock
     checks.append(gate.of_parity(parity, exports, lock, settings.export))
-    checks.append(gate.of_licence(card, settings.promote.commercial_only))
+    checks.append(gate.of_license(card, settings.promote.commercial_only))
     withdrawn = [desk.version(number) for number in state.withdrawn] if desk else []
     if any(version and version.onnx == trial.tags[ONNX] for version in withdrawn):
         checks.append(Check("rollback", False, gate.WITHDRAWN))
-    judgement = Judgement(trial.metric, tuple(checks), gain, tuple(parts))
+    judgment = Judgment(trial.metric, tuple(checks), gain, tuple(parts))
     names = name, str(champion or "")
-    verdict.write(
-        report, judgement, measured, opponent, frozen, names, trial.tags, settings.promote
-    )
-    return judgement
+    verdict.write(report, judgment, measured, opponent, frozen, names, trial.tags, settings.promote)
+    return judgment
 
 
 def _refuse_broken(desk: Registry, version: Version) -> None:
@@ -218,11 +216,11 @@ def _refuse_broken(desk: Registry, version: Version) -> None:
         RegistryError: what comes out is not whole, or gives no alpha.
     """
     ramp = np.linspace(0, 255, 96, dtype=np.uint8)
-    picture = np.broadcast_to(ramp[None, :, None], (64, 96, 3)).copy()
+    image = np.broadcast_to(ramp[None, :, None], (64, 96, 3)).copy()
     with tempfile.TemporaryDirectory() as folder:
         try:
             remover = Remover(desk.download(version, Path(folder)))
-            alpha = predict([picture], remover.network, remover.contract)[0]
+            alpha = predict([image], remover.network, remover.contract)[0]
         except ClearBGError:
             raise
         except Exception as error:  # ONNX Runtime's own

@@ -1,4 +1,4 @@
-"""The verdict for people: reports/promotion.md, and pictures before and after beside it."""
+"""The verdict for people: reports/promotion.md, and images before and after beside it."""
 
 import importlib.resources
 from collections.abc import Mapping
@@ -7,14 +7,14 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
-from clearbg import config, images, metrics
+from clearbg import config, metrics
 from clearbg.data import manifest
 from clearbg.evaluation.report import NAMES
-from clearbg.images import contact_sheet
+from clearbg.images import contact_sheet, resize
 from clearbg.inference.predict import predict
 from clearbg.promotion import evidence
 from clearbg.promotion.frozen import Frozen, Measured
-from clearbg.promotion.gate import Judgement, named
+from clearbg.promotion.gate import Judgment, named
 from clearbg.system.files import write_text
 from clearbg.tracking.runs import ONNX, WEIGHTS
 
@@ -22,18 +22,18 @@ LABELS = {
     evidence.DATA: "manifest's digest",
     ONNX: "SHA-256 of the ONNX file",
     WEIGHTS: "SHA-256 of its weights",
-    evidence.LICENCES: "learned from",
+    evidence.LICENSES: "learned from",
     evidence.LOCK: "SHA-256 of the dvc.lock that names it",
     evidence.COMMIT: "git commit",
     evidence.DIRTY: "code or settings differ from it",
 }
-EACH = 3  # pictures with the largest gains, and as many with the largest losses
+EACH = 3  # images with the largest gains, and as many with the largest losses
 CELL = 180  # pixels of a view's longer side
 
 
 def write(
     path: Path,
-    judgement: Judgement,
+    judgment: Judgment,
     challenger: Measured,
     champion: Measured | None,
     frozen: Frozen,
@@ -41,7 +41,7 @@ def write(
     tags: Mapping[str, str],
     settings: config.Promote,
 ) -> None:
-    """Write the verdict, and its sheet of pictures under the same name as .jpg.
+    """Write the verdict, and its sheet of images under the same name as .jpg.
 
     The same arguments give the same bytes.
 
@@ -53,7 +53,7 @@ def write(
     Raises:
         ClearBGError: a file cannot be written.
     """
-    _sheet(path.with_suffix(".jpg"), judgement.metric, challenger, champion, frozen)
+    _sheet(path.with_suffix(".jpg"), judgment.metric, challenger, champion, frozen)
     source = importlib.resources.files("clearbg.promotion").joinpath("verdict.md.jinja")
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, autoescape=False)
     environment.filters |= {
@@ -61,10 +61,10 @@ def write(
         "heading": lambda metric: " ".join(NAMES.get(metric, (metric,))).rstrip(),
         "named": named,
     }
-    shown = [judgement.metric, *(name for name in challenger.figures if name != judgement.metric)]
+    shown = [judgment.metric, *(name for name in challenger.figures if name != judgment.metric)]
     text = environment.from_string(source.read_text(encoding="utf-8")).render(
-        judgement=judgement,
-        lower=judgement.metric in metrics.LOWER_IS_BETTER,
+        judgment=judgment,
+        lower=judgment.metric in metrics.LOWER_IS_BETTER,
         challenger=names[0],
         champion=names[1],
         figures={
@@ -84,7 +84,7 @@ def write(
 def _sheet(
     path: Path, metric: str, challenger: Measured, champion: Measured | None, frozen: Frozen
 ) -> None:
-    """The pictures that gained and lost most; without a champion the best and the worst."""
+    """The images that gained and lost most; without a champion the best and the worst."""
     sign = -1 if metric in metrics.LOWER_IS_BETTER else 1
     before = champion.headline if champion else np.zeros(len(frozen.rows))
     change = sign * (challenger.headline - before)
@@ -108,4 +108,4 @@ def _sheet(
 
 def _small(view: np.ndarray) -> np.ndarray:
     scale = min(1, CELL / max(view.shape[:2]))
-    return images.resize(view, tuple(round(side * scale) or 1 for side in view.shape[:2]))
+    return resize(view, tuple(round(side * scale) or 1 for side in view.shape[:2]))

@@ -1,4 +1,4 @@
-"""What lies behind a cut-out: a colour, a picture, or its own background out of focus."""
+"""What lies behind a cutout: a color, an image, or its own background out of focus."""
 
 import functools
 import io
@@ -8,41 +8,41 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms, ImageColor, ImageOps
 
-from clearbg import images
 from clearbg.errors import SettingsError
+from clearbg.images import DecodedImage, read_image, resize
 
 BLUR = "blur"
 BLUR_SIDE = 512  # pixels of the longer side at which a background is blurred
 BLUR_SIGMA = 0.03  # standard deviation of the blur, as a share of the longer side
-ROWS = 256  # of a picture laid over its ground at once, so that memory stays small
+ROWS = 256  # of an image laid over its ground at once, so that memory stays small
 
 
 @dataclass(frozen=True, eq=False)
 class Ground:
-    """uint8 `(h,w,3)` sRGB, or `(1,1,3)` for one colour; None: the picture's own, blurred."""
+    """uint8 `(h,w,3)` sRGB, or `(1,1,3)` for one color; None: the image's own, blurred."""
 
     values: np.ndarray | None
 
 
 def ground(text: str) -> Ground:
-    """The ground that a person names: a colour, "blur", or a picture's path.
+    """The ground that a person names: a color, "blur", or an image's path.
 
     Raises:
-        SettingsError: it is none of these, or a transparent colour.
-        PictureError: the picture cannot be read.
+        SettingsError: it is none of these, or a transparent color.
+        ImageError: the image cannot be read.
     """
     if text == BLUR:
         return Ground(None)
     try:
-        return Ground(np.array([[colour(text)]], np.uint8))
+        return Ground(np.array([[color(text)]], np.uint8))
     except SettingsError:
         if not Path(text).is_file():
             raise
-    return Ground(images.read_picture(text).srgb())
+    return Ground(read_image(text).srgb())
 
 
-def colour(text: str) -> tuple[int, int, int]:
-    """The sRGB values, 0 to 255, of a colour's name or of #rrggbb.
+def color(text: str) -> tuple[int, int, int]:
+    """The sRGB values, 0 to 255, of a color's name or of #rrggbb.
 
     Raises:
         SettingsError: it is neither, or it is transparent.
@@ -51,21 +51,21 @@ def colour(text: str) -> tuple[int, int, int]:
         red, green, blue = ImageColor.getrgb(text)
     except ValueError as error:
         raise SettingsError(
-            f"{text!r} is no opaque colour: give a picture that exists, blur, a name such as "
+            f"{text!r} is no opaque color: give an image that exists, blur, a name such as "
             "white, or #rrggbb."
         ) from error
     return red, green, blue
 
 
-def lay_over(front: images.Picture, behind: Ground, own: np.ndarray) -> images.Picture:
-    """A cut-out in front of a ground, opaque; where its alpha is 255 it keeps its values.
+def lay_over(front: DecodedImage, behind: Ground, own: np.ndarray) -> DecodedImage:
+    """A cutout in front of a ground, opaque; where its alpha is 255 it keeps its values.
 
     It keeps its profile too, into which the ground is converted. With a profile that has no
     way back from sRGB the result is in sRGB, and has 8 bits.
 
     Args:
         front: with an alpha.
-        own: uint8 `(H,W,3)`, the picture that it was cut out of, in the same colour space.
+        own: uint8 `(H,W,3)`, the image that it was cut out of, in the same color space.
     """
     alpha = front.alpha
     if behind.values is None:
@@ -101,7 +101,7 @@ def _mixed(front: np.ndarray, alpha: np.ndarray, values: np.ndarray) -> np.ndarr
 
 
 def _filling(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The middle of a picture, scaled until it fills `size`; one colour stays `(1,1,3)`."""
+    """The middle of an image, scaled until it fills `size`; one color stays `(1,1,3)`."""
     if values.shape[:2] == (1, 1):
         return values
     kernel = Image.Resampling.BICUBIC
@@ -111,25 +111,25 @@ def _filling(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def _out_of_focus(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """The background blurred; the subject has no part in it, so that none of it shines around.
 
-    A convolution normalised by what is background (Knutsson and Westin, "Normalized and
+    A convolution normalized by what is background (Knutsson and Westin, "Normalized and
     Differential Convolution", CVPR 1993).
     """
     import cv2  # imported here: most removals do without
 
     scale = min(1, BLUR_SIDE / max(alpha.shape))
     small = tuple(max(1, round(side * scale)) for side in alpha.shape)
-    weight = 1 - images.resize(alpha, small)[..., None] / np.float32(255)
-    colours = images.resize(rgb, small).astype(np.float32)
+    weight = 1 - resize(alpha, small)[..., None] / np.float32(255)
+    colors = resize(rgb, small).astype(np.float32)
     sigma = BLUR_SIGMA * max(small)
 
     def blurred(values: np.ndarray) -> np.ndarray:
         return cv2.GaussianBlur(values, (0, 0), sigma).reshape(values.shape)
 
-    mean = (colours * weight).sum((0, 1)) / max(weight.sum(), 1e-6)
+    mean = (colors * weight).sum((0, 1)) / max(weight.sum(), 1e-6)
     little = np.float32(1e-4)  # of the mean, where the subject is wider than the blur
-    values = blurred(colours * weight) + little * mean
+    values = blurred(colors * weight) + little * mean
     values /= blurred(weight) + little
-    return images.resize(np.rint(values.clip(0, 255)).astype(np.uint8), alpha.shape)
+    return resize(np.rint(values.clip(0, 255)).astype(np.uint8), alpha.shape)
 
 
 @functools.lru_cache(maxsize=16)

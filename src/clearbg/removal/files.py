@@ -1,4 +1,4 @@
-"""Many pictures to cut-outs: reading, network, refinement and encoding overlap."""
+"""Many images to cutouts: reading, network, refinement and encoding overlap."""
 
 import sys
 from collections import deque
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from clearbg import images
 from clearbg.errors import ClearBGError
+from clearbg.images import DecodedImage, read_image
 from clearbg.images.decoding import count_pixels
 from clearbg.removal import outputs
 from clearbg.removal.inputs import STREAM, Job, plan
@@ -21,21 +21,21 @@ from clearbg.removal.stores import Place, Stored, present
 from clearbg.system.files import replacing_file
 
 PIXELS_IN_FLIGHT = 2**26
-"""Of all pictures between reading and writing, of which there is at least one."""
+"""Of all images between reading and writing, of which there is at least one."""
 
 PIXELS_UNSEEN = 2**23
-"""What a picture in a store counts for: 8 megapixels."""
+"""What an image in a store counts for: 8 megapixels."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """How many pictures go through at once, and what happens along the way.
+    """How many images go through at once, and what happens along the way.
 
     Attributes:
-        batch: pictures in a run of the network; see `devices.BATCH`.
+        batch: images in a run of the network; see `devices.BATCH`.
         workers: threads that read, refine and encode while the network runs.
         skip_existing: leave results that are there as they are.
-        fail_fast: begin no further picture once one has failed.
+        fail_fast: begin no further image once one has failed.
     """
 
     batch: int = 1
@@ -52,18 +52,18 @@ def remove_files(
     look: Look | None = None,
     work: Work | None = None,
     format: str | None = None,
-    log: Callable[[images.Picture, np.ndarray], None] | None = None,
+    log: Callable[[DecodedImage, np.ndarray], None] | None = None,
 ) -> Report:
-    """Do every picture; one that fails stops no other unless `work` says so.
+    """Do every image; one that fails stops no other unless `work` says so.
 
     Args:
         inputs, output, format: as `inputs.plan` takes them.
         model: what the report calls the model.
         look, work: None: as their own defaults say.
-        log: is given every picture and what the network said of it, by any of the threads.
+        log: is given every image and what the network said of it, by any of the threads.
 
     Raises:
-        DataError: an input is missing or holds no pictures, or `output` cannot take them.
+        DataError: an input is missing or holds no images, or `output` cannot take them.
         SettingsError: the choices exclude each other.
     """
     look, work = look or Look(), work or Work()
@@ -72,9 +72,9 @@ def remove_files(
     todo = undone(jobs, work)
     done = Pipeline(remover, look, work, log).run(todo)
     if len(todo) > 1:
-        from clearbg.system.progress import progress  # imported here: a single picture does without
+        from clearbg.system.progress import progress  # imported here: a single image does without
 
-        done = progress(done, what="remove", unit="pictures", total=len(todo))
+        done = progress(done, what="remove", unit="images", total=len(todo))
     outcomes = in_order(jobs, todo, dict(zip(todo, done)))
     return Report(model, remover.device, remover.refine, outcomes)
 
@@ -154,17 +154,17 @@ class Pipeline:
         return networks.submit(self._infer, read, workers)
 
     def _infer(self, group: list[tuple[Job, Future]], workers: ThreadPoolExecutor) -> list[Future]:
-        """Run the network on what was read, and hand each picture on to be finished."""
+        """Run the network on what was read, and hand each image on to be finished."""
         read = [(job, future.result()) for job, future in group]
-        pictures = [found for _, found in read if isinstance(found, images.Picture)]
+        images = [found for _, found in read if isinstance(found, DecodedImage)]
         try:
-            inferred = iter(self._remover.infer(pictures) if pictures else [])
+            inferred = iter(self._remover.infer(images) if images else [])
             failed = None
         except (ClearBGError, MemoryError) as error:
             failed = error
         futures = []
         for job, found in read:
-            if not isinstance(found, images.Picture):
+            if not isinstance(found, DecodedImage):
                 futures.append(workers.submit(_failure, job, found))
             elif failed is not None:
                 futures.append(workers.submit(_failure, job, failed))
@@ -172,8 +172,8 @@ class Pipeline:
                 futures.append(workers.submit(self._finish, job, [found], next(inferred)))
         return futures
 
-    def _finish(self, job: Job, held: list[images.Picture], inferred: np.ndarray) -> Outcome:
-        """`held` is one picture, and empty afterwards: it goes before the result is encoded."""
+    def _finish(self, job: Job, held: list[DecodedImage], inferred: np.ndarray) -> Outcome:
+        """`held` is one image, and empty afterwards: it goes before the result is encoded."""
         if self._log is not None:
             self._log(held[0], inferred)
         try:
@@ -189,19 +189,19 @@ class Pipeline:
 
 
 def _pixels(source: Place | None) -> int:
-    """Pixels of a picture before it is read; of one in a store nothing is known yet."""
+    """Pixels of an image before it is read; of one in a store nothing is known yet."""
     if source is None:
         return 0
     return PIXELS_UNSEEN if isinstance(source, Stored) else count_pixels(source)
 
 
-def _read(job: Job) -> images.Picture | Exception:
+def _read(job: Job) -> DecodedImage | Exception:
     try:
         if job.source is None:
-            return images.read_picture(sys.stdin.buffer.read(), name="Standard input")
+            return read_image(sys.stdin.buffer.read(), name="Standard input")
         if isinstance(job.source, Stored):
-            return images.read_picture(job.source.read(), name=str(job.source))
-        return images.read_picture(job.source)
+            return read_image(job.source.read(), name=str(job.source))
+        return read_image(job.source)
     except (ClearBGError, MemoryError) as error:
         return error
 

@@ -1,11 +1,11 @@
-"""The subject's own colours where it is half transparent: no halo of the old background stays.
+"""The subject's own colors where it is half transparent: no halo of the old background stays.
 
-A soft pixel shows a mixture, `picture = alpha * foreground + (1 - alpha) * background`. Both
-colours are found together, from coarse to fine, by the equations of Germer et al., "Fast
+A soft pixel shows a mixture, `image = alpha * foreground + (1 - alpha) * background`. Both
+colors are found together, from coarse to fine, by the equations of Germer et al., "Fast
 Multi-Level Foreground Estimation" (ICPR 2020). In place of one pixel after the other, the red
 and the black ones of a chessboard take turns, and fine levels are solved at soft pixels alone.
 What a level needs lies side by side in memory, and large levels are solved by strips, so that
-time and memory go with the soft pixels rather than with the picture.
+time and memory go with the soft pixels rather than with the image.
 """
 
 from dataclasses import dataclass
@@ -13,25 +13,25 @@ from dataclasses import dataclass
 import numpy as np
 
 SMOOTHNESS = 1e-5
-"""The paper's regularization: what holds colours together where alpha is flat."""
+"""The paper's regularization: what holds colors together where alpha is flat."""
 ROUNDS_COARSE, ROUNDS_FINE = 10, 2
-"""Over both colours of the chessboard; see `COARSE`."""
+"""Over both colors of the chessboard; see `COARSE`."""
 RELAXATION = np.float32(1.4)
 """Every step goes so many times as far as to its solution: it then takes fewer rounds."""
 COARSE = 32
 """Pixels: up to this longer side a level is coarse."""
 EVERYWHERE = 2**14
-"""Pixels: up to this size a level is solved at every pixel, so that colours spread."""
+"""Pixels: up to this size a level is solved at every pixel, so that colors spread."""
 AT_ONCE = 2**20
 """Pixels: larger levels are solved by strips of about this size, with the same result."""
 TOGETHER = 2**13
 """Soft pixels in one sweep of numpy's: what they need fits a processor's cache."""
 LEAST = 2.5 / 255
-"""Alpha nearer than this to 0 or 1 counts as 0 or 1: nobody sees of what colour it is."""
+"""Alpha nearer than this to 0 or 1 counts as 0 or 1: nobody sees of what color it is."""
 
 
 def foreground(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """The picture with the subject's own colours at its soft pixels.
+    """The image with the subject's own colors at its soft pixels.
 
     Args:
         rgb: uint8, uint16, or float in [0, 1], `(H,W,3)`, or `(N,H,W,3)`: several at once.
@@ -39,14 +39,14 @@ def foreground(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
             `(N,H,W)`.
 
     Returns:
-        As `rgb`. A single picture without a soft pixel is itself returned. Where alpha is 0 or
+        As `rgb`. A single image without a soft pixel is itself returned. Where alpha is 0 or
         1 all values are those of `rgb`.
 
     Raises:
         ValueError: the sizes differ.
     """
     if rgb.shape != (*alpha.shape, 3):
-        raise ValueError(f"the picture is {rgb.shape} and alpha {alpha.shape}: one size is needed")
+        raise ValueError(f"the image is {rgb.shape} and alpha {alpha.shape}: one size is needed")
     if alpha.ndim == 3:
         return np.stack([foreground(*pair) for pair in zip(rgb, alpha)])
     levels = _Levels(rgb, alpha)
@@ -58,28 +58,28 @@ def foreground(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         if soft.any():
             found, at = levels.solved(0, rows), np.flatnonzero(soft)
             places = found.places[rows.start - found.top :].reshape(-1)
-            own = found.colours[:3].take(places.take(at), axis=1)
+            own = found.colors[:3].take(places.take(at), axis=1)
             result[rows].reshape(-1, 3)[at] = _as(own.T, rgb.dtype)
     return result
 
 
 @dataclass(frozen=True)
 class _Solved:
-    """Both colours of some rows of a level, where they are needed.
+    """Both colors of some rows of a level, where they are needed.
 
     Attributes:
         top: the first row.
-        places: int `(h,w)`, where a pixel lies in `colours`; meaningless where not needed.
-        colours: float32 `(6,pixels)` in [0, 1], foreground and background.
+        places: int `(h,w)`, where a pixel lies in `colors`; meaningless where not needed.
+        colors: float32 `(6,pixels)` in [0, 1], foreground and background.
     """
 
     top: int
     places: np.ndarray
-    colours: np.ndarray
+    colors: np.ndarray
 
 
 class _Levels:
-    """A picture and its alpha at all sizes, each half of the one before, by every second pixel.
+    """An image and its alpha at all sizes, each half of the one before, by every second pixel.
 
     Attributes:
         any_soft: whether a pixel is soft; without one nothing is to be solved.
@@ -126,26 +126,26 @@ class _Levels:
             rows = slice(0, height)
         else:  # a round changes pixels up to two rows away
             rows = slice(max(0, rows.start - 2 * rounds), min(height, rows.stop + 2 * rounds))
-        picture, matte = self._level(level, rows)
+        image, matte = self._level(level, rows)
         needed = np.ones(matte.shape, bool) if small else self._where(level, rows)
         coarse = self.solved(level + 1, slice(rows.start // 2, (rows.stop + 1) // 2))
-        found = _solve(picture, matte, needed, rows.start, coarse, rounds, small)
+        found = _solve(image, matte, needed, rows.start, coarse, rounds, small)
         if height * width <= AT_ONCE:
             self._whole = {level: found}
         return found
 
     def _means(self) -> np.ndarray:
-        """The mean colours of subject and ground, float32 `(6,1)`."""
+        """The mean colors of subject and ground, float32 `(6,1)`."""
         level = min(3, len(self._needed))
-        picture, matte = self._level(level, slice(0, self._size(level)[0]))
-        picture, matte = _unit(picture), _unit(matte)
+        image, matte = self._level(level, slice(0, self._size(level)[0]))
+        image, matte = _unit(image), _unit(matte)
         parts = (matte > 0.9, matte < 0.1)
-        means = [picture[part] if part.any() else picture.reshape(-1, 3) for part in parts]
+        means = [image[part] if part.any() else image.reshape(-1, 3) for part in parts]
         return np.concatenate([values.mean(0) for values in means])[:, None]
 
 
 def _solve(
-    picture: np.ndarray,
+    image: np.ndarray,
     matte: np.ndarray,
     needed: np.ndarray,
     top: int,
@@ -157,7 +157,7 @@ def _solve(
 
     Args:
         needed: bool `(h,w)`; of these the soft ones are solved, or all. The others keep the
-            colour that they show, and the one that they do not show from the coarser level.
+            color that they show, and the one that they do not show from the coarser level.
     """
     height, width = matte.shape
     flat = np.flatnonzero(needed)
@@ -166,12 +166,12 @@ def _solve(
     y = np.repeat(np.arange(height), np.count_nonzero(needed, axis=1))
     x = flat - y * width
     values = matte.reshape(-1).take(flat)
-    alpha, shown = _unit(values), _unit(picture.reshape(-1, 3).take(flat, axis=0).T)
+    alpha, shown = _unit(values), _unit(image.reshape(-1, 3).take(flat, axis=0).T)
     half = ((y + top) // 2 - coarse.top) * coarse.places.shape[1] + x // 2
-    colours = coarse.colours.take(coarse.places.reshape(-1).take(half), axis=1)
+    colors = coarse.colors.take(coarse.places.reshape(-1).take(half), axis=1)
     active = np.ones(len(flat), bool) if everywhere else _soft(values)
-    np.copyto(colours[:3], shown, where=~active & (alpha > 0.5))
-    np.copyto(colours[3:], shown, where=~active & (alpha <= 0.5))
+    np.copyto(colors[:3], shown, where=~active & (alpha > 0.5))
+    np.copyto(colors[3:], shown, where=~active & (alpha <= 0.5))
     red = (y + x + top) % 2 == 0
     turns = []
     for group in (active & red, active & ~red):
@@ -181,16 +181,16 @@ def _solve(
             turns.append(_Turn(here, (flat[here], y[here], x[here]), places, alpha, shown))
     for _ in range(rounds):
         for turn in turns:
-            turn(colours)
-    return _Solved(top, places, colours)
+            turn(colors)
+    return _Solved(top, places, colors)
 
 
 class _Turn:
-    """Pixels of one colour of the chessboard, none of which is another's neighbour.
+    """Pixels of one color of the chessboard, none of which is another's neighbor.
 
-    Each has two unknown colours and two equations: what it shows, and likeness to its
-    neighbours, the more the more alpha changes between. Solved for both: the mean of the
-    neighbours, and of what it shows beyond that each its share.
+    Each has two unknown colors and two equations: what it shows, and likeness to its
+    neighbors, the more the more alpha changes between. Solved for both: the mean of the
+    neighbors, and of what it shows beyond that each its share.
     """
 
     def __init__(
@@ -218,13 +218,13 @@ class _Turn:
         self.weights = [weight / total for weight in weights]
         self.shares = self.fore * scale, self.back * scale
 
-    def __call__(self, colours: np.ndarray) -> None:
-        """Set the pixels of `colours`, float32 `(6,pixels)`, from their neighbours."""
-        mean = colours.take(self.near[0], axis=1, mode="clip")
+    def __call__(self, colors: np.ndarray) -> None:
+        """Set the pixels of `colors`, float32 `(6,pixels)`, from their neighbors."""
+        mean = colors.take(self.near[0], axis=1, mode="clip")
         mean *= self.weights[0]
         other = np.empty_like(mean)
         for near, weight in zip(self.near[1:], self.weights[1:]):
-            np.take(colours, near, axis=1, out=other, mode="clip")
+            np.take(colors, near, axis=1, out=other, mode="clip")
             other *= weight
             mean += other
         fore, back = mean[:3], mean[3:]
@@ -232,11 +232,11 @@ class _Turn:
         beyond -= self.back * back
         fore += self.shares[0] * beyond
         back += self.shares[1] * beyond
-        before = np.take(colours, self.here, axis=1, out=other, mode="clip")
+        before = np.take(colors, self.here, axis=1, out=other, mode="clip")
         mean -= before
         mean *= RELAXATION
         mean += before
-        colours[:, self.here] = np.clip(mean, 0, 1, out=mean)
+        colors[:, self.here] = np.clip(mean, 0, 1, out=mean)
 
 
 def _strips(height: int, width: int) -> list[slice]:

@@ -1,8 +1,8 @@
-"""Alpha from a network's working size to the picture's own: plainly, or along its edges.
+"""Alpha from a network's working size to the image's own: plainly, or along its edges.
 
-Around every pixel of the working size alpha is taken as a linear function of the three colours,
+Around every pixel of the working size alpha is taken as a linear function of the three colors,
 and that function is brought to full size in place of alpha itself: He and Sun, "Fast Guided
-Filter" (2015), with the colour guide of He et al., "Guided Image Filtering" (TPAMI 2013), and
+Filter" (2015), with the color guide of He et al., "Guided Image Filtering" (TPAMI 2013), and
 without their mean of overlapping windows. No alpha leaves the range that its window had, so that
 empty stays empty and full stays full.
 """
@@ -12,38 +12,38 @@ import math
 import numpy as np
 from PIL import Image
 
-from clearbg import images
+from clearbg.images import resize
 from clearbg.inference.predict import restore
 
 RADIUS = 3
 """Of the windows, pixels of the working size; this and the next by benchmarks/edges.py."""
 SMOOTHNESS = 1e-4
-"""Epsilon of the paper: squared colour difference, of 1, below which edges are not followed."""
+"""Epsilon of the paper: squared color difference, of 1, below which edges are not followed."""
 ROWS = 64
-"""Of the picture at once: beside its result, memory does not grow with the picture's height."""
+"""Of the image at once: beside its result, memory does not grow with the image's height."""
 SETTLED = 0.5 / 255
 """Where all of a window's alpha is nearer than this to 0 or to 1 it becomes 0 or 1."""
 
 
 def refine(alpha: np.ndarray, rgb: np.ndarray) -> np.ndarray:
-    """Bring alpha to the size of the picture that it belongs to.
+    """Bring alpha to the size of the image that it belongs to.
 
     Args:
-        alpha: float `(h,w)` in [0, 1], of the whole picture squeezed to that size.
+        alpha: float `(h,w)` in [0, 1], of the whole image stretched to that size.
         rgb: uint8 `(H,W,3)`.
 
     Returns:
-        float32 `(H,W)` in [0, 1]. A picture that is no larger has no edges that alpha did not
+        float32 `(H,W)` in [0, 1]. An image that is no larger has no edges that alpha did not
         see: then, as `restore`.
     """
     alpha = alpha.astype(np.float32)
     if rgb.shape[0] <= alpha.shape[0] and rgb.shape[1] <= alpha.shape[1]:
         return restore(alpha, rgb.shape[:2])
-    return _apply(_fit(alpha, images.resize(rgb, alpha.shape)), rgb)
+    return _apply(_fit(alpha, resize(rgb, alpha.shape)), rgb)
 
 
 def _fit(alpha: np.ndarray, guide: np.ndarray) -> np.ndarray:
-    """float32 `(6,h,w)`: a weight for each colour, the constant, least and most alpha.
+    """float32 `(6,h,w)`: a weight for each color, the constant, least and most alpha.
 
     Args:
         alpha: float32 `(h,w)`.
@@ -113,7 +113,7 @@ def _apply(maps: np.ndarray, rgb: np.ndarray) -> np.ndarray:
 
 
 def _runs(columns: np.ndarray, width: int, more: int = 0) -> list[tuple[int, int]]:
-    """First and last of the picture's columns, of `width`, that stand for the columns set.
+    """First and last of the image's columns, of `width`, that stand for the columns set.
 
     Args:
         columns: bool, of the working size.
@@ -133,7 +133,7 @@ def _runs(columns: np.ndarray, width: int, more: int = 0) -> list[tuple[int, int
 def _linear(
     layers: list[Image.Image], box: tuple[float, float, float, float], rgb: np.ndarray
 ) -> np.ndarray:
-    """Alpha float32 `(H,W)` of a window of the picture, uint8 `(H,W,3)`, and of the layers."""
+    """Alpha float32 `(H,W)` of a window of the image, uint8 `(H,W,3)`, and of the layers."""
     *weights, constant, least, most = (
         np.asarray(layer.resize(rgb.shape[1::-1], Image.Resampling.BILINEAR, box))
         for layer in layers

@@ -1,4 +1,4 @@
-"""Files, folders, patterns, addresses and `-` -> which picture goes where."""
+"""Files, folders, patterns, addresses and `-` -> which image goes where."""
 
 import glob
 import itertools
@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clearbg import images
 from clearbg.errors import DataError
-from clearbg.removal.stores import Place, Stored, pictures_below, place, plain
+from clearbg.images import SUFFIXES, WRITERS, find_images
+from clearbg.removal.stores import Place, Stored, images_below, place, plain
 
 STREAM = "-"  # standard input, or standard output
 DEFAULT_OUTPUT = "cutouts"
@@ -20,7 +20,7 @@ SUFFIX = {"png": ".png", "webp": ".webp", "tiff": ".tiff", "jpeg": ".jpg"}
 
 @dataclass(frozen=True)
 class Job:
-    """One picture to do; None stands for standard input, or for standard output."""
+    """One image to do; None stands for standard input, or for standard output."""
 
     source: Place | None
     target: Place | None
@@ -38,24 +38,24 @@ class _Found:
 def plan(inputs: Sequence[str | Path], output: str | Path | None, format: str | None) -> list[Job]:
     """What to read, and what to write for it.
 
-    A single picture goes to the file `output` names by its suffix; everything else goes into
-    the folder `output`, where sub-folders stay. Pictures that would meet in one name (a.jpg
+    A single image goes to the file `output` names by its suffix; everything else goes into
+    the folder `output`, where sub-folders stay. Images that would meet in one name (a.jpg
     and a.png) keep their suffixes in it (a.jpg.png, a.png.png), then get numbers.
 
     Args:
-        inputs: pictures, folders with all below, patterns such as photos/**/*.jpg, addresses of
-            pictures or folders in stores such as s3://bucket/photos, or "-" for standard input.
+        inputs: images, folders with all below, patterns such as photos/**/*.jpg, addresses of
+            images or folders in stores such as s3://bucket/photos, or "-" for standard input.
         output: a file, a folder, an address of either, or "-" for standard output; None: "-"
             for standard input, else the folder "cutouts".
         format: "png", "webp", "tiff" or "jpeg"; None: as the suffix of `output` says, or PNG.
 
     Raises:
-        DataError: an input is missing or holds no pictures, `output` cannot take them, or a
-            picture would be written over an input.
+        DataError: an input is missing or holds no images, `output` cannot take them, or a
+            image would be written over an input.
     """
     names = [plain(os.fspath(item)) for item in inputs]
     if names.count(STREAM) > 1:
-        raise DataError("Standard input holds one picture: give - once.")
+        raise DataError("Standard input holds one image: give - once.")
     if output is None:
         output = STREAM if names == [STREAM] else DEFAULT_OUTPUT
     output = plain(os.fspath(output))
@@ -66,13 +66,13 @@ def plan(inputs: Sequence[str | Path], output: str | Path | None, format: str | 
     single = len(names) == 1 and (names[0] == STREAM or found[0].source == place(names[0]))
     if output == STREAM:
         if len(found) > 1:
-            raise DataError(f"Standard output takes one picture, not {len(found)}: name a folder.")
-        return [Job(found[0].source, None, images.WRITERS[SUFFIX[format or "png"]])]
+            raise DataError(f"Standard output takes one image, not {len(found)}: name a folder.")
+        return [Job(found[0].source, None, WRITERS[SUFFIX[format or "png"]])]
     to = place(output)
     local = isinstance(to, Path)
-    if not (local and to.is_dir()) and to.suffix.lower() in images.SUFFIXES:
+    if not (local and to.is_dir()) and to.suffix.lower() in SUFFIXES:
         if not single:
-            raise DataError(f"{to} is no folder, which more than one picture needs.")
+            raise DataError(f"{to} is no folder, which more than one image needs.")
         jobs = [Job(found[0].source, to, _format(to, format))]
     else:
         if local and to.is_file():
@@ -83,7 +83,7 @@ def plan(inputs: Sequence[str | Path], output: str | Path | None, format: str | 
 
 
 def _find(name: str, output: str) -> list[_Found]:
-    """The pictures of one input, sorted."""
+    """The images of one input, sorted."""
     if name == STREAM:
         return [_Found(None, Path("stdin"))]
     path = place(name)
@@ -101,32 +101,32 @@ def _find(name: str, output: str) -> list[_Found]:
     for match in sorted(map(Path, glob.glob(name, recursive=True))):
         if match.is_dir() and parts[-1] != "**":
             found += _inside(match, base, output)
-        elif match.is_file() and match.suffix.lower() in images.SUFFIXES:
+        elif match.is_file() and match.suffix.lower() in SUFFIXES:
             found.append(_Found(match, match.relative_to(base)))
     if not found:
-        raise DataError(f"{name} matches no pictures ({', '.join(images.SUFFIXES)}).")
+        raise DataError(f"{name} matches no images ({', '.join(SUFFIXES)}).")
     return found
 
 
 def _inside(folder: Path, base: Path, output: str) -> list[_Found]:
-    """All pictures below, but for what an earlier run has written into a folder there."""
+    """All images below, but for what an earlier run has written into a folder there."""
     results, real = Path(output).resolve(), folder.resolve()
-    found = images.find_pictures(folder)
+    found = find_images(folder)
     if results != real and results.is_relative_to(real):
         found = [path for path in found if not path.resolve().is_relative_to(results)]
     if not found:
-        raise DataError(f"{folder} holds no pictures ({', '.join(images.SUFFIXES)}).")
+        raise DataError(f"{folder} holds no images ({', '.join(SUFFIXES)}).")
     return [_Found(path, path.relative_to(base)) for path in found]
 
 
 def _in_store(source: Stored, output: str) -> list[_Found]:
     """As `_inside`, of a store."""
     results, base = (f"{text.rstrip('/')}/" for text in (output, source.address))
-    found = [_Found(stored, inside) for inside, stored in pictures_below(source)]
+    found = [_Found(stored, inside) for inside, stored in images_below(source)]
     if results != base and results.startswith(base):
         found = [one for one in found if not one.source.address.startswith(results)]
     if not found:
-        raise DataError(f"{source} holds no pictures ({', '.join(images.SUFFIXES)}).")
+        raise DataError(f"{source} holds no images ({', '.join(SUFFIXES)}).")
     return found
 
 
@@ -138,13 +138,12 @@ def _identity(one: _Found) -> str:
 
 def _format(output: Place, asked: str | None) -> str:
     """The format of a single file, which its suffix and `asked` must agree on."""
-    named = images.WRITERS.get(output.suffix.lower())
+    named = WRITERS.get(output.suffix.lower())
     if named is None:
         raise DataError(
-            f"{output} cannot be written as {output.suffix}: "
-            f"choose one of {', '.join(images.WRITERS)}."
+            f"{output} cannot be written as {output.suffix}: choose one of {', '.join(WRITERS)}."
         )
-    if asked is not None and images.WRITERS[SUFFIX[asked]] != named:
+    if asked is not None and WRITERS[SUFFIX[asked]] != named:
         raise DataError(f"{output} is no name for {asked}: end it in {SUFFIX[asked]}.")
     return named
 
@@ -163,7 +162,7 @@ def _into_folder(found: list[_Found], folder: Place, suffix: str) -> list[Job]:
             name = f"{stem}-{number}"
         targets[one] = one.inside.with_name(name + suffix)
         taken.add(_folded(targets[one]))
-    return [Job(one.source, folder / targets[one], images.WRITERS[suffix]) for one in found]
+    return [Job(one.source, folder / targets[one], WRITERS[suffix]) for one in found]
 
 
 def _folded(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""What became of every picture, for people and for programs."""
+"""What became of every image, for people and for programs."""
 
 import dataclasses
 import json
@@ -10,13 +10,13 @@ Status = Literal["written", "skipped", "failed", "left"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """One picture's end.
+    """One image's end.
 
     Attributes:
         source, target: paths, or "-".
         status: "skipped": its result was there; "left": an earlier failure ended the run.
         width, height: of what was written, pixels.
-        coverage: mean alpha of the picture in [0, 1]; 0: nothing was found in it.
+        coverage: mean alpha of the image in [0, 1]; 0: nothing was found in it.
         notes: what could not be kept.
         message: why it failed.
     """
@@ -45,12 +45,12 @@ class Report:
 
     @property
     def failures(self) -> list[str]:
-        """One sentence for each picture that failed."""
+        """One sentence for each image that failed."""
         return [outcome.message for outcome in self.outcomes if outcome.status == "failed"]
 
     @property
     def exit_status(self) -> int:
-        """0: every picture has its result; 1: some have; 2: none has."""
+        """0: every image has its result; 1: some have; 2: none has."""
         missing = self.count("failed") + self.count("left")
         if not missing:
             return 0
@@ -62,7 +62,7 @@ class Report:
                  "left": "left undone"}  # fmt: skip
         counts = {word: self.count(status) for status, word in words.items()}
         told = ", ".join(f"{n} {word}" for word, n in counts.items() if n or word == "written")
-        return f"{len(self.outcomes)} pictures on {self.device}: {told}"
+        return f"{len(self.outcomes)} images on {self.device}: {told}"
 
     def to_json(self) -> str:
         facts = {
@@ -71,6 +71,6 @@ class Report:
             "refine": self.refine,
             "exit_status": self.exit_status,
             **{status: self.count(status) for status in ("written", "skipped", "failed", "left")},
-            "pictures": [dataclasses.asdict(outcome) for outcome in self.outcomes],
+            "images": [dataclasses.asdict(outcome) for outcome in self.outcomes],
         }
         return json.dumps(facts, indent=2, ensure_ascii=False)

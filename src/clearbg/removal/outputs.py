@@ -1,4 +1,4 @@
-"""What becomes of one picture: its cut-out or its mask, whole or cropped, as a file's bytes."""
+"""What becomes of one image: its cutout or its mask, whole or cropped, as a file's bytes."""
 
 import dataclasses
 import re
@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clearbg import images
-from clearbg.errors import PictureError, SettingsError
-from clearbg.images import png, tiff
+from clearbg.errors import ImageError, SettingsError
+from clearbg.images import DecodedImage, encode_image, png, tiff
 from clearbg.removal.backgrounds import Ground
 from clearbg.removal.remover import Remover
 
@@ -45,9 +44,9 @@ class Look:
     """How results look.
 
     Attributes:
-        mask: the alpha alone, as grey.
+        mask: the alpha alone, as gray.
         background: what lies behind the subject; None: transparent.
-        crop: to the subject, with so much around it; None: the whole picture.
+        crop: to the subject, with so much around it; None: the whole image.
         threshold: alpha from which a pixel is wholly opaque, and else transparent; None: soft.
         quality: 1 to 100 of JPEG and WebP; None: 95 of JPEG, lossless WebP.
         keep_metadata: carry the EXIF block over; its orientation has been applied.
@@ -79,44 +78,44 @@ def check(look: Look, formats: set[str]) -> None:
 
 
 def result(
-    remover: Remover, picture: images.Picture, inferred: np.ndarray, look: Look
-) -> tuple[images.Picture, float]:
-    """The picture to write, from what `Remover.infer` gave, and the mean alpha in [0, 1].
+    remover: Remover, image: DecodedImage, inferred: np.ndarray, look: Look
+) -> tuple[DecodedImage, float]:
+    """The image to write, from what `Remover.infer` gave, and the mean alpha in [0, 1].
 
-    The picture of a mask is grey: uint8 (H, W). Of a cut-out the wholly transparent pixels are
+    The image of a mask is gray: uint8 (H, W). Of a cutout the wholly transparent pixels are
     black: what was removed cannot be brought back, and files are smaller.
 
     Raises:
-        PictureError: it is to be cropped and there is no subject in it.
+        ImageError: it is to be cropped and there is no subject in it.
     """
-    alpha = remover.opacity(picture, inferred, look.threshold)
+    alpha = remover.opacity(image, inferred, look.threshold)
     if look.mask:
-        found = dataclasses.replace(picture, rgb=alpha, alpha=None, icc_profile=None, deep=None)
+        found = dataclasses.replace(image, rgb=alpha, alpha=None, icc_profile=None, deep=None)
     else:
-        found = remover.coloured(picture, alpha, look.background)
+        found = remover.colored(image, alpha, look.background)
         if found.alpha is not None:
-            found = _emptied(found, picture)
+            found = _emptied(found, image)
     covered = float(alpha.mean() / 255)
     return (found if look.crop is None else _cropped(found, alpha, look.crop)), covered
 
 
-def _emptied(found: images.Picture, picture: images.Picture) -> images.Picture:
-    """Without colours where nothing shows; the arrays of `picture`, whose cut-out it is, stay."""
+def _emptied(found: DecodedImage, image: DecodedImage) -> DecodedImage:
+    """Without colors where nothing shows; the arrays of `image`, whose cutout it is, stay."""
     visible = found.alpha > 0
     layers = {}
     for name in ("rgb", "deep"):
         values = getattr(found, name)
         if values is not None:
-            layers[name] = values.copy() if values is getattr(picture, name) else values
+            layers[name] = values.copy() if values is getattr(image, name) else values
             for channel in range(3):  # one by one is several times as fast
                 layers[name][..., channel] *= visible
     return dataclasses.replace(found, **layers)
 
 
-def _cropped(found: images.Picture, alpha: np.ndarray, around: Margin) -> images.Picture:
+def _cropped(found: DecodedImage, alpha: np.ndarray, around: Margin) -> DecodedImage:
     subject = alpha >= SUBJECT
     if not subject.any():
-        raise PictureError("holds no subject to crop to", "no-subject")
+        raise ImageError("holds no subject to crop to", "no-subject")
     sides = [np.flatnonzero(subject.any(axis)) for axis in (1, 0)]
     more = around.of(*(int(side[-1] - side[0] + 1) for side in sides))
     box = tuple(slice(max(0, int(side[0]) - more), int(side[-1]) + 1 + more) for side in sides)
@@ -128,25 +127,25 @@ def _cropped(found: images.Picture, alpha: np.ndarray, around: Margin) -> images
     return dataclasses.replace(found, **layers)
 
 
-def encode(found: images.Picture, format: str, look: Look) -> tuple[bytes, tuple[str, ...]]:
+def encode(found: DecodedImage, format: str, look: Look) -> tuple[bytes, tuple[str, ...]]:
     """A file's bytes, and what could not be kept in it.
 
     16 bits a channel stay in PNG and TIFF. Fully opaque pixels keep their values in all but
     JPEG and a WebP of lower quality.
 
     Raises:
-        PictureError: the format cannot hold the picture.
+        ImageError: the format cannot hold the image.
     """
     carried = {"icc_profile": found.icc_profile, "dpi": found.dpi}
     exif = found.exif if look.keep_metadata else None
     if format == "PNG":
-        colours = found.rgb if found.deep is None else found.deep
-        return png.encode(colours, found.alpha, exif=exif, **carried), ()
+        colors = found.rgb if found.deep is None else found.deep
+        return png.encode(colors, found.alpha, exif=exif, **carried), ()
     if found.deep is not None and format == "TIFF":
         lost = ("metadata left out: a 16-bit TIFF has no place for it here",)
         return tiff.encode(found.deep, found.alpha, **carried), lost if exif else ()
     quality = look.quality or (LOSSLESS if format == "WEBP" else 95)
-    encoded = images.encode_picture(
+    encoded = encode_image(
         found.rgb, found.alpha, format=format, exif=exif, quality=quality, **carried
     )
     notes = [] if found.deep is None else [f"16 bits became 8, all that {format} can hold"]

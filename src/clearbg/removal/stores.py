@@ -1,4 +1,4 @@
-"""Pictures in stores that fsspec reads and writes: s3://, gs://, sftp:// and others.
+"""Images in stores that fsspec reads and writes: s3://, gs://, sftp:// and others.
 
 Credentials are found by each store's own client, in the environment or in its own files.
 """
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from clearbg import images
 from clearbg.errors import DataError
+from clearbg.images import SUFFIXES
 
 SEPARATOR = "://"
 LOCAL = ("file://", "local://")
@@ -107,7 +107,7 @@ class Stored:
         if lacks or isinstance(error, PermissionError):
             return DataError(
                 f"{self} may not be {done}: give {kind} its credentials in the environment or "
-                "its own files, on every machine that works on the pictures."
+                "its own files, on every machine that works on the images."
             )
         return DataError(
             f"{self} could not be {done} ({type(error).__name__}): check the connection and the "
@@ -134,8 +134,8 @@ def address(place: Place) -> str:
     return place.address if isinstance(place, Stored) else str(place)
 
 
-def pictures_below(source: Stored) -> list[tuple[Path, Stored]]:
-    """Pictures in a folder of a store, with their paths in it, sorted; hidden ones are left out.
+def images_below(source: Stored) -> list[tuple[Path, Stored]]:
+    """Images in a folder of a store, with their paths in it, sorted; hidden ones are left out.
 
     An address of a file gives that file, under its name.
 
@@ -146,7 +146,7 @@ def pictures_below(source: Stored) -> list[tuple[Path, Stored]]:
     for inside, stored in source.files().items():
         path = Path((inside or stored.address.rpartition("/")[2]).lstrip("/"))
         hidden = any(part.startswith(".") for part in path.parts)  # .. as well
-        if not hidden and path.suffix.lower() in images.SUFFIXES:
+        if not hidden and path.suffix.lower() in SUFFIXES:
             found.append((path, stored))
     return found
 

@@ -1,4 +1,4 @@
-"""One retraining, whole: data, training, judgement, record, and the champion last.
+"""One retraining, whole: data, training, judgment, record, and the champion last.
 
 The order is what makes a crash harmless. Data is pushed before the commit that names it, the
 commit before the pull request that shows it, and only then the champion's alias moves: what it
@@ -34,7 +34,7 @@ PROMOTED, KEPT = 0, 3
 DRIFTED, ALIKE, TOO_FEW = 3, 0, 4
 """Exit statuses of `clearbg drift`."""
 
-VERDICT, PICTURES = Path("reports/promotion.md"), Path("reports/promotion.jpg")
+VERDICT, IMAGES = Path("reports/promotion.md"), Path("reports/promotion.jpg")
 """What the gate writes."""
 
 LONGEST = 60_000  # characters; GitHub takes 65,536
@@ -98,7 +98,7 @@ def retrain(recipe: str | None = None, open_pull_request: bool = False) -> Outco
     commit, pushed = None, False
     if better or (judged and not known):  # what lost is kept too, lest it is trained once more
         files = [SETTINGS, *RESULTS, *_tracked_data()]
-        commit = git.commit(f"retrain/{name}", f"Retrain {name}", files, [str(PICTURES)])
+        commit = git.commit(f"retrain/{name}", f"Retrain {name}", files, [str(IMAGES)])
         pushed = commit.new and git.push(commit.branch)
     title = f"Retrain {name}: {'a better model' if better else 'the champion stays'}"
     body = _write_body(title, commit, judged)
@@ -113,7 +113,7 @@ def retrain(recipe: str | None = None, open_pull_request: bool = False) -> Outco
 
 
 def drifted(recent: str) -> bool:
-    """Whether recent pictures, or a removal log, no longer look like those of the training.
+    """Whether recent images, or a removal log, no longer look like those of the training.
 
     Args:
         recent: as `clearbg drift` takes it, or an address that `dvc get-url` knows.
@@ -136,7 +136,7 @@ def drifted(recent: str) -> bool:
 def _bring(remote: str) -> None:
     """Newer states of imported data, and data that this folder has not got yet.
 
-    What lies in the folder already is left alone: pictures that were added or removed there
+    What lies in the folder already is left alone: images that were added or removed there
     are the new data.
     """
     for path in _tracked_data():
@@ -180,7 +180,7 @@ def _written() -> int:
 
 
 def _write_body(title: str, commit: git.Commit | None, judged: bool) -> Path:
-    """The pull request's text: verdict with pictures, figures and settings against HEAD.
+    """The pull request's text: verdict with images, figures and settings against HEAD.
 
     Args:
         judged: there is a verdict; without one there is nothing else to tell either.
@@ -188,8 +188,8 @@ def _write_body(title: str, commit: git.Commit | None, judged: bool) -> Path:
     parts = [f"# {title}"]
     if judged:
         verdict = (project.root() / VERDICT).read_text(encoding="utf-8").strip()
-        shown = _address(commit, PICTURES) if commit else str(PICTURES)
-        parts.append(verdict.replace(f"({PICTURES.name})", f"({shown})"))
+        shown = _address(commit, IMAGES) if commit else str(IMAGES)
+        parts.append(verdict.replace(f"({IMAGES.name})", f"({shown})"))
     else:
         parts.append("The exported model is the champion already.")
     if commit:

@@ -1,7 +1,7 @@
-"""Generated pictures of several tasks with their exact alpha.
+"""Generated images of several tasks with their exact alpha.
 
 What is in the foreground depends on the kind: salient `objects` of every sort, `people`, `cars`,
-head-and-shoulders `portraits` with hair, or the ink of `pages`. One picture in seventeen of the
+head-and-shoulders `portraits` with hair, or the ink of `pages`. One image in seventeen of the
 first four has no subject. Everything follows from `(seed, index, kind)`.
 """
 
@@ -13,17 +13,17 @@ from numpy.random import Generator
 from clearbg.synthetic.portraits import portrait
 from clearbg.synthetic.scenes import CARS, OBJECTS, PEOPLE, staged
 
-EMPTY_EVERY = 17  # pictures
+EMPTY_EVERY = 17  # images
 
 
 def generate(seed: int, index: int, kind: str = "objects") -> tuple[np.ndarray, np.ndarray]:
-    """Picture number `index` of the data set `seed`.
+    """Image number `index` of the data set `seed`.
 
     Args:
         kind: one of `KINDS`.
 
     Returns:
-        The picture, uint8 `(H,W,3)` RGB, and its alpha, uint8 `(H,W)`; H and W between 240
+        The image, uint8 `(H,W,3)` RGB, and its alpha, uint8 `(H,W)`; H and W between 240
         and 420, of portraits between 200 and 320. The same arguments give the same bytes in any
         order, process and number of threads; under another instruction set OpenCV's rounding
         may move a few values by 1.
@@ -42,7 +42,7 @@ def _key(kind: str) -> tuple[int, ...]:
 
 
 def _empty(seed: int, index: int, kind: str) -> bool:
-    """Whether the picture has no subject: exactly one does in every `EMPTY_EVERY` in a row."""
+    """Whether the image has no subject: exactly one does in every `EMPTY_EVERY` in a row."""
     block, position = divmod(index, EMPTY_EVERY)
     key = [seed, block, EMPTY_EVERY, *_key(kind)]
     rng = np.random.default_rng(np.random.SeedSequence(key))
@@ -62,4 +62,4 @@ KINDS: dict[str, Callable[[Generator, bool], tuple[np.ndarray, np.ndarray]]] = {
     "portraits": portrait,
     "pages": _page,
 }
-"""How a picture of each kind is drawn, from a random stream and whether it has no subject."""
+"""How an image of each kind is drawn, from a random stream and whether it has no subject."""

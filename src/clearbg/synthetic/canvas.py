@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from clearbg.synthetic.colours import veil
+from clearbg.synthetic.colors import veil
 from clearbg.synthetic.painting import SHIFT, Layer, fixed
 from clearbg.synthetic.textures import blurred
 
-FINE = 2  # coverage is drawn this many times as large as the picture
+FINE = 2  # coverage is drawn this many times as large as the image
 
 
 def coverage(sheet: np.ndarray) -> np.ndarray:
@@ -20,27 +20,27 @@ def coverage(sheet: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Pose:
-    """Where a head is in the frame: pixels = `matrix` @ point + `centre`; `unit` in pixels.
+    """Where a head is in the frame: pixels = `matrix` @ point + `center`; `unit` in pixels.
 
     `turn` is how far the features look aside, in units.
     """
 
     matrix: np.ndarray
-    centre: np.ndarray
+    center: np.ndarray
     unit: float
     turn: float
 
     def at(self, points) -> np.ndarray:
         """Pixels `(K,2)` of the points `(K,2)`."""
-        return np.asarray(points, float) @ self.matrix.T + self.centre
+        return np.asarray(points, float) @ self.matrix.T + self.center
 
 
 class Canvas:
-    """A float32 picture `(H,W,3)` that takes shapes, hard or soft, given in units."""
+    """A float32 image `(H,W,3)` that takes shapes, hard or soft, given in units."""
 
     def __init__(self, frame: tuple[int, int], pose: Pose):
         self.frame, self.pose = frame, pose
-        self.picture = np.zeros((*frame, 3), np.float32)
+        self.image = np.zeros((*frame, 3), np.float32)
 
     def mask(self, *outlines, soft: float = 0.0, rim: int = 1) -> np.ndarray:
         """The outlines, given in units, as float32 `(H,W)`.
@@ -53,14 +53,14 @@ class Canvas:
 
     def lay(
         self,
-        colour: np.ndarray,
+        color: np.ndarray,
         *outlines,
         share: float = 1.0,
         soft: float = 0.0,
         rim: int = 1,
         within=None,
     ) -> None:
-        """Paint the outlines with a colour of which `share` covers.
+        """Paint the outlines with a color of which `share` covers.
 
         Args:
             soft, rim: as for `mask`.
@@ -77,7 +77,7 @@ class Canvas:
         cover = self._mask([outline - (left, top) for outline in placed], size, soft, rim)
         if within is not None:
             cover *= self._mask([self.pose.at(within) - (left, top)], size, 0.0, 1)
-        veil(self.picture[top:bottom, left:right], np.float32(share) * cover, colour)
+        veil(self.image[top:bottom, left:right], np.float32(share) * cover, color)
 
     def _mask(self, placed: list[np.ndarray], size: tuple[int, int], soft: float, rim: int):
         """The outlines, given in pixels, as float32 of the `(height, width)` size."""
@@ -101,11 +101,11 @@ class Canvas:
         facing = np.float32(light[0]) * x + np.float32(light[1]) * y
         dark = 1 + depth * (0.9 * facing - 0.35 * (x * x + y * y))
         dark = np.clip(cv2.resize(dark.astype(np.float32), mask.shape[::-1]), 0.25, 1.5)
-        self.picture *= cv2.merge((np.sqrt(dark) ** 1.8, dark, dark**1.1))
+        self.image *= cv2.merge((np.sqrt(dark) ** 1.8, dark, dark**1.1))
 
     def layer(self, *outlines, opacity: float = 1.0) -> Layer:
-        """The picture where the outlines are, as a layer over the whole frame."""
+        """The image where the outlines are, as a layer over the whole frame."""
         sheet = np.zeros((FINE * self.frame[0], FINE * self.frame[1]), np.uint8)
         for outline in outlines:
             cv2.fillPoly(sheet, [fixed(self.pose.at(outline), FINE)], 255, cv2.LINE_AA, SHIFT)
-        return Layer(np.clip(self.picture, 0, 1), np.float32(opacity) * coverage(sheet), 0, 0)
+        return Layer(np.clip(self.image, 0, 1), np.float32(opacity) * coverage(sheet), 0, 0)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.random import Generator
 
 from clearbg.synthetic import animals, people, plants, things, vehicles
-from clearbg.synthetic.colours import distance, material, mixed
+from clearbg.synthetic.colors import distance, material, mixed
 from clearbg.synthetic.silhouettes import Part
 
 
@@ -16,7 +16,7 @@ class Figure:
     """A kind of subject.
 
     `scenes` names the places where it is met; `main`, `second` and `accent` the materials of
-    its paints, as `colours.material` takes them. `stance` is "stands" (upright on the ground),
+    its paints, as `colors.material` takes them. `stance` is "stands" (upright on the ground),
     "lies" (seen from above), "floats" or "rises" (from below the lower border); `weight` is
     how often the figure is drawn.
     """
@@ -88,9 +88,9 @@ def without(figures: Sequence[Figure]) -> tuple[Figure, ...]:
 def paints(
     rng: Generator, figure: Figure, ground: np.ndarray, contrast: float
 ) -> dict[str, np.ndarray]:
-    """A colour for each of `TONES`.
+    """A color for each of `TONES`.
 
-    The main colour is drawn until it differs from `ground` by `contrast` (CIE76); after eight
+    The main color is drawn until it differs from `ground` by `contrast` (CIE76); after eight
     draws the one that differs most is taken and moved away in lightness.
     """
     candidates = []
@@ -98,7 +98,7 @@ def paints(
         candidates.append(material(rng, figure.main))
         if distance(candidates[-1], ground) >= contrast:
             break
-    main = max(candidates, key=lambda colour: distance(colour, ground))
+    main = max(candidates, key=lambda color: distance(color, ground))
     if distance(main, ground) < contrast:
         main = mixed(main, BLACK if ground.mean() > 0.45 else WHITE, 0.35)
     coats = {tone: material(rng, tone) for tone in TONES[4:]}

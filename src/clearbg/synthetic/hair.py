@@ -1,7 +1,7 @@
 """Hair as strands: growing, combing, and painting it with the alpha of every single strand.
 
 Strands are `(N,S,2)` float64: N curves of S points `(x,y)`, root first. The unit is the half
-height of a head whose centre is the origin; `Hair.moved` brings them to pixels.
+height of a head whose center is the origin; `Hair.moved` brings them to pixels.
 """
 
 import itertools
@@ -93,7 +93,7 @@ def combed(
         across: where between them, 0 to 1, `(N,)`.
         wave: amplitude of the waves at the tips.
         stray: how far single strands leave the others, as a standard deviation at the tips.
-        locks: tips of neighbours meet in as many bundles.
+        locks: tips of neighbors meet in as many bundles.
     """
     count = len(across)
     along = np.linspace(0, 1, STEPS)
@@ -134,11 +134,11 @@ def painted(
 
     Args:
         hair: in pixels.
-        coat: its colour, `(3,)` in [0,1].
+        coat: its color, `(3,)` in [0,1].
         sheen: the brightness of every pixel, float32 `(H,W)`.
     """
     cover = np.zeros((FINE * frame[0], FINE * frame[1]), np.uint8)
-    colour = np.full((*frame, 3), np.round(coat * 255), np.uint8)
+    color = np.full((*frame, 3), np.round(coat * 255), np.uint8)
     for mass in hair.masses:
         cv2.fillPoly(cover, [fixed(mass, FINE)], 255, cv2.LINE_AA, SHIFT)
     sheet = np.zeros_like(cover)
@@ -155,6 +155,6 @@ def painted(
         for group in np.array_split(rng.permutation(len(strands)), SHADES):
             shade = (coat + rng.uniform(0, 0.04)) * rng.lognormal(0, 0.25)
             tone = np.clip(shade * 255, 0, 255).tolist()
-            cv2.polylines(colour, list(fixed(strands[group], 1)), False, tone, 1, 16, SHIFT)
-    lustrous = colour.astype(np.float32) / 255 * sheen[..., None]
+            cv2.polylines(color, list(fixed(strands[group], 1)), False, tone, 1, 16, SHIFT)
+    lustrous = color.astype(np.float32) / 255 * sheen[..., None]
     return Layer(np.clip(lustrous, 0, 1, out=lustrous), coverage(cover), 0, 0)

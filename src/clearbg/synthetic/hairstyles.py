@@ -87,18 +87,18 @@ def curly(rng: Generator) -> Worn:
     wide, long = u(0.95, 1.45), u(0.0, 0.9)
     tight = u(3, 9)
     back, front = Hair(), Hair()
-    centre = np.array([0, -0.28 + 0.5 * long])
+    center = np.array([0, -0.28 + 0.5 * long])
     radii = np.array([wide, 0.72 * wide + 0.28 + 0.5 * long])
-    back.masses.append(blob(rng, *centre, *(0.88 * radii), 0.09))
+    back.masses.append(blob(rng, *center, *(0.88 * radii), 0.09))
     angle = rng.uniform(0, 2 * np.pi, 950)
     around = np.stack([np.cos(angle), np.sin(angle)], 1)
-    roots = centre + radii * around * rng.uniform(0.35, 1.0, (950, 1)) ** 0.7
+    roots = center + radii * around * rng.uniform(0.35, 1.0, (950, 1)) ** 0.7
     lengths = rng.uniform(0.2, 0.5, 950)
     turns = rng.choice([-1, 1], 950) * rng.normal(tight, 1.5, 950)
     back.strands.append(grown(rng, roots, angle + rng.normal(0, 0.7, 950), lengths, turns, 0.2))
     few = rng.permutation(950)[:170]
     back.flyaways.append(
-        grown(rng, centre + radii * around[few] * 0.9, angle[few] + rng.normal(0, 0.5, 170),
+        grown(rng, center + radii * around[few] * 0.9, angle[few] + rng.normal(0, 0.5, 170),
               rng.uniform(0.2, 0.6, 170), rng.normal(0, 0.6 * tight, 170))
     )  # fmt: skip
     line = u(-0.75, -0.55)
@@ -154,7 +154,7 @@ def tied(rng: Generator) -> Worn:
 
 
 def cropped(rng: Generator) -> Worn:
-    """Hair of a few millimetres, or what is left at the sides."""
+    """Hair of a few millimeters, or what is left at the sides."""
     back, front = Hair(), Hair()
     bald = rng.random() < 0.4
     start = 0.5 if bald else 0.0

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.random import Generator
 
 from clearbg.synthetic.canvas import Canvas, Pose
-from clearbg.synthetic.colours import material, mixed
+from clearbg.synthetic.colors import material, mixed
 from clearbg.synthetic.hair import curve
 from clearbg.synthetic.painting import Layer
 from clearbg.synthetic.silhouettes import ellipse, limb
@@ -15,18 +15,18 @@ SHEER = 0.3  # share of the brims that let light through
 
 def hat(rng: Generator, frame: tuple[int, int], pose: Pose, light: np.ndarray) -> list[Layer]:
     """One of the hats as layers over the whole frame: its brim or peak, then its crown."""
-    colour = material(rng, "cloth any paint light")
+    color = material(rng, "cloth any paint light")
     crown, band, brim = rng.choice([_knitted, _brimmed, _peaked])(rng)
     sheer = rng.uniform(0.45, 0.8) if rng.random() < SHEER else 1.0
-    ribbon = mixed(material(rng, "cloth dark light"), colour, 0.3)
+    ribbon = mixed(material(rng, "cloth dark light"), color, 0.3)
     layers = []
     for outline, opacity in ((brim, sheer), (crown, 1.0)):
         canvas = Canvas(frame, pose)
-        canvas.picture[:] = colour
-        canvas.picture *= (1 + np.float32(0.07) * fractal(rng, frame, 20, 0.7, 0.4))[..., None]
+        canvas.image[:] = color
+        canvas.image *= (1 + np.float32(0.07) * fractal(rng, frame, 20, 0.7, 0.4))[..., None]
         canvas.shade(canvas.mask(outline), 0.35, light, 0.9)
         if outline is crown:
-            canvas.lay(0.5 * colour, band + (0, 0.03), soft=0.03, share=0.6)
+            canvas.lay(0.5 * color, band + (0, 0.03), soft=0.03, share=0.6)
             canvas.lay(ribbon, band, rim=3)
         layers.append(canvas.layer(outline, opacity=opacity))
     return layers

@@ -1,13 +1,13 @@
 """A face, a neck and clothes from the front, painted with soft light.
 
-Coordinates are those of `hair`: the head's centre is the origin, its half height the unit.
+Coordinates are those of `hair`: the head's center is the origin, its half height the unit.
 """
 
 import numpy as np
 from numpy.random import Generator
 
 from clearbg.synthetic.canvas import Canvas, Pose
-from clearbg.synthetic.colours import material, mixed, veil
+from clearbg.synthetic.colors import material, mixed, veil
 from clearbg.synthetic.hair import curve
 from clearbg.synthetic.painting import Layer
 from clearbg.synthetic.silhouettes import box, ellipse, limb, smooth
@@ -17,16 +17,16 @@ MIRROR = np.array([-1, 1])
 
 
 def body(
-    rng: Generator, frame: tuple[int, int], pose: Pose, colours: dict[str, np.ndarray], light
+    rng: Generator, frame: tuple[int, int], pose: Pose, colors: dict[str, np.ndarray], light
 ) -> Layer:
     """Shoulders, neck, ears and face as one layer over the whole frame.
 
     Args:
-        colours: of "skin", "hair", "cloth" and "second".
+        colors: of "skin", "hair", "cloth" and "second".
         light: the direction towards the light, `(x,y,z)` of length 1.
     """
     canvas = Canvas(frame, pose)
-    skin = colours["skin"]
+    skin = colors["skin"]
     jaw, cheek = rng.uniform(0.46, 0.62), rng.uniform(0.66, 0.74)
     face = smooth([[0, -0.98], [0.5, -0.82], [cheek, -0.3], [cheek, 0.1], [jaw, 0.62],
                    [0.24, 0.95], [0, 1.0], [-0.24, 0.95], [-jaw, 0.62], [-cheek, 0.1],
@@ -37,32 +37,32 @@ def body(
     slope, broad = rng.uniform(1.35, 1.65), rng.uniform(1.5, 2.1)
     half = curve([[0.3, 1.05], [0.62, 1.24], [broad * 0.8, slope], [broad, 2.2], [broad, 4.5]], 40)
     torso = np.vstack([half, half[::-1] * MIRROR])
-    _dress(rng, canvas, torso, neck, colours)
+    _dress(rng, canvas, torso, neck, colors)
     canvas.shade(canvas.mask(torso, neck), 0.35, light, 0.9)
     below = canvas.mask(face + (-0.1 * np.sign(light[0]), 0.16), soft=0.1)
     below *= canvas.mask(neck, soft=0.03)
-    canvas.picture *= 1 - 0.5 * below[..., None] * np.float32([0.8, 0.95, 1.0])
+    canvas.image *= 1 - 0.5 * below[..., None] * np.float32([0.8, 0.95, 1.0])
     head = Canvas(frame, pose)
-    head.picture[:] = skin
+    head.image[:] = skin
     head.lay(0.72 * skin, *(0.55 * ear + 0.45 * ear.mean(0) for ear in ears), soft=0.02)
     _complexion(rng, head, skin)
     head.shade(head.mask(face, *ears), 0.4, light, 0.75)
-    _features(rng, head, colours)
-    veil(canvas.picture, canvas.mask(face, *ears, rim=4), head.picture)
+    _features(rng, head, colors)
+    veil(canvas.image, canvas.mask(face, *ears, rim=4), head.image)
     return canvas.layer(torso, neck, face, *ears)
 
 
-def _dress(rng: Generator, canvas: Canvas, torso, neck, colours: dict[str, np.ndarray]) -> None:
+def _dress(rng: Generator, canvas: Canvas, torso, neck, colors: dict[str, np.ndarray]) -> None:
     """Clothes over the whole canvas, and as much of the neck and chest as they leave bare."""
     u, unit = rng.uniform, canvas.pose.unit
-    skin, cloth, second = (colours[name] for name in ("skin", "cloth", "second"))
+    skin, cloth, second = (colors[name] for name in ("skin", "cloth", "second"))
     kind = rng.choice(["round", "open", "jacket", "roll", "straps"], p=[0.3, 0.2, 0.25, 0.1, 0.15])
-    canvas.picture[:] = cloth
+    canvas.image[:] = cloth
     if rng.random() < 0.4:
         drawn = pattern(rng, canvas.frame, rng.choice(PATTERNS), u(0.08, 0.5) * unit)
-        veil(canvas.picture, np.float32(u(0.2, 0.8)) * drawn, second)
+        veil(canvas.image, np.float32(u(0.2, 0.8)) * drawn, second)
     folds = fractal(rng, canvas.frame, u(3, 6), 0.45, 0.4)
-    canvas.picture *= (1 + np.float32(u(0.03, 0.1)) * folds)[..., None]
+    canvas.image *= (1 + np.float32(u(0.03, 0.1)) * folds)[..., None]
     wide = neck[1, 0]
     if kind == "straps":
         low = u(2.3, 2.7)
@@ -70,7 +70,7 @@ def _dress(rng: Generator, canvas: Canvas, torso, neck, colours: dict[str, np.nd
         straps = [limb([[side * 0.85, low], [side * 0.66, 1.15]], [0.14, 0.12], 5)
                   for side in (-1, 1)]  # fmt: skip
         garment = canvas.mask(top, *straps)[..., None]
-        canvas.picture += (1 - garment) * (skin - canvas.picture)
+        canvas.image += (1 - garment) * (skin - canvas.image)
         bones = [limb([[side * 0.12, 1.5], [side * 0.9, 1.4]], [0.05, 0.1], 6) for side in (-1, 1)]
         canvas.lay(0.75 * skin, *bones, soft=0.04, share=0.6)
         return
@@ -132,13 +132,13 @@ def _complexion(rng: Generator, canvas: Canvas, skin: np.ndarray) -> None:
                share=rng.uniform(0.1, 0.45))  # fmt: skip
 
 
-def _features(rng: Generator, canvas: Canvas, colours: dict[str, np.ndarray]) -> None:
+def _features(rng: Generator, canvas: Canvas, colors: dict[str, np.ndarray]) -> None:
     """Eyes, brows, nostrils, mouth and now and then glasses."""
-    u, turn, skin = rng.uniform, canvas.pose.turn, colours["skin"]
+    u, turn, skin = rng.uniform, canvas.pose.turn, colors["skin"]
     line, black = 0.25 * skin, np.float32([0.04, 0.03, 0.03])
     iris = np.float32(rng.choice([[0.25, 0.15, 0.08], [0.2, 0.35, 0.5], [0.25, 0.35, 0.2],
                                   [0.12, 0.08, 0.06]]))  # fmt: skip
-    brow = mixed(0.6 * colours["hair"], skin, 0.15)
+    brow = mixed(0.6 * colors["hair"], skin, 0.15)
     open_, thick, arch, look = u(0.045, 0.085), u(0.03, 0.08), u(0.0, 0.08), u(-0.04, 0.04)
     for side in (-1, 1):
         x, wide = turn + side * 0.31 * (1 - 0.3 * abs(turn)), 0.145 * (1 - 0.9 * side * turn)

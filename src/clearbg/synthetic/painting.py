@@ -1,4 +1,4 @@
-"""From outlines to pixels: placing, filling, shading, combing and laying over a picture."""
+"""From outlines to pixels: placing, filling, shading, combing and laying over an image."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from clearbg.synthetic.colours import lit, veil
+from clearbg.synthetic.colors import lit, veil
 from clearbg.synthetic.figures import TONES
 from clearbg.synthetic.silhouettes import Part, moved, turned
 from clearbg.synthetic.textures import PATTERNS, fractal, pattern
@@ -19,11 +19,11 @@ INDEX = {tone: index for index, tone in enumerate(TONES)}
 class Layer:
     """A painted figure in the window of the frame that starts at row `top`, column `left`.
 
-    `colour` is float32 `(h,w,3)` and reaches beyond the outline, so that soft edges take up
+    `color` is float32 `(h,w,3)` and reaches beyond the outline, so that soft edges take up
     no black; `alpha` is float32 `(h,w)`. Both in [0,1].
     """
 
-    colour: np.ndarray
+    color: np.ndarray
     alpha: np.ndarray
     top: int
     left: int
@@ -33,16 +33,16 @@ class Layer:
         height, width = self.alpha.shape
         return slice(self.top, self.top + height), slice(self.left, self.left + width)
 
-    def over(self, picture: np.ndarray) -> None:
+    def over(self, image: np.ndarray) -> None:
         """alpha·F + (1-alpha)·B, in place."""
-        under = picture[self.window]
-        under += self.alpha[..., None] * (self.colour - under)
+        under = image[self.window]
+        under += self.alpha[..., None] * (self.color - under)
 
 
 def sized(parts: list[Part], area: float, limits: tuple[float, float]) -> list[Part]:
     """The parts scaled to cover `area` pixels, or less where they would exceed `limits`.
 
-    The result is centred on the origin, with its bounding box at most `limits` (height,
+    The result is centered on the origin, with its bounding box at most `limits` (height,
     width) pixels large.
     """
     low, high = extent(parts)
@@ -72,7 +72,7 @@ def painted(
     """The figure as a layer of a `(height, width)` frame, or None where it lies outside.
 
     Args:
-        coats: a colour for each tone.
+        coats: a color for each tone.
         light: the direction towards the light, `(x,y,z)` of length 1.
     """
     low, high = extent(parts)
@@ -84,7 +84,7 @@ def painted(
     parts = moved(parts, np.eye(2), (-left, -top))
     shape = (int(bottom - top), int(right - left))
     cover = np.zeros((2 * shape[0], 2 * shape[1]), np.uint8)
-    colour = np.zeros((*shape, 3), np.uint8)
+    color = np.zeros((*shape, 3), np.uint8)
     label = np.zeros(shape, np.uint8)
     relief = Relief(shape, light)
     for part in parts:
@@ -95,20 +95,20 @@ def painted(
         index = INDEX[part.tone]
         cv2.fillPoly(cover, [fixed(part.outline, 2)], 255, cv2.LINE_AA, SHIFT)
         line = [fixed(part.outline, 1)]
-        cv2.polylines(colour, line, True, coat.tolist(), 4, cv2.LINE_AA, SHIFT)
-        cv2.fillPoly(colour, line, coat.tolist(), cv2.LINE_AA, SHIFT)
+        cv2.polylines(color, line, True, coat.tolist(), 4, cv2.LINE_AA, SHIFT)
+        cv2.fillPoly(color, line, coat.tolist(), cv2.LINE_AA, SHIFT)
         cv2.polylines(label, line, True, index, 4, cv2.LINE_8, SHIFT)
         cv2.fillPoly(label, line, index, cv2.LINE_8, SHIFT)
         relief.add(part)
         if part.fur > 0.5:
-            _comb(rng, part, coat, cover, colour)
-    finished = _finish(rng, colour, label, relief, coats)
+            _comb(rng, part, coat, cover, color)
+    finished = _finish(rng, color, label, relief, coats)
     alpha = cv2.resize(cover, shape[::-1], interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     return Layer(finished, alpha, int(top), int(left))
 
 
 def fixed(points: np.ndarray, scale: int) -> np.ndarray:
-    """Fixed-point coordinates on a grid `scale` times as fine, pixel centres at integers."""
+    """Fixed-point coordinates on a grid `scale` times as fine, pixel centers at integers."""
     return np.rint(((points + 0.5) * scale - 0.5) * (1 << SHIFT)).astype(np.int32)
 
 
@@ -146,7 +146,7 @@ class Relief:
         np.copyto(self.gloss[window], facing**24, where=inside)
 
 
-def _comb(rng: Generator, part: Part, coat: np.ndarray, cover: np.ndarray, colour: np.ndarray):
+def _comb(rng: Generator, part: Part, coat: np.ndarray, cover: np.ndarray, color: np.ndarray):
     """Hair along the outline: strands of differing opacity and shade, rooted inside."""
     edge = np.roll(part.outline, -1, 0) - part.outline
     length = np.linalg.norm(edge, axis=1)
@@ -173,20 +173,20 @@ def _comb(rng: Generator, part: Part, coat: np.ndarray, cover: np.ndarray, colou
         cv2.polylines(sheet, lines, False, opacity, 1 + (opacity > 150), cv2.LINE_AA, SHIFT)
         lines = list(fixed(strands[group], 1))
         shade = np.clip(coat * rng.uniform(0.75, 1.25), 0, 255).tolist()
-        cv2.polylines(colour, lines, False, shade, 2, cv2.LINE_AA, SHIFT)
+        cv2.polylines(color, lines, False, shade, 2, cv2.LINE_AA, SHIFT)
     np.maximum(cover, sheet, out=cover)
 
 
 def _finish(
     rng: Generator,
-    colour: np.ndarray,
+    color: np.ndarray,
     label: np.ndarray,
     relief: Relief,
     coats: dict[str, np.ndarray],
 ) -> np.ndarray:
-    """Grain, a pattern of a second colour on some tones, light and highlights."""
+    """Grain, a pattern of a second color on some tones, light and highlights."""
     shape = label.shape
-    finished = colour.astype(np.float32) / 255
+    finished = color.astype(np.float32) / 255
     if rng.random() < 0.65:
         kind = PATTERNS[rng.integers(len(PATTERNS))]
         drawn = pattern(rng, shape, kind, rng.uniform(0.04, 0.3) * max(shape) + 3)

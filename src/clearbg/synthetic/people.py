@@ -41,7 +41,7 @@ def person(rng: Generator) -> list[Part]:
 
 
 def bust(rng: Generator) -> list[Part]:
-    """Head and shoulders; the lower edge is meant to lie outside the picture."""
+    """Head and shoulders; the lower edge is meant to lie outside the image."""
     u = rng.uniform
     wide = u(0.75, 1.1)
     shoulders = smooth([[-wide, 1.9], [-wide * 0.95, 0.9], [-wide * 0.5, 0.55], [0, 0.5],

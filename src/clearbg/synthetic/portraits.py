@@ -1,8 +1,8 @@
 """Generated portraits: head and shoulders, with hair whose every strand is in the alpha.
 
 The layers, from back to front, are the place, the hair behind the head, the body with its face,
-the beard, the hair in front and sometimes a hat. Each has its own colour under its soft edges and
-goes over the picture as alpha·F + (1-alpha)·B.
+the beard, the hair in front and sometimes a hat. Each has its own color under its soft edges and
+goes over the image as alpha·F + (1-alpha)·B.
 """
 
 from dataclasses import replace
@@ -15,7 +15,7 @@ from clearbg.synthetic import hairstyles
 from clearbg.synthetic.backdrops import backdrop
 from clearbg.synthetic.camera import photographed, sunlight
 from clearbg.synthetic.canvas import Pose
-from clearbg.synthetic.colours import average, distance, material
+from clearbg.synthetic.colors import average, distance, material
 from clearbg.synthetic.hair import Hair, curve, grown, painted
 from clearbg.synthetic.hats import hat
 from clearbg.synthetic.heads import body
@@ -32,41 +32,41 @@ HATTED, FURRED = 0.2, 0.1  # shares of the portraits
 
 
 def portrait(rng: Generator, empty: bool) -> tuple[np.ndarray, np.ndarray]:
-    """A picture, uint8 `(H,W,3)`, and its alpha, uint8 `(H,W)`; H in 240..320, W in 200..256.
+    """An image, uint8 `(H,W,3)`, and its alpha, uint8 `(H,W)`; H in 240..320, W in 200..256.
 
     An `empty` one is the place alone.
     """
     frame = int(rng.integers(*HEIGHTS, endpoint=True)), int(rng.integers(*WIDTHS, endpoint=True))
-    colours = {
+    colors = {
         "skin": material(rng, "skin", 0.04),
         "hair": material(rng, "hair hair hair hair any" if rng.random() < 0.15 else "hair", 0.03),
         "cloth": material(rng, "cloth cloth any paint light"),
         "second": material(rng, "cloth light paint"),
     }
     light = sunlight(rng)
-    picture = _behind(rng, frame, colours)
+    image = _behind(rng, frame, colors)
     alpha = np.zeros(frame, np.float32)
     if not empty:
-        for layer in _sitter(rng, frame, colours, light):
-            layer.over(picture)
+        for layer in _sitter(rng, frame, colors, light):
+            layer.over(image)
             alpha += layer.alpha * (1 - alpha)
-    return photographed(rng, picture), np.round(alpha * 255).astype(np.uint8)
+    return photographed(rng, image), np.round(alpha * 255).astype(np.uint8)
 
 
-def _behind(rng: Generator, frame: tuple[int, int], colours: dict[str, np.ndarray]) -> np.ndarray:
+def _behind(rng: Generator, frame: tuple[int, int], colors: dict[str, np.ndarray]) -> np.ndarray:
     """The place, out of focus or sharp, and lighter or darker than hair and skin."""
-    picture = backdrop(rng, rng.choice(PLACES.split()), frame).picture
-    picture = blurred(picture, rng.uniform(*BLURS[rng.choice(3, p=BLUR_SHARES)]))
-    ground = average(picture[: frame[0] // 2])
-    near = min(("hair", "skin"), key=lambda name: distance(colours[name], ground))
-    if distance(colours[near], ground) < CONTRAST and rng.random() < 0.85:
-        toward = 0.0 if colours[near].mean() > 0.4 else 1.0
-        picture += np.float32(rng.uniform(0.4, 0.65)) * (np.float32(toward) - picture)
-    return picture
+    image = backdrop(rng, rng.choice(PLACES.split()), frame).image
+    image = blurred(image, rng.uniform(*BLURS[rng.choice(3, p=BLUR_SHARES)]))
+    ground = average(image[: frame[0] // 2])
+    near = min(("hair", "skin"), key=lambda name: distance(colors[name], ground))
+    if distance(colors[near], ground) < CONTRAST and rng.random() < 0.85:
+        toward = 0.0 if colors[near].mean() > 0.4 else 1.0
+        image += np.float32(rng.uniform(0.4, 0.65)) * (np.float32(toward) - image)
+    return image
 
 
 def _sitter(
-    rng: Generator, frame: tuple[int, int], colours: dict[str, np.ndarray], light: np.ndarray
+    rng: Generator, frame: tuple[int, int], colors: dict[str, np.ndarray], light: np.ndarray
 ) -> list[Layer]:
     """The layers of somebody who looks into the camera, the farthest first."""
     pose = _pose(rng, frame)
@@ -76,12 +76,12 @@ def _sitter(
     behind, before = style(rng)
 
     def combed(hair: Hair, brightness: np.ndarray) -> Layer:
-        placed = hair.moved(pose.matrix, pose.centre)
-        return painted(rng, placed, colours["hair"], brightness, frame)
+        placed = hair.moved(pose.matrix, pose.center)
+        return painted(rng, placed, colors["hair"], brightness, frame)
 
-    layers = [combed(behind, 0.75 * sheen), body(rng, frame, pose, colours, light)]
+    layers = [combed(behind, 0.75 * sheen), body(rng, frame, pose, colors, light)]
     if rng.random() < FURRED:
-        collar = _collar(rng).moved(pose.matrix, pose.centre)
+        collar = _collar(rng).moved(pose.matrix, pose.center)
         layers.append(painted(rng, collar, material(rng, "fur light"), sheen, frame))
     if rng.random() < hairstyles.BEARDED.get(style, hairstyles.BEARDED_ELSE):
         layers.append(combed(hairstyles.beard(rng), sheen))
@@ -98,15 +98,15 @@ def _pose(rng: Generator, frame: tuple[int, int]) -> Pose:
     unit = min(height * rng.uniform(0.19, 0.26), width * rng.uniform(0.25, 0.34))
     side = rng.choice([-1, 1])
     matrix = turned(rng.normal(0, 0.07), side * unit * rng.uniform(0.94, 1.06), unit)
-    centre = np.array([width * (0.5 + rng.normal(0, 0.04)), height * rng.uniform(0.4, 0.48)])
-    return Pose(matrix, centre, unit, rng.uniform(-0.16, 0.16))
+    center = np.array([width * (0.5 + rng.normal(0, 0.04)), height * rng.uniform(0.4, 0.48)])
+    return Pose(matrix, center, unit, rng.uniform(-0.16, 0.16))
 
 
 def _sheen(rng: Generator, frame: tuple[int, int], pose: Pose, light: np.ndarray) -> np.ndarray:
     """The brightness of hair: a soft ring of gloss around the crown, light from one side."""
     half = frame[0] // 2, frame[1] // 2
     y, x = 2 * np.indices(half, np.float32)
-    x, y = (x - pose.centre[0]) / pose.unit, (y - pose.centre[1]) / pose.unit
+    x, y = (x - pose.center[0]) / pose.unit, (y - pose.center[1]) / pose.unit
     ring = np.hypot(x, y + 0.1)
     gloss = np.exp(-(((ring - rng.uniform(0.8, 0.95)) / 0.14) ** 2)) * (0.3 - 0.5 * y).clip(0, 1)
     side = light[0] * x + 0.5 * light[1] * y
@@ -120,7 +120,7 @@ def _overshadowed(layer: Layer, above: list[Layer], pose: Pose) -> Layer:
     cover = np.max([other.alpha for other in above], axis=0)
     drop = np.float32([[1, 0, 0], [0, 1, 0.07 * pose.unit]])
     dark = blurred(cv2.warpAffine(cover, drop, cover.shape[::-1]), 0.08 * pose.unit)
-    return replace(layer, colour=layer.colour * (1 - 0.45 * dark[..., None]))
+    return replace(layer, color=layer.color * (1 - 0.45 * dark[..., None]))
 
 
 def _collar(rng: Generator) -> Hair:
@@ -136,4 +136,4 @@ def _collar(rng: Generator) -> Hair:
 
 
 def _focused(layer: Layer, sigma: float) -> Layer:
-    return replace(layer, colour=blurred(layer.colour, sigma), alpha=blurred(layer.alpha, sigma))
+    return replace(layer, color=blurred(layer.color, sigma), alpha=blurred(layer.alpha, sigma))

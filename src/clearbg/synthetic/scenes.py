@@ -1,7 +1,7 @@
-"""Generated pictures of salient subjects with their exact alpha.
+"""Generated images of salient subjects with their exact alpha.
 
-Each picture is a place, some clutter, and one to three figures in front: the subject is
-larger, sharper and more contrasting than the clutter. Most pictures are plain: one whole
+Each image is a place, some clutter, and one to three figures in front: the subject is
+larger, sharper and more contrasting than the clutter. Most images are plain: one whole
 subject before a quiet ground out of focus, from which a small network learns in minutes what
 a subject is; the others are as busy as photographs are.
 """
@@ -13,14 +13,14 @@ from numpy.random import Generator
 
 from clearbg.synthetic.backdrops import SCENES, Backdrop, backdrop
 from clearbg.synthetic.camera import photographed, sunlight
-from clearbg.synthetic.colours import average, distance, lit, mixed
+from clearbg.synthetic.colors import average, distance, lit, mixed
 from clearbg.synthetic.figures import FIGURES, PERSONS, VEHICLES, Figure, chosen, paints, without
 from clearbg.synthetic.painting import Layer, extent, painted, shadow, sized
 from clearbg.synthetic.silhouettes import Part, moved, turned
 from clearbg.synthetic.textures import blurred, fractal
 
 PLAIN_BLUR = 8.0  # pixels
-PLAIN_CONTRAST, PLAIN_LEAST_CONTRAST = 60.0, 40.0  # CIE76, of the main colour and of others
+PLAIN_CONTRAST, PLAIN_LEAST_CONTRAST = 60.0, 40.0  # CIE76, of the main color and of others
 BLUR_SIGMAS = (0.0, 0.6, 1.5, 4.0)  # pixels
 BLUR_SHARES = (0.22, 0.25, 0.28, 0.25)
 SHORT_SIDE, LONG_SIDE = 240, 420  # pixels
@@ -31,7 +31,7 @@ class Troupe:
     """Who plays in the scenes of a kind.
 
     `subjects` are in the foreground and in the truth, `extras` may be clutter behind them, up
-    to `bulk` of the picture large each; `plain` is the share of plain pictures.
+    to `bulk` of the image large each; `plain` is the share of plain images.
     """
 
     subjects: tuple[Figure, ...]
@@ -46,7 +46,7 @@ CARS = Troupe(VEHICLES, without(VEHICLES), plain=0.5, bulk=0.03)
 
 
 def staged(rng: Generator, troupe: Troupe, empty: bool) -> tuple[np.ndarray, np.ndarray]:
-    """A picture, uint8 `(H,W,3)`, and its alpha, uint8 `(H,W)`; H and W between 240 and 420.
+    """An image, uint8 `(H,W,3)`, and its alpha, uint8 `(H,W)`; H and W between 240 and 420.
 
     An `empty` one is the place and its clutter alone.
     """
@@ -56,23 +56,23 @@ def staged(rng: Generator, troupe: Troupe, empty: bool) -> tuple[np.ndarray, np.
     place = _place(rng, figure, plain)
     scene = backdrop(rng, place, frame)
     light = sunlight(rng)
-    picture = scene.picture
+    image = scene.image
     if not plain and place != "studio" and rng.random() < 0.5:
-        picture = _cluttered(rng, troupe, scene, light)
+        image = _cluttered(rng, troupe, scene, light)
     if not plain and place != "studio" and rng.random() < 0.5:
-        _dapple(rng, picture)
+        _dapple(rng, image)
     focus = PLAIN_BLUR if plain else rng.choice(BLUR_SIGMAS, p=BLUR_SHARES)
-    picture = blurred(picture, focus * rng.uniform(0.6, 1.4))
+    image = blurred(image, focus * rng.uniform(0.6, 1.4))
     if plain:
-        picture += np.float32(rng.uniform(0.2, 0.6)) * (average(picture) - picture)
+        image += np.float32(rng.uniform(0.2, 0.6)) * (average(image) - image)
     alpha = np.zeros(frame, np.float32)
     if not empty:
-        for layer in _subjects(rng, figure, picture, scene, light, plain):
-            _cast(rng, layer, figure, picture, scene)
-            layer.over(picture)
+        for layer in _subjects(rng, figure, image, scene, light, plain):
+            _cast(rng, layer, figure, image, scene)
+            layer.over(image)
             under = alpha[layer.window]
             under += layer.alpha * (1 - under)
-    return photographed(rng, picture), np.round(alpha * 255).astype(np.uint8)
+    return photographed(rng, image), np.round(alpha * 255).astype(np.uint8)
 
 
 def _place(rng: Generator, figure: Figure, plain: bool) -> str:
@@ -99,23 +99,23 @@ def _posed(rng: Generator, figure: Figure) -> list[Part]:
     return moved(parts, turned(angle) @ shear @ mirror)
 
 
-def _dapple(rng: Generator, picture: np.ndarray) -> None:
+def _dapple(rng: Generator, image: np.ndarray) -> None:
     """Broad lights and shadows over the place, in place."""
-    broad = fractal(rng, picture.shape[:2], rng.uniform(1, 4), rng.uniform(0.3, 0.7))
+    broad = fractal(rng, image.shape[:2], rng.uniform(1, 4), rng.uniform(0.3, 0.7))
     light = np.clip(1 + np.float32(rng.uniform(0.05, 0.25)) * broad, 0.3, 1.7)
-    lit(picture, light)
+    lit(image, light)
 
 
 def _cluttered(rng: Generator, troupe: Troupe, scene: Backdrop, light: np.ndarray) -> np.ndarray:
     """The place with small, dull, repeated figures in it, softer than the subject will be."""
-    picture = scene.picture
-    height, width = frame = picture.shape[:2]
+    image = scene.image
+    height, width = frame = image.shape[:2]
     figure = chosen(rng, troupe.extras)
     shape = _posed(rng, figure)
-    around = average(picture)
+    around = average(image)
     coats = paints(rng, figure, around, 0)
     fade = rng.uniform(0.5, 0.85)
-    coats = {tone: mixed(colour, around, fade) for tone, colour in coats.items()}
+    coats = {tone: mixed(color, around, fade) for tone, color in coats.items()}
     for _ in range(rng.integers(1, 6)):
         area = rng.uniform(0.001, troupe.bulk) * height * width
         parts = sized(shape, area, (0.25 * height, 0.25 * width))
@@ -123,41 +123,41 @@ def _cluttered(rng: Generator, troupe: Troupe, scene: Backdrop, light: np.ndarra
         at = (rng.uniform(0, width), floor + rng.uniform(-0.08, 0.08) * height)
         layer = painted(rng, moved(parts, np.eye(2), at), coats, frame, light)
         if layer:
-            layer.over(picture)
-    return blurred(picture, rng.uniform(0.5, 1.5))
+            layer.over(image)
+    return blurred(image, rng.uniform(0.5, 1.5))
 
 
 def _subjects(
     rng: Generator,
     figure: Figure,
-    picture: np.ndarray,
+    image: np.ndarray,
     scene: Backdrop,
     light: np.ndarray,
     plain: bool,
 ) -> list[Layer]:
     """One to three painted figures, the farthest first."""
-    height, width = frame = picture.shape[:2]
+    height, width = frame = image.shape[:2]
     count = 1 if plain else rng.choice([1, 2, 3], p=[0.7, 0.2, 0.1])
     cut = not plain and rng.random() < 0.5
     low, high = (0.07, 0.4) if plain else (0.05, 1.0)
     share = np.exp(rng.uniform(np.log(low), np.log(high))) / count**0.4
-    centre = np.array([width, height]) * (0.5 + rng.normal(0, 0.08, 2))
+    center = np.array([width, height]) * (0.5 + rng.normal(0, 0.08, 2))
     if cut:
-        centre += np.array([width, height]) * rng.uniform(-0.3, 0.3, 2)
-    ground = average(picture[height // 5 : -height // 5, width // 5 : -width // 5])
+        center += np.array([width, height]) * rng.uniform(-0.3, 0.3, 2)
+    ground = average(image[height // 5 : -height // 5, width // 5 : -width // 5])
     contrast = PLAIN_CONTRAST if plain else rng.choice([14.0, 36.0, 56.0], p=[0.06, 0.34, 0.6])
     coats = paints(rng, figure, ground, contrast)
     if plain:
-        for tone, colour in coats.items():
-            if distance(colour, ground) < PLAIN_LEAST_CONTRAST:
-                coats[tone] = mixed(colour, coats["main"], 0.8)
+        for tone, color in coats.items():
+            if distance(color, ground) < PLAIN_LEAST_CONTRAST:
+                coats[tone] = mixed(color, coats["main"], 0.8)
     limit = rng.uniform(1.0, 1.4) if cut else rng.uniform(0.84, 0.97)
     layers = []
     for step in range(count):
         parts = _posed(rng, figure)
         parts = sized(parts, share * height * width, (limit * height, limit * width))
         beside = np.array([0.28 * width, rng.normal(0, 0.1) * height])
-        at = centre + (step - (count - 1) / 2) * beside
+        at = center + (step - (count - 1) / 2) * beside
         at = _within(parts, at, scene, frame, figure, cut)
         if step and rng.random() < 0.5:
             coats = paints(rng, figure, ground, contrast)
@@ -193,14 +193,14 @@ def _focused(rng: Generator, layer: Layer) -> Layer:
     sigma = rng.choice([0.0, 0.5, 1.0, 2.0], p=[0.35, 0.35, 0.22, 0.08])
     if sigma == 0:
         return layer
-    return replace(layer, colour=blurred(layer.colour, sigma), alpha=blurred(layer.alpha, sigma))
+    return replace(layer, color=blurred(layer.color, sigma), alpha=blurred(layer.alpha, sigma))
 
 
-def _cast(rng: Generator, layer: Layer, figure: Figure, picture: np.ndarray, scene: Backdrop):
+def _cast(rng: Generator, layer: Layer, figure: Figure, image: np.ndarray, scene: Backdrop):
     """Darken the ground, in place, where the figure keeps the light off it."""
     if figure.stance in ("floats", "rises") or rng.random() < 0.2:
         return
-    frame = picture.shape[:2]
+    frame = image.shape[:2]
     strength = np.float32(rng.uniform(0.1, 0.55))
     if figure.stance == "stands" and scene.horizon is not None:
         dark = shadow(layer, frame, rng.uniform(0.08, 0.4), rng.normal(0, 0.8), rng.uniform(2, 9))
@@ -208,4 +208,4 @@ def _cast(rng: Generator, layer: Layer, figure: Figure, picture: np.ndarray, sce
     else:
         offset = rng.choice([-1, 1]) * rng.uniform(3, 14)
         dark = shadow(layer, frame, 1, offset, rng.uniform(2, 10))
-    lit(picture, 1 - strength * dark)
+    lit(image, 1 - strength * dark)

@@ -87,14 +87,14 @@ def limb(points, widths, samples: int = 20) -> np.ndarray:
     knots = np.linspace(0, 1, len(points))
     curve = CubicSpline(knots, points, bc_type="natural")
     steps = np.linspace(0, 1, samples)
-    centre, tangent = curve(steps), curve(steps, 1)
+    center, tangent = curve(steps), curve(steps, 1)
     tangent /= np.linalg.norm(tangent, axis=1, keepdims=True) + 1e-9
     normal = np.stack([-tangent[:, 1], tangent[:, 0]], 1)
     half = np.interp(steps, np.linspace(0, 1, len(widths)), widths)[:, None] / 2
     bow = np.linspace(-np.pi / 2, np.pi / 2, 7)[1:-1, None]
-    head = centre[-1] + half[-1] * (np.cos(bow) * tangent[-1] - np.sin(bow) * normal[-1])
-    tail = centre[0] - half[0] * (np.cos(bow) * tangent[0] - np.sin(bow) * normal[0])
-    return np.vstack([centre + half * normal, head, (centre - half * normal)[::-1], tail])
+    head = center[-1] + half[-1] * (np.cos(bow) * tangent[-1] - np.sin(bow) * normal[-1])
+    tail = center[0] - half[0] * (np.cos(bow) * tangent[0] - np.sin(bow) * normal[0])
+    return np.vstack([center + half * normal, head, (center - half * normal)[::-1], tail])
 
 
 def leaf(x: float, y: float, angle: float, length: float, width: float, bend: float = 0.0):

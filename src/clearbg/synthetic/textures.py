@@ -1,4 +1,4 @@
-"""Random fields: noise with the spectrum of natural pictures, and man-made patterns.
+"""Random fields: noise with the spectrum of natural images, and man-made patterns.
 
 Everything here draws from the generator it is handed and returns float32 `(H,W)`.
 """
@@ -95,11 +95,11 @@ def _step(field: np.ndarray, level: float, steepness: float) -> np.ndarray:
     return np.clip(0.5 + np.float32(steepness) * (field - np.float32(level)), 0, 1)
 
 
-def blurred(picture: np.ndarray, sigma: float) -> np.ndarray:
-    """A Gaussian blur, computed on a smaller picture where it is wide."""
+def blurred(image: np.ndarray, sigma: float) -> np.ndarray:
+    """A Gaussian blur, computed on a smaller image where it is wide."""
     if sigma < 0.3:
-        return picture
+        return image
     if sigma < 2.5:
-        return cv2.GaussianBlur(picture, (0, 0), sigma)
-    small = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    return cv2.resize(blurred(small, sigma / 2), picture.shape[1::-1])
+        return cv2.GaussianBlur(image, (0, 0), sigma)
+    small = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    return cv2.resize(blurred(small, sigma / 2), image.shape[1::-1])

@@ -36,7 +36,7 @@ def run(
         said = [line for line in (done.stderr or "").splitlines() if line.strip()]
         reason = f": {said[-1].strip()[:300]}" if said else ", see above"
         raise CommandError(
-            f"`{spoken}` failed with status {done.returncode}{reason}; mend that, then run again: "
+            f"`{spoken}` failed with status {done.returncode}{reason}; fix that, then run again: "
             "what is done stays done."
         )
     return done

@@ -63,7 +63,7 @@ def name() -> str:
 def fetch(alias: str = CHAMPION) -> Path | None:
     """The ONNX file of the version with this alias, kept in .clearbg/registry/.
 
-    Beside it lie the model's card and its list of training pictures, where it has them.
+    Beside it lie the model's card and its list of training images, where it has them.
 
     Returns:
         None: there is no store, no registered model, or no such alias.

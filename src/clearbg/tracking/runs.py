@@ -53,7 +53,7 @@ for _name in ("mlflow", "urllib3.connectionpool"):
 warnings.filterwarnings("ignore", message=".*input example was not provided")
 
 FINGERPRINT, WEIGHTS, ONNX = "clearbg.fingerprint", "clearbg.weights", "clearbg.onnx"
-PICTURES = "clearbg.training_pictures"  # SHA-256 of the list of them
+IMAGES = "clearbg.training_images"  # SHA-256 of the list of them
 PACKAGE = Path(__file__).parents[1]
 SERVED_WITH = ("numpy", "onnxruntime", "pillow")
 
@@ -116,7 +116,7 @@ class Run:
 
     @_kept
     def file(self, path: Path | str, folder: str | None = None) -> None:
-        """Log a file. MLflow shows pictures of two runs side by side only without `folder`."""
+        """Log a file. MLflow shows images of two runs side by side only without `folder`."""
         self._client.log_artifact(self.id, str(path), folder)
 
     @_kept
@@ -137,20 +137,20 @@ class Run:
     def model(self, onnx: Path | str) -> str | None:
         """Log an exported remover as the pyfunc `model`, unless the run has it.
 
-        Its card and its list of training pictures go with it where they lie beside it. Returns
+        Its card and its list of training images go with it where they lie beside it. Returns
         its URI, `models:/<id>`, or None when no store took it.
         """
         beside = {name: Path(onnx).with_name(name) for name in ("card.md", leaks.FILE)}
         files = {"onnx": Path(onnx)} | {n: path for n, path in beside.items() if path.is_file()}
         tags = {ONNX: file_sha256(onnx)}
         if leaks.FILE in files:
-            tags[PICTURES] = file_sha256(files[leaks.FILE])
+            tags[IMAGES] = file_sha256(files[leaks.FILE])
         run = self._client.get_run(self.id)
         for output in run.outputs.model_outputs if run.outputs else ():
             model = self._client.get_logged_model(output.model_id)
             if tags.items() <= model.tags.items() and model.status == "READY":
                 return model.model_uri
-        pictures = mlflow.types.Schema([mlflow.types.ColSpec("binary", "image")])
+        images = mlflow.types.Schema([mlflow.types.ColSpec("binary", "image")])
         on_error = mlflow.types.ParamSpec("on_error", "string", default="stop")
         mlflow.set_tracking_uri(self._client.tracking_uri)
         try:
@@ -162,7 +162,7 @@ class Run:
                     code_paths=[str(PACKAGE)],
                     pip_requirements=[f"{name}=={version(name)}" for name in SERVED_WITH],
                     signature=mlflow.models.ModelSignature(
-                        pictures, pictures, mlflow.types.ParamSchema([on_error])
+                        images, images, mlflow.types.ParamSchema([on_error])
                     ),
                     tags=tags,
                 ).model_uri

@@ -33,7 +33,7 @@ def log_training(run: runs.Run, contract: Contract, settings: config.Settings) -
 
 
 def _log_ingest(run: runs.Run) -> None:
-    """What the checks counted, the sheet of pictures and the list of those set aside."""
+    """What the checks counted, the sheet of images and the list of those set aside."""
     counts = json.loads((INGEST / "summary.json").read_text(encoding="utf-8"))
     run.metrics({f"data/{k}": v for k, v in pd.json_normalize(counts, sep="/").iloc[0].items()})
     run.file(INGEST / "contact_sheet.jpg")
@@ -55,7 +55,7 @@ def log_evaluation(run: runs.Run, reports: Path) -> None:
 
 
 def log_export(run: runs.Run, model: Path, parity: Path, latency: dict[str, float]) -> None:
-    """The exported model, its agreement with the trained one, milliseconds a picture."""
+    """The exported model, its agreement with the trained one, milliseconds an image."""
     agreement = json.loads(parity.read_text(encoding="utf-8"))
     figures = pd.json_normalize(agreement, sep="/").iloc[0]
     run.metrics({f"export/{name}": value for name, value in figures.items()})

@@ -3,7 +3,7 @@
 `L_D = (BCE(D(G(x)), 0) + BCE(D(y), 1)) / 2` and `L_G = BCE(D(G(x)), 1) + w·mean|G(x) - y|`, on
 logits; what the discriminator learns from is cut off from the generator.
 
-The truth y is the picture without its background: premultiplied RGB and alpha, or, with three
+The truth y is the image without its background: premultiplied RGB and alpha, or, with three
 channels, premultiplied RGB alone.
 """
 

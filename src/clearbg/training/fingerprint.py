@@ -11,7 +11,7 @@ from clearbg import config
 def fingerprint(settings: config.Settings, data: Path) -> str:
     """A name for the training of these settings on the augmented folder `data`.
 
-    The manifest tells pictures apart; masks are read, since two of equal coverage may differ.
+    The manifest tells images apart; masks are read, since two of equal coverage may differ.
     """
     content = hashlib.sha256()
     for path in (*data.glob("manifest.csv"), *sorted(data.glob("masks/*"))):
@@ -20,7 +20,7 @@ def fingerprint(settings: config.Settings, data: Path) -> str:
     package = Path(__file__).parents[1]
     for path in sorted(package.rglob("*.py")):
         code.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
-    trained = ("data", "augment", "model", "train")
+    trained = ("data", "augment", "transform", "model", "train")
     facts = {
         "settings": {k: v for k, v in settings.flat().items() if k.split(".")[0] in trained},
         "data": content.hexdigest(),

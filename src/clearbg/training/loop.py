@@ -146,7 +146,7 @@ def _method(
     if settings.train.method == "adversarial":
         return Adversarial(fabric, settings, steps, epoch_steps)
     guide = None
-    if settings.model.gt_epochs:
+    if settings.model.teacher_epochs:
         guide = teacher(fabric, settings, train, validation, checkpoint.folder)
     return Supervised(fabric, settings, steps, epoch_steps, guide)
 
@@ -165,8 +165,8 @@ def _finish_epoch(
     metric = settings.train.select_by
     if metric not in scores:
         raise ClearBGError(
-            f"train.select_by = {metric} has no value: every validation picture is empty; "
-            "add pictures with a subject, or select by mae."
+            f"train.select_by = {metric} has no value: every validation image is empty; "
+            "add images with a subject, or select by mae."
         )
     score = -scores[metric] if metric in metrics.LOWER_IS_BETTER else scores[metric]
     if progress.best_score is None or score > progress.best_score:
@@ -199,9 +199,9 @@ def validate(method: Method, pairs: Pairs, settings: config.Settings) -> dict[st
         for name in losses[0][1]
     }
     families = metrics.families_of(settings.train.select_by)
-    # Starting processes takes seconds, in which one scores some 100 small pictures.
+    # Starting processes takes seconds, in which one scores some 100 small images.
     small = sum(truth.size for _, truth in results) < 4_000_000
     scores = metrics.score_all(
         results, families, settings.model.threshold, processes=1 if small else None
     )
-    return averages | metrics.summarise(list(scores))
+    return averages | metrics.summarize(list(scores))

@@ -14,11 +14,11 @@ MEASURES = {"max_f", "mae", "alpha_mae", "dice", "iou", "pixel_accuracy", "gradi
             "f_measure", "psnr"}  # fmt: skip
 
 
-def text(contract: Contract, pictures: int, parameters: int, best: Mapping[str, float]) -> str:
+def text(contract: Contract, images: int, parameters: int, best: Mapping[str, float]) -> str:
     """The card as Markdown. The same arguments give the same text.
 
     Args:
-        pictures: listed beside the weights, each an original that was trained or validated on.
+        images: listed beside the weights, each an original that was trained or validated on.
         parameters: numbers in the weights that a training changes.
         best: the row of the training's history that the weights come from.
     """
@@ -28,7 +28,7 @@ def text(contract: Contract, pictures: int, parameters: int, best: Mapping[str, 
     origins = contract.trained_on
     return environment.from_string(source.read_text(encoding="utf-8")).render(
         card=contract,
-        pictures=pictures,
+        images=images,
         parameters=parameters,
         epoch=int(best["epoch"]),
         figures=_figures(contract.headline, best),
@@ -37,7 +37,7 @@ def text(contract: Contract, pictures: int, parameters: int, best: Mapping[str, 
         is_open=licenses.is_open(origins),
         closed=[origin for origin in origins if origin.commercial != "yes"],
         generated=all(origin.source == "synthetic" for origin in origins),
-        unlisted=[origin.source for origin in origins if origin.pictures is None],
+        unlisted=[origin.source for origin in origins if origin.images is None],
     )
 
 

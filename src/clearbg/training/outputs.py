@@ -19,7 +19,7 @@ from clearbg.training.checkpoints import Progress
 from clearbg.training.loop import Method
 from clearbg.training.provenance import Provenance
 
-SAMPLES = 8  # validation pictures on the sheet
+SAMPLES = 8  # validation images on the sheet
 
 
 def write_model(
@@ -29,7 +29,7 @@ def write_model(
     provenance: Provenance,
     folder: Path,
 ) -> None:
-    """The best weights, their preprocessing contract, the pictures they have seen, their card.
+    """The best weights, their preprocessing contract, the images they have seen, their card.
 
     What an adversarial training keeps beside goes to `parts/`: the generator and the
     discriminator of lowest loss, and both as they were at the end.
@@ -40,19 +40,19 @@ def write_model(
             best, final = progress.best_parts[part][1], method.part_weights(part)
             weights.save(best, aside / f"parts/best_{part}.safetensors")
             weights.save(final, aside / f"parts/final_{part}.safetensors")
-        pictures_sha256 = leaks.write(provenance.pictures, aside)
+        images_sha256 = leaks.write(provenance.images, aside)
         weights_sha256 = file_sha256(aside / weights.FILE)
-        contract = contract_of(settings, weights_sha256, provenance, pictures_sha256)
+        contract = contract_of(settings, weights_sha256, provenance, images_sha256)
         (aside / "model.json").write_text(contract.to_json(), encoding="utf-8")
         parameters = weights.parameters(progress.best_weights)
-        shown = model_card.text(contract, len(provenance.pictures), parameters, _best(progress))
+        shown = model_card.text(contract, len(provenance.images), parameters, _best(progress))
         (aside / model_card.FILE).write_text(shown, encoding="utf-8")
 
 
 def contract_of(
-    settings: config.Settings, weights_sha256: str, provenance: Provenance, pictures_sha256: str
+    settings: config.Settings, weights_sha256: str, provenance: Provenance, images_sha256: str
 ) -> Contract:
-    """How pictures enter a model of this recipe, and what it has learned from."""
+    """How images enter a model of this recipe, and what it has learned from."""
     model, augment = settings.model, settings.augment
     return Contract(
         model=model.name,
@@ -62,7 +62,7 @@ def contract_of(
         fit=augment.fit,
         overlap=augment.overlap or 0,
         kernel=augment.kernel or "bilinear",
-        colour_order="L" if len(model.mean) == 1 else "RGB",
+        color_order="L" if len(model.mean) == 1 else "RGB",
         mean=tuple(model.mean),
         std=tuple(model.std),
         threshold=model.threshold,
@@ -70,8 +70,8 @@ def contract_of(
         headline=settings.train.select_by,
         weights_sha256=weights_sha256,
         data_digest=provenance.digest,
-        data_licence=settings.data.licence,
-        pictures_sha256=pictures_sha256,
+        data_license=settings.data.license,
+        images_sha256=images_sha256,
         trained_on=provenance.origins,
     )
 
@@ -105,7 +105,7 @@ def _best(progress: Progress) -> dict:
 
 
 def write_samples(method: Method, pairs: Pairs, settings: config.Settings, path: Path) -> None:
-    """A sheet of validation pictures: input, truth, prediction, cut-out."""
+    """A sheet of validation images: input, truth, prediction, cutout."""
     chosen = np.unique(np.linspace(0, len(pairs) - 1, SAMPLES).round().astype(int))
     images, alpha = (
         torch.stack(tensors) for tensors in zip(*(pairs[0, int(i)] for i in chosen), strict=True)
@@ -114,9 +114,9 @@ def write_samples(method: Method, pairs: Pairs, settings: config.Settings, path:
     mean, std = (torch.tensor(v).view(-1, 1, 1) for v in (settings.model.mean, settings.model.std))
     rgb = ((images * std + mean).clamp(0, 1) * 255).round().byte().expand(-1, 3, -1, -1)
     rgb = rgb.permute(0, 2, 3, 1).numpy()
-    grey = [(t.squeeze(1) * 255).round().byte().numpy() for t in (alpha, predicted)]
+    gray = [(t.squeeze(1) * 255).round().byte().numpy() for t in (alpha, predicted)]
     rows = [
-        [picture, truth, guess, contact_sheet.on_checkerboard(picture, guess)]
-        for picture, truth, guess in zip(rgb, *grey, strict=True)
+        [image, truth, guess, contact_sheet.on_checkerboard(image, guess)]
+        for image, truth, guess in zip(rgb, *gray, strict=True)
     ]
-    contact_sheet.sheet(rows, path, titles=["input", "truth", "prediction", "cut-out"], per_line=2)
+    contact_sheet.sheet(rows, path, titles=["input", "truth", "prediction", "cutout"], per_line=2)

@@ -1,11 +1,12 @@
-"""What a training's model has learned from: its own pictures and those behind its first weights."""
+"""What a training's model has learned from: its own images and those behind its first weights."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from clearbg import config, contract, licenses
+from clearbg import config, licenses
+from clearbg.contract import file_sha256, parse_contract, read_contract
 from clearbg.data import leaks, manifest
 from clearbg.errors import ModelError
 from clearbg.licenses import Origin
@@ -19,12 +20,12 @@ class Provenance:
 
     Attributes:
         digest: of the manifest that it is trained on.
-        pictures: all it has seen, see `leaks.Seen`.
+        images: all it has seen, see `leaks.Seen`.
         origins: where these come from, those of the weights started from first.
     """
 
     digest: str
-    pictures: pd.DataFrame
+    images: pd.DataFrame
     origins: tuple[Origin, ...]
 
 
@@ -36,15 +37,15 @@ def provenance(settings: config.Settings, folder: Path) -> Provenance:
         ModelError: the weights to start from, or what lies beside them, do not go together.
         SettingsError: `data.commercial_only` is set, and something is not open to commercial use.
     """
-    own = leaks.training_pictures(folder)
+    own = leaks.training_images(folder)
     origins = config.learned_from(settings, len(own))
-    pictures = own
+    images = own
     if settings.train.init_from is not None:
         earlier, seen = _past(project.root() / settings.train.init_from)
-        origins, pictures = (*earlier, *origins), leaks.together(seen, own)
+        origins, images = (*earlier, *origins), leaks.together(seen, own)
     if settings.data.commercial_only:
         licenses.refuse_closed(origins)
-    return Provenance(manifest.digest(manifest.read(folder)), pictures, _once(origins))
+    return Provenance(manifest.digest(manifest.read(folder)), images, _once(origins))
 
 
 def _past(place: Path) -> tuple[tuple[Origin, ...], pd.DataFrame]:
@@ -52,18 +53,18 @@ def _past(place: Path) -> tuple[tuple[Origin, ...], pd.DataFrame]:
     file = place / weights.FILE if place.is_dir() else place
     if not file.is_file():
         raise ModelError(f"{file} does not exist: correct train.init_from.")
-    sha256 = contract.file_sha256(file)
+    sha256 = file_sha256(file)
     path = file.with_name("model.json")
-    card = contract.parse(path.read_text("utf-8"), str(path)) if path.is_file() else None
+    card = parse_contract(path.read_text("utf-8"), str(path)) if path.is_file() else None
     if card is None or (card.weights_sha256 != sha256 and place.is_file()):
         foreign = licenses.origin(f"weights {sha256[:12]}", licenses.FOREIGN, None)
-        return (foreign,), leaks.unlisted().pictures
-    card = contract.read(file.parent)
-    seen = leaks.of_model(file.parent, card.pictures_sha256, card.trained_on)
+        return (foreign,), leaks.unlisted().images
+    card = read_contract(file.parent)
+    seen = leaks.of_model(file.parent, card.images_sha256, card.trained_on)
     if card.trained_on:
-        return card.trained_on, seen.pictures
-    terms = licenses.terms("weights", card.data_licence)
-    return (licenses.origin(f"weights {sha256[:12]}", terms, None),), seen.pictures
+        return card.trained_on, seen.images
+    terms = licenses.terms("weights", card.data_license)
+    return (licenses.origin(f"weights {sha256[:12]}", terms, None),), seen.images
 
 
 def _once(origins: tuple[Origin, ...]) -> tuple[Origin, ...]:

@@ -45,9 +45,9 @@ def _train(
     optimizer = torch.optim.Adam(encoder.parameters(), lr=settings.train.lr)
     order = EpochOrder(len(train), settings.train.batch_size, settings.train.seed)
     bar = progress_bar(
-        what="teacher", unit="steps", total=settings.model.gt_epochs * len(order), leave=False
+        what="teacher", unit="steps", total=settings.model.teacher_epochs * len(order), leave=False
     )
-    for epoch in range(settings.model.gt_epochs):
+    for epoch in range(settings.model.teacher_epochs):
         order.epoch = epoch
         encoder.train()
         for _, alpha in loader(train, order, settings.train.workers):
@@ -77,4 +77,4 @@ def _max_f(
         truth = (alpha[0] * 255).round().byte().numpy()
         pairs.append((predicted[0, 0].cpu().numpy(), truth))
     scores = metrics.score_all(pairs, ["saliency"], settings.model.threshold, processes=1)
-    return metrics.summarise(list(scores)).get("max_f", 0.0)
+    return metrics.summarize(list(scores)).get("max_f", 0.0)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from clearbg import images
 from clearbg.errors import SettingsError
+from clearbg.images import read_image
 
 
 class Board:
@@ -39,7 +39,7 @@ class Board:
                 if name != "epoch" and np.isfinite(value):
                     self._writer.add_scalar(name, value, row["epoch"])
         if sheet.is_file():
-            rgb = images.read_picture(sheet).rgb
+            rgb = read_image(sheet).rgb
             self._writer.add_image("samples", rgb, epochs[-1]["epoch"], dataformats="HWC")
         self._written = len(epochs)
         self._writer.flush()

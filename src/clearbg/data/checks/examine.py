@@ -1,7 +1,7 @@
 """Everything that can be told about one pair: used by ingest and by the doctor alike.
 
 A kind of finding is "broken" (the pair cannot be used, and ingest sets it aside with the kind
-as its reason), "fixable" (ingest normalises it on the way) or "suspicious" (kept and counted;
+as its reason), "fixable" (ingest normalizes it on the way) or "suspicious" (kept and counted;
 a person should look).
 """
 
@@ -12,19 +12,19 @@ from typing import Literal
 
 import numpy as np
 
-from clearbg import images
 from clearbg.data.checks import mask_values, orientations
 from clearbg.data.sources import FilePair, GeneratedPair, Pair
-from clearbg.errors import PictureError
+from clearbg.errors import ImageError
+from clearbg.images import DecodedImage, read_orientation
 
 Severity = Literal["broken", "fixable", "suspicious"]
 
 KINDS: dict[str, Severity] = {
     "no-mask": "broken",
-    "no-picture": "broken",
+    "no-image": "broken",
     "missing": "broken",
     "empty-file": "broken",
-    "not-a-picture": "broken",
+    "not-a-image": "broken",
     "truncated": "broken",
     "unreadable": "broken",
     "too-large": "broken",
@@ -44,7 +44,7 @@ KINDS: dict[str, Severity] = {
     "mask-transparency": "fixable",
     "mask-index": "fixable",
     "mask-jpeg": "fixable",
-    "mask-colour": "suspicious",
+    "mask-color": "suspicious",
     "mask-range": "suspicious",
     "exif-unclear": "suspicious",
     "maybe-inverted": "suspicious",
@@ -52,7 +52,7 @@ KINDS: dict[str, Severity] = {
     "full": "suspicious",
     "tiny": "suspicious",
     "odd-aspect": "suspicious",
-    "transparent-picture": "suspicious",
+    "transparent-image": "suspicious",
 }
 """What `examine` may find; a source's own reasons ("no-user", ...) are broken as well."""
 
@@ -61,10 +61,10 @@ NOTED = {
     "16-bit": ("16-bit", "it has 16 bits a channel"),
     "16-bit-as-8": ("16-bit", "it has 16 bits a channel"),
     "float": ("16-bit", "its values are floating-point numbers"),
-    "cmyk": ("cmyk", "its colours are CMYK"),
-    "lab": ("lab", "its colours are Lab"),
+    "cmyk": ("cmyk", "its colors are CMYK"),
+    "lab": ("lab", "its colors are Lab"),
     "first-frame": ("animated", "it has several frames, of which the first is taken"),
-    "bad-icc": ("bad-profile", "its colour profile cannot be used"),
+    "bad-icc": ("bad-profile", "its color profile cannot be used"),
     "bad-exif": ("bad-exif", "its EXIF data are damaged"),
 }
 """Notes of `clearbg.images` on either file -> what they are called here."""
@@ -84,7 +84,7 @@ class Finding:
 
     kind: str
     detail: str
-    of: Literal["picture", "mask"] = "picture"
+    of: Literal["image", "mask"] = "image"
 
     @property
     def severity(self) -> Severity:
@@ -96,13 +96,13 @@ class Examination:
     """A pair as it should be used, and what was found on the way.
 
     Attributes:
-        picture: upright; None when a file of the pair is missing or cannot be read.
-        alpha: uint8 `(H,W)`, every correction applied; None as `picture`. After
-            "size-mismatch" its size is not the picture's.
-        original: the picture's file; None when it is generated.
+        image: upright; None when a file of the pair is missing or cannot be read.
+        alpha: uint8 `(H,W)`, every correction applied; None as `image`. After
+            "size-mismatch" its size is not the image's.
+        original: the image's file; None when it is generated.
     """
 
-    picture: images.Picture | None
+    image: DecodedImage | None
     alpha: np.ndarray | None
     original: Path | None
     findings: tuple[Finding, ...]
@@ -121,12 +121,12 @@ def examine(pair: Pair, max_pixels: int) -> Examination:
     try:
         if isinstance(pair, FilePair):
             return _files(pair, max_pixels)
-        picture, alpha, original = pair.read(max_pixels)
-    except PictureError as error:
-        blamed = "mask" if str(error).startswith(str(getattr(pair, "mask", None))) else "picture"
+        image, alpha, original = pair.read(max_pixels)
+    except ImageError as error:
+        blamed = "mask" if str(error).startswith(str(getattr(pair, "mask", None))) else "image"
         return Examination(None, None, None, (Finding(error.reason, str(error), blamed),))
-    found = () if isinstance(pair, GeneratedPair) else _pixels(pair.id, pair.id, picture, alpha)
-    return Examination(picture, alpha, original, tuple(found))
+    found = () if isinstance(pair, GeneratedPair) else _pixels(pair.id, pair.id, image, alpha)
+    return Examination(image, alpha, original, tuple(found))
 
 
 def broken(examination: Examination) -> Finding | None:
@@ -137,7 +137,7 @@ def broken(examination: Examination) -> Finding | None:
 def leaning(alpha: np.ndarray) -> tuple[Literal["inverted", "upright", "unclear"], str]:
     """Whether a mask, uint8 `(H,W)`, seems to mark the ground in place of the subject; why.
 
-    A subject lies in the middle rather than all along the picture's edge. Masks that are
+    A subject lies in the middle rather than all along the image's edge. Masks that are
     empty, full or the same at the edge and in the middle say nothing.
     """
     height, width = alpha.shape
@@ -146,8 +146,8 @@ def leaning(alpha: np.ndarray) -> tuple[Literal["inverted", "upright", "unclear"
     inner = alpha[band:-band, band:-band]
     ring = max(1, alpha.size - inner.size)
     frame = float((total - inner.sum(dtype=np.int64)) / ring / 255)
-    centre = alpha[height // 4 : height - height // 4, width // 4 : width - width // 4]
-    middle = float(centre.mean() / 255)
+    center = alpha[height // 4 : height - height // 4, width // 4 : width - width // 4]
+    middle = float(center.mean() / 255)
     words = f"mean alpha {frame:.2f} along the frame, {middle:.2f} in the middle"
     if frame >= MOSTLY and frame - middle >= LEAN:
         return "inverted", words
@@ -163,33 +163,33 @@ def set_is_inverted(kinds: Iterable[Collection[str]]) -> bool:
 
 
 def _files(pair: FilePair, max_pixels: int) -> Examination:
-    picture = pair.read_image(max_pixels)
+    image = pair.read_decoded(max_pixels)
     alpha, notes = pair.read_mask(max_pixels)
-    found = _noted(pair.image, "picture", picture.notes)
+    found = _noted(pair.image, "image", image.notes)
     found += _noted(pair.mask, "mask", notes)
     if not pair.transparency:
         alpha, oddities = mask_values.meant(pair.mask, alpha, notes)
         found += [
             Finding(kind, f"{pair.mask}: of the mask, {what}.", "mask") for kind, what in oddities
         ]
-    if "exif-orientation" in picture.notes or "exif-orientation" in notes:
-        alpha, doubt = _orientation(pair, picture, alpha, notes)
+    if "exif-orientation" in image.notes or "exif-orientation" in notes:
+        alpha, doubt = _orientation(pair, image, alpha, notes)
         if doubt:
             found = [finding for finding in found if finding.kind != "exif-orientation"] + doubt
     alpha = 255 - alpha if pair.invert else alpha
     try:
-        pair.refuse_sizes(picture, alpha)
-    except PictureError as error:
+        pair.refuse_sizes(image, alpha)
+    except ImageError as error:
         found.append(Finding(error.reason, str(error)))
-        return Examination(picture, alpha, pair.image, tuple(found))
-    if picture.alpha is not None and pair.image != pair.mask:
-        detail = f"{pair.image}: the picture is transparent in places; its colours are used there."
-        found.append(Finding("transparent-picture", detail))
-    found += _pixels(pair.image, pair.mask, picture, alpha)
-    return Examination(picture, alpha, pair.image, tuple(found))
+        return Examination(image, alpha, pair.image, tuple(found))
+    if image.alpha is not None and pair.image != pair.mask:
+        detail = f"{pair.image}: the image is transparent in places; its colors are used there."
+        found.append(Finding("transparent-image", detail))
+    found += _pixels(pair.image, pair.mask, image, alpha)
+    return Examination(image, alpha, pair.image, tuple(found))
 
 
-def _noted(path: Path, of: Literal["picture", "mask"], notes: Collection[str]) -> list[Finding]:
+def _noted(path: Path, of: Literal["image", "mask"], notes: Collection[str]) -> list[Finding]:
     return [
         Finding(kind, f"{path}: of the {of}, {words}.", of)
         for note, (kind, words) in NOTED.items()
@@ -198,32 +198,32 @@ def _noted(path: Path, of: Literal["picture", "mask"], notes: Collection[str]) -
 
 
 def _orientation(
-    pair: FilePair, picture: images.Picture, alpha: np.ndarray, notes: Collection[str]
+    pair: FilePair, image: DecodedImage, alpha: np.ndarray, notes: Collection[str]
 ) -> tuple[np.ndarray, list[Finding]]:
-    of_picture, of_mask = (
-        images.read_orientation(path) if "exif-orientation" in words else 1
-        for path, words in ((pair.image, picture.notes), (pair.mask, notes))
+    of_image, of_mask = (
+        read_orientation(path) if "exif-orientation" in words else 1
+        for path, words in ((pair.image, image.notes), (pair.mask, notes))
     )
-    if of_picture == of_mask:
+    if of_image == of_mask:
         return alpha, []
-    alpha, verdict, words = orientations.weigh(picture.rgb, alpha, of_picture, of_mask)
+    alpha, verdict, words = orientations.weigh(image.rgb, alpha, of_image, of_mask)
     if verdict not in ("turned", "unclear"):
         return alpha, []
     kind = "exif-disagreement" if verdict == "turned" else "exif-unclear"
     detail = (
-        f"{pair.mask}: EXIF orientation {of_mask}, but {of_picture} in the picture, "
+        f"{pair.mask}: EXIF orientation {of_mask}, but {of_image} in the image, "
         f"and {words}; export both again, upright."
     )
     return alpha, [Finding(kind, detail, "mask")]
 
 
 def _pixels(
-    name: Path | str, mask: Path | str, picture: images.Picture, alpha: np.ndarray
+    name: Path | str, mask: Path | str, image: DecodedImage, alpha: np.ndarray
 ) -> list[Finding]:
     """What shape and coverage tell."""
     found = []
-    shorter, longer = sorted((picture.height, picture.width))
-    size = f"{picture.width}×{picture.height} pixels"
+    shorter, longer = sorted((image.height, image.width))
+    size = f"{image.width}×{image.height} pixels"
     if shorter < MIN_SIDE:
         found.append(Finding("tiny", f"{name} has only {size}."))
     if longer > MAX_ASPECT * shorter:

@@ -1,23 +1,23 @@
-"""What a mask's values mean: alpha, class numbers, colours, or black and white after JPEG."""
+"""What a mask's values mean: alpha, class numbers, colors, or black and white after JPEG."""
 
 from pathlib import Path
 
 import numpy as np
 
-from clearbg import images
+from clearbg.images import MAX_PIXELS, read_image, read_mask
 from clearbg.images.decoding import decoded
 
 MAX_CLASSES = 40  # more different values than this are no class numbers
-NEAR = 32  # grey values this near to black or white may come from JPEG's ringing
+NEAR = 32  # gray values this near to black or white may come from JPEG's ringing
 FULL = 240  # a mask that marks its subject reaches at least this
-RINGING = 4  # as many grey values near black and white as between, at least
+RINGING = 4  # as many gray values near black and white as between, at least
 MOST_BETWEEN = 0.005  # share of pixels between, when no file name or head says JPEG
 
 NOTED = {
     "0/1": ("mask-0/1", "its values are 0 and 1"),
-    "rgb": ("mask-rgb", "it is stored in colour, with three equal channels"),
-    "palette": ("mask-palette", "its grey values stand in a palette"),
-    "alpha channel": ("mask-transparency", "its alpha is its transparency, not its colours"),
+    "rgb": ("mask-rgb", "it is stored in color, with three equal channels"),
+    "palette": ("mask-palette", "its gray values stand in a palette"),
+    "alpha channel": ("mask-transparency", "its alpha is its transparency, not its colors"),
 }
 
 
@@ -31,14 +31,14 @@ def meant(
         notes: as `images.read_mask` gives them.
 
     Returns:
-        alpha, uint8 `(H,W)`: class numbers and colours made 0 and 255, ringing removed.
+        alpha, uint8 `(H,W)`: class numbers and colors made 0 and 255, ringing removed.
     """
     if "index" in notes:
         return values, []  # the source says what its masks are
     counts = np.bincount(values.ravel(), minlength=256)
     if "alpha channel" not in notes:
-        if "colour" in notes:
-            return _of_colours(path, values, notes, counts)
+        if "color" in notes:
+            return _of_colors(path, values, notes, counts)
         if counts[0] and not counts[MAX_CLASSES + 1 :].any() and counts[1:].any():
             classes = ", ".join(map(str, np.flatnonzero(counts[1:]) + 1))
             return _foreground(values > 0), [
@@ -46,7 +46,7 @@ def meant(
             ]
     found = [NOTED[note] for note in NOTED if note in notes]
     if "palette" in notes:
-        found = [oddity for oddity in found if oddity[0] != "mask-rgb"]  # any palette has colours
+        found = [oddity for oddity in found if oddity[0] != "mask-rgb"]  # any palette has colors
     top = int(np.flatnonzero(counts)[-1])
     if 0 < top < FULL:
         lowest = int(np.flatnonzero(counts)[0])
@@ -59,21 +59,21 @@ def meant(
     return _without_ringing(values) if ringing else values, found
 
 
-def _of_colours(
+def _of_colors(
     path: Path, values: np.ndarray, notes: tuple[str, ...], counts: np.ndarray
 ) -> tuple[np.ndarray, list[tuple[str, str]]]:
-    """Of a mask with unequal channels: black is background if its colours are few."""
+    """Of a mask with unequal channels: black is background if its colors are few."""
     number = np.count_nonzero(counts)
     if number <= MAX_CLASSES:
         if "palette" in notes:
-            subject = images.read_mask(path, index_foreground=True)[0] > 0
+            subject = read_mask(path, index_foreground=True)[0] > 0
         else:
-            subject = images.read_picture(path).rgb.any(axis=2)
+            subject = read_image(path).rgb.any(axis=2)
         if not subject.all():
             ground = "the palette's first" if "palette" in notes else "black"
-            detail = f"its {number} colours stand for classes; all but {ground} are subject"
+            detail = f"its {number} colors stand for classes; all but {ground} are subject"
             return _foreground(subject), [("mask-index", detail)]
-    return values, [("mask-colour", "its colours are no grey values; their brightness is taken")]
+    return values, [("mask-color", "its colors are no gray values; their brightness is taken")]
 
 
 def _is_ringing(counts: np.ndarray, is_jpeg: bool) -> bool:
@@ -103,8 +103,8 @@ def _short(text: str) -> str:
 
 
 def classes(path: Path) -> dict[int, float] | None:
-    """Class number -> share of pixels, of an index mask; None when its classes are colours."""
-    with decoded(path, images.MAX_PIXELS, None) as (image, _, _):
+    """Class number -> share of pixels, of an index mask; None when its classes are colors."""
+    with decoded(path, MAX_PIXELS, None) as (image, _, _):
         if image.mode not in ("P", "L", "1"):
             return None
         counts = np.bincount(np.asarray(image).ravel())

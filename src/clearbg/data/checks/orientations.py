@@ -1,8 +1,8 @@
-"""Picture and mask whose EXIF orientations differ: which reading of the mask is meant.
+"""Image and mask whose EXIF orientations differ: which reading of the mask is meant.
 
 A tag of one file alone is common and right when both were exported by the same program; it is
 wrong when a program turned one of them and not the other. The pixels tell: a mask that is read
-as it was meant has the picture's size, and its outline lies on the picture's edges.
+as it was meant has the image's size, and its outline lies on the image's edges.
 """
 
 from typing import Literal
@@ -16,46 +16,44 @@ UNDO = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
 LONGEST = 256  # pixels; edges are compared at this size
 MARGIN = 0.08  # of correlation, by which one reading must fit better to be clearly meant
 LEAST = 0.15  # correlation of a reading that is clearly meant; chance alone reaches 0.1
-SAME = 1.0  # mean difference of grey values below which two readings are one
+SAME = 1.0  # mean difference of gray values below which two readings are one
 
 Verdict = Literal["as-written", "turned", "unclear", "no-fit"]
 
 
 def weigh(
-    rgb: np.ndarray, alpha: np.ndarray, of_picture: int, of_mask: int
+    rgb: np.ndarray, alpha: np.ndarray, of_image: int, of_mask: int
 ) -> tuple[np.ndarray, Verdict, str]:
     """The mask as it was meant, what that says about its own tag, and the evidence in words.
 
     Args:
         rgb: uint8 `(H,W,3)`, upright.
         alpha: uint8 `(H,W)`, turned by its own tag.
-        of_picture: the picture's EXIF orientation, 1 to 8.
+        of_image: the image's EXIF orientation, 1 to 8.
         of_mask: the mask's.
     """
     stored = upright(alpha, UNDO[of_mask])
-    readings = {of_mask: alpha, of_picture: upright(stored, of_picture), 1: stored}
+    readings = {of_mask: alpha, of_image: upright(stored, of_image), 1: stored}
     fitting = {o: mask for o, mask in readings.items() if mask.shape == rgb.shape[:2]}
     if not fitting:
-        return alpha, "no-fit", "no way of turning the mask gives it the picture's size"
+        return alpha, "no-fit", "no way of turning the mask gives it the image's size"
     others = [o for o in fitting if o != of_mask]
     if of_mask not in fitting and len(others) == 1:
-        return fitting[others[0]], "turned", "only the mask turned otherwise has the picture's size"
+        return fitting[others[0]], "turned", "only the mask turned otherwise has the image's size"
     if of_mask in fitting:
         others = [o for o in others if np.mean(cv2.absdiff(fitting[o], alpha)) >= SAME]
         if not others:
             return alpha, "as-written", "every way of turning the mask that fits gives the same"
     scores = {o: edge_fit(rgb, fitting[o]) for o in fitting if o in (of_mask, *others)}
     best, second = sorted(scores, key=scores.__getitem__, reverse=True)[:2]
-    words = (
-        f"its outline fits the picture's edges by {scores[best]:.2f} against {scores[second]:.2f}"
-    )
+    words = f"its outline fits the image's edges by {scores[best]:.2f} against {scores[second]:.2f}"
     if scores[best] < LEAST or scores[best] - scores[second] < MARGIN:
         return alpha, "unclear", words
     return fitting[best], "as-written" if best == of_mask else "turned", words
 
 
 def edge_fit(rgb: np.ndarray, alpha: np.ndarray) -> float:
-    """How well a mask's outline lies on the picture's edges: their correlation, -1 to 1.
+    """How well a mask's outline lies on the image's edges: their correlation, -1 to 1.
 
     Args:
         rgb: uint8 `(H,W,3)`.

@@ -262,7 +262,7 @@ def _safe(name: str, budget: _Budget) -> PurePosixPath:
 
 
 def _folded(path: PurePosixPath) -> str:
-    """The path as file systems see it that ignore case or normalise Unicode."""
+    """The path as file systems see it that ignore case or normalize Unicode."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", str(path)).casefold())
 
 

@@ -1,4 +1,4 @@
-"""What an earlier ingest made of a pair: a folder that grows costs its new pictures only."""
+"""What an earlier ingest made of a pair: a folder that grows costs its new images only."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ LIBRARIES = ("pillow", "numpy", "imagehash")
 
 
 class Kept:
-    """Rows, masks and converted pictures of earlier runs, found by what went into them.
+    """Rows, masks and converted images of earlier runs, found by what went into them.
 
     The key is the content of a pair's files, how they are to be read, the code that reads them
     and its libraries: what is found is what reading again would give, in the same bytes. What

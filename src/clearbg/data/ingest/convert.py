@@ -9,17 +9,18 @@ import imagehash
 import numpy as np
 from PIL import Image
 
-from clearbg import config, images
+from clearbg import config
 from clearbg.data import manifest
 from clearbg.data.checks.examine import Examination, broken, examine
 from clearbg.data.ingest.cache import Kept
 from clearbg.data.sources import Pair
+from clearbg.images import write_image, write_mask
 
 FRESH, DETAIL = "fresh", "detail"  # what a row tells beside the manifest's columns
 
 
 def take_in(pair: Pair, data: config.Data, folder: Path, kept: Kept) -> dict[str, Any]:
-    """Write a pair's picture and mask under `folder`; return its row.
+    """Write a pair's image and mask under `folder`; return its row.
 
     A pair that cannot be used leaves no file, and a row with status "quarantined", its reason
     and a sentence (`detail`). `fresh` is false where `kept` knew the pair.
@@ -29,7 +30,7 @@ def take_in(pair: Pair, data: config.Data, folder: Path, kept: Kept) -> dict[str
         "group": pair.group or pair.id,
         "split": pair.split,
         "source": data.source,
-        "licence": data.licence,
+        "license": data.license,
         "width": None,
         "height": None,
         "coverage": None,
@@ -50,29 +51,29 @@ def take_in(pair: Pair, data: config.Data, folder: Path, kept: Kept) -> dict[str
         return row | bad
     facts = {"findings": row["findings"], **_write(pair.id, examination, folder)}
     if key:
-        # A copy of the pair's own picture can be made again.
+        # A copy of the pair's own image can be made again.
         files = ["mask"] if _is_plain(examination) else ["mask", "image"]
         kept.keep(key, facts, folder, [facts[file] for file in files])
     return row | facts
 
 
 def _write(name: str, examination: Examination, folder: Path) -> dict[str, Any]:
-    picture, alpha, original = examination.picture, examination.alpha, examination.original
-    rgb = picture.srgb()
+    decoded, alpha, original = examination.image, examination.alpha, examination.original
+    rgb = decoded.srgb()
     if _is_plain(examination):
         image = Path("images", name + original.suffix.lower())
         shutil.copyfile(original, folder / image)
     else:
-        # Generated pictures are written as photographs are; everything else keeps its pixels.
+        # Generated images are written as photographs are; everything else keeps its pixels.
         image = Path("images", name + (".png" if original else ".jpg"))
-        images.write_picture(folder / image, rgb, quality=95)
+        write_image(folder / image, rgb, quality=95)
     mask = Path("masks", name + ".png")
-    images.write_mask(folder / mask, alpha)
+    write_mask(folder / mask, alpha)
     return {
         "image": image.as_posix(),
         "mask": mask.as_posix(),
-        "width": picture.width,
-        "height": picture.height,
+        "width": decoded.width,
+        "height": decoded.height,
         "coverage": float(alpha.mean() / 255),
         "soft_fraction": float(np.mean((alpha > 0) & (alpha < 255))),
         "sha256": hashlib.sha256((folder / image).read_bytes()).hexdigest(),
@@ -83,8 +84,8 @@ def _write(name: str, examination: Examination, folder: Path) -> dict[str, Any]:
 
 
 def _is_plain(examination: Examination) -> bool:
-    """The picture's file is upright sRGB in a common format: it can stay as it is."""
-    picture = examination.picture
-    if examination.original is None or picture.format not in ("JPEG", "PNG"):
+    """The image's file is upright sRGB in a common format: it can stay as it is."""
+    image = examination.image
+    if examination.original is None or image.format not in ("JPEG", "PNG"):
         return False
-    return not picture.notes and picture.alpha is None and picture.icc_profile is None
+    return not image.notes and image.alpha is None and image.icc_profile is None

@@ -26,11 +26,11 @@ def ingest(
     What is set aside is listed in the file `quarantine`, also when it is too much. Pairs that
     an earlier run has read are taken from `kept`.
 
-    Pictures that are upright sRGB already are copied byte for byte; others are written as
-    PNG. Masks are 8-bit grey PNG, alpha 0..255.
+    Images that are upright sRGB already are copied byte for byte; others are written as
+    PNG. Masks are 8-bit gray PNG, alpha 0..255.
 
     Raises:
-        DataError: more bad pictures than `data.max_quarantined` allows, or none left for a
+        DataError: more bad images than `data.max_quarantined` allows, or none left for a
             split, or masks that are black where the subject is.
     """
     for part in ("images", "masks"):
@@ -48,25 +48,25 @@ def ingest(
     manifest.assign_splits(_good(rows), data.seed, **shares)
     known = sum(not row[convert.FRESH] for row in rows)
     if known:
-        print(f"ingest: {known:,} of {len(rows):,} pictures are as an earlier run read them")
+        print(f"ingest: {known:,} of {len(rows):,} images are as an earlier run read them")
     columns = [{name: row[name] for name in manifest.COLUMNS} for row in rows]
     return manifest.write(columns, folder / "manifest.csv")
 
 
 def write_contact_sheet(frame: pd.DataFrame, folder: Path, path: Path) -> None:
-    """Up to 50 pictures beside their alpha, evenly from the whole set."""
+    """Up to 50 images beside their alpha, evenly from the whole set."""
     good = frame[frame.status == "ok"]
     chosen = good.iloc[np.unique(np.linspace(0, len(good) - 1, 50).round().astype(int))]
     rows = [manifest.read_pair(folder, row) for _, row in chosen.iterrows()]
     captions = [f"{row.id} ({row.split})" for row in chosen.itertuples()]
-    contact_sheet.sheet(rows, path, titles=["picture", "alpha"], captions=captions, per_line=5)
+    contact_sheet.sheet(rows, path, titles=["image", "alpha"], captions=captions, per_line=5)
 
 
 def summary(frame: pd.DataFrame) -> dict:
     """Counts and averages of a manifest, as DVC metrics."""
     good, bad = frame[frame.status == "ok"], frame[frame.status != "ok"]
     return {
-        "pictures": {split: int((good.split == split).sum()) for split in manifest.SPLITS},
+        "images": {split: int((good.split == split).sum()) for split in manifest.SPLITS},
         "quarantined": {"total": len(bad), **bad.reason.value_counts().sort_index().to_dict()},
         "findings": good.findings.str.split().explode().value_counts().sort_index().to_dict(),
         "near_duplicate_groups": int((good.groupby("group").size() > 1).sum()),
@@ -93,9 +93,9 @@ def _refuse_bad_data(rows: list[dict], data: config.Data, quarantine: Path) -> N
         raise DataError(f"{data.path}: not one usable pair; the first: {bad[0]['detail']}")
     if len(bad) > data.max_quarantined * len(rows):
         raise DataError(
-            f"{data.path}: {len(bad)} of {len(rows)} pictures are unusable, more than "
+            f"{data.path}: {len(bad)} of {len(rows)} images are unusable, more than "
             f"data.max_quarantined = {data.max_quarantined:g} allows; they are listed in "
-            f"{quarantine}: mend them or raise the setting."
+            f"{quarantine}: fix them or raise the setting."
         )
     if set_is_inverted(row["findings"].split() for row in _good(rows)):
         raise DataError(

@@ -1,4 +1,4 @@
-"""Data set layouts, as published, -> pairs of picture and alpha."""
+"""Data set layouts, as published, -> pairs of image and alpha."""
 
 from pathlib import Path
 
@@ -24,15 +24,15 @@ def pairs(data: config.Data, downloads: Path) -> list[Pair]:
 
     Raises:
         DataError: a folder or archive is missing, is not what the source is published as,
-            or holds no pictures.
+            or holds no images.
     """
     found = _pairs(data, downloads)
     if not found:
-        raise DataError(f"{data.path}: the source {data.source} lists no pictures: add some.")
+        raise DataError(f"{data.path}: the source {data.source} lists no images: add some.")
     seen: dict[str, Pair] = {}
     for pair in found:
         if seen.setdefault(pair.id, pair) is not pair:
-            raise DataError(f"{data.path}: two pictures have the id {pair.id}: rename one of them.")
+            raise DataError(f"{data.path}: two images have the id {pair.id}: rename one of them.")
     return found
 
 

@@ -34,7 +34,7 @@ class Wanted:
 
 
 def wanted(data: config.Data) -> list[Wanted]:
-    """The archives that a source reads; none for own and generated pictures."""
+    """The archives that a source reads; none for own and generated images."""
     match data:
         case OneArchive():
             return [Wanted("data.archive", data.archive, data.sha256)]

@@ -3,10 +3,11 @@
 import re
 from pathlib import Path
 
-from clearbg import config, images
+from clearbg import config
 from clearbg.data.sources.archives import folders, inner_archive, named, opened_all
 from clearbg.data.sources.pair import FilePair, Pair, UnusablePair, safe_id
 from clearbg.errors import DataError
+from clearbg.images import find_images
 
 VIEW = re.compile(r"(?P<car>.+)_\d{2}")  # the sixteen sides of a car are numbered
 MASK = "_mask"
@@ -22,20 +23,18 @@ def carvana(data: config.CarvanaData, downloads: Path) -> list[Pair]:
 
     Source: kaggle.com/c/carvana-image-masking-challenge.
     """
-    pictures, masks = {}, {}
+    images, masks = {}, {}
     for path in _files(opened_all(data.archives, data.sha256, downloads), downloads):
         is_mask = path.stem.endswith(MASK)
-        (masks if is_mask else pictures)[path.stem.removesuffix(MASK)] = path
-    for what, there in (("photographs (.jpg)", pictures), ("masks (_mask.gif)", masks)):
+        (masks if is_mask else images)[path.stem.removesuffix(MASK)] = path
+    for what, there in (("photographs (.jpg)", images), ("masks (_mask.gif)", masks)):
         if not there:
             raise DataError(
                 f"{', '.join(map(named, data.archives))}: there are no {what}; Carvana is "
                 "train/<car>_01.jpg and train_masks/<car>_01_mask.gif: list both archives in "
                 "data.archives."
             )
-    return [
-        _side(stem, pictures.get(stem), masks.get(stem)) for stem in sorted({*pictures, *masks})
-    ]
+    return [_side(stem, images.get(stem), masks.get(stem)) for stem in sorted({*images, *masks})]
 
 
 def _side(stem: str, image: Path | None, mask: Path | None) -> Pair:
@@ -57,6 +56,6 @@ def _files(roots: list[Path], downloads: Path) -> list[Path]:
     return [
         path
         for root in [*roots, *inside]
-        for path in images.find_pictures(root)
+        for path in find_images(root)
         if not {*path.relative_to(root).parts[:-1]} & {*OTHERS, "__MACOSX"}
     ]

@@ -1,21 +1,22 @@
-"""Transparent pictures: own ones over backgrounds, and pairs with and without background."""
+"""Transparent images: own ones over backgrounds, and pairs with and without background."""
 
 import re
 from pathlib import Path
 
-from clearbg import config, images
+from clearbg import config
 from clearbg.data.sources.archives import folders, named, opened
-from clearbg.data.sources.folders import pictures_by, relative_stem
+from clearbg.data.sources.folders import images_by, relative_stem
 from clearbg.data.sources.pair import CutoutPair, FilePair, safe_id, short_hash
-from clearbg.errors import DataError, PictureError
+from clearbg.errors import DataError, ImageError
+from clearbg.images import find_images, read_image
 
 
 def composites(data: config.CutoutsData) -> list[CutoutPair]:
-    """Each transparent picture over one background, which its id and the seed choose."""
-    found = pictures_by(Path(data.path, data.images))
+    """Each transparent image over one background, which its id and the seed choose."""
+    found = images_by(Path(data.path, data.images))
     grounds: list[Path | None] = [None]
     if data.backgrounds is not None:
-        by_name = pictures_by(Path(data.path, data.backgrounds))
+        by_name = images_by(Path(data.path, data.backgrounds))
         grounds = [path for name in sorted(by_name) for path in by_name[name]]
     result = []
     for stem in sorted(found):
@@ -27,19 +28,19 @@ def composites(data: config.CutoutsData) -> list[CutoutPair]:
 
 
 def kaggle_pairs(data: config.KagglePairsData, downloads: Path) -> list[FilePair]:
-    """Two folders: pictures, and the same with a transparent background.
+    """Two folders: images, and the same with a transparent background.
 
     Paired by name, or by the number in it where no names agree. The alpha is the second
-    picture's transparency; one without is set aside ("no-alpha").
+    image's transparency; one without is set aside ("no-alpha").
     """
     root = opened(data.archive, data.sha256, downloads)
     with_ground, without = _two_folders(root, data)
-    pictures, truths = pictures_by(with_ground), pictures_by(without)
-    if not {*pictures} & {*truths}:
-        pictures, truths = pictures_by(with_ground, _number), pictures_by(without, _number)
+    images, truths = images_by(with_ground), images_by(without)
+    if not {*images} & {*truths}:
+        images, truths = images_by(with_ground, _number), images_by(without, _number)
     result = []
-    for name in sorted({*pictures, *truths}):
-        for image in pictures.get(name, [None]):
+    for name in sorted({*images, *truths}):
+        for image in images.get(name, [None]):
             truth = truths.get(name, [None])[0]
             id = safe_id(relative_stem(image, with_ground) if image else f"without-{name}")
             result.append(FilePair(id, image, truth, transparency=True))
@@ -50,7 +51,7 @@ def _two_folders(root: Path, data: config.KagglePairsData) -> tuple[Path, Path]:
     there = {
         folder.relative_to(root).as_posix(): folder
         for folder in folders(root)
-        if any(path.parent == folder for path in images.find_pictures(folder))
+        if any(path.parent == folder for path in find_images(folder))
     }
     names = (data.images, data.cutouts)
     if names == (None, None):
@@ -63,19 +64,19 @@ def _two_folders(root: Path, data: config.KagglePairsData) -> tuple[Path, Path]:
                   for name in names]  # fmt: skip
         if all(len(found) == 1 for found in chosen):
             return chosen[0][0], chosen[1][0]
-        problem = f"there is no one folder of pictures {names[0]} and one {names[1]}"
+        problem = f"there is no one folder of images {names[0]} and one {names[1]}"
     raise DataError(
-        f"{named(data.archive)}: {problem}; folders with pictures: {', '.join(there) or 'none'}; "
+        f"{named(data.archive)}: {problem}; folders with images: {', '.join(there) or 'none'}; "
         "write two of them into data.images (with background) and data.cutouts (without)."
     )
 
 
 def _is_cutout(folder: Path) -> bool:
-    """Whether the folder's first readable picture is transparent somewhere."""
-    for path in images.find_pictures(folder):
+    """Whether the folder's first readable image is transparent somewhere."""
+    for path in find_images(folder):
         try:
-            return images.read_picture(path).alpha is not None
-        except PictureError:
+            return read_image(path).alpha is not None
+        except ImageError:
             continue
     return False
 

@@ -5,10 +5,11 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from clearbg import config, images
+from clearbg import config
 from clearbg.data.sources.archives import named, opened_all
 from clearbg.data.sources.pair import FilePair, Pair, UnusablePair, safe_id
 from clearbg.errors import DataError
+from clearbg.images import find_images
 
 YEAR = re.compile(r"20(?:09|1\d)|(?<=dibco)(?:09|1\d)(?!\d)", re.IGNORECASE)
 TRUTH_FILE = re.compile(r"_(?:est)?gt$", re.IGNORECASE)
@@ -39,7 +40,7 @@ def dibco(data: config.DibcoData, downloads: Path) -> list[Pair]:
     roots = opened_all(data.archives, data.sha256, downloads)
     pages, truths = [], []
     for source, root in zip(data.archives, roots, strict=True):
-        for path in images.find_pictures(root):
+        for path in find_images(root):
             inside = path.relative_to(root)
             if SKELETON.search(path.stem) or "__MACOSX" in inside.parts:
                 continue

@@ -1,4 +1,4 @@
-"""What a source offers for one picture, and how it is read."""
+"""What a source offers for one image, and how it is read."""
 
 import hashlib
 import re
@@ -7,22 +7,23 @@ from pathlib import Path
 
 import numpy as np
 
-from clearbg import images, synthetic
+from clearbg import synthetic
 from clearbg.data.sources import backdrops
-from clearbg.errors import PictureError
+from clearbg.errors import ImageError
+from clearbg.images import DecodedImage, read_image, read_mask
 
 
 @dataclass(frozen=True)
 class FilePair:
-    """A picture and its mask as files; either is None when it has no partner.
+    """An image and its mask as files; either is None when it has no partner.
 
-    `split` is the official one, or empty. Pictures of one `group` stay in one split; an
-    empty group is the picture's own.
+    `split` is the official one, or empty. Images of one `group` stay in one split; an
+    empty group is the image's own.
 
     Attributes:
         index_foreground: the mask holds class numbers, and every class but 0 is foreground.
         invert: the mask is black where the subject is.
-        transparency: the alpha is the mask file's own transparency, never its colours.
+        transparency: the alpha is the mask file's own transparency, never its colors.
     """
 
     id: str
@@ -34,39 +35,37 @@ class FilePair:
     invert: bool = False
     transparency: bool = False
 
-    def read(self, max_pixels: int) -> tuple[images.Picture, np.ndarray, Path]:
-        """The picture, its alpha uint8 `(H,W)`, and the picture's file.
+    def read(self, max_pixels: int) -> tuple[DecodedImage, np.ndarray, Path]:
+        """The image, its alpha uint8 `(H,W)`, and the image's file.
 
         Raises:
-            PictureError: either cannot be read, or they do not belong together.
+            ImageError: either cannot be read, or they do not belong together.
         """
-        picture = self.read_image(max_pixels)
+        image = self.read_decoded(max_pixels)
         alpha, _ = self.read_mask(max_pixels)
-        self.refuse_sizes(picture, alpha)
-        return picture, 255 - alpha if self.invert else alpha, self.image
+        self.refuse_sizes(image, alpha)
+        return image, 255 - alpha if self.invert else alpha, self.image
 
-    def read_image(self, max_pixels: int) -> images.Picture:
-        """The picture alone. Raises PictureError, also when a partner is missing."""
+    def read_decoded(self, max_pixels: int) -> DecodedImage:
+        """The image alone. Raises ImageError, also when a partner is missing."""
         if self.mask is None:
-            raise PictureError(f"{self.image} has no mask of the same name.", "no-mask")
+            raise ImageError(f"{self.image} has no mask of the same name.", "no-mask")
         if self.image is None:
-            raise PictureError(f"{self.mask} has no picture of the same name.", "no-picture")
-        return images.read_picture(self.image, max_pixels=max_pixels)
+            raise ImageError(f"{self.mask} has no image of the same name.", "no-image")
+        return read_image(self.image, max_pixels=max_pixels)
 
     def read_mask(self, max_pixels: int) -> tuple[np.ndarray, tuple[str, ...]]:
-        """The mask uint8 `(H,W)`, not yet inverted, and notes. Raises PictureError."""
+        """The mask uint8 `(H,W)`, not yet inverted, and notes. Raises ImageError."""
         if self.transparency:
             cutout = read_cutout(self.mask, max_pixels)
             return cutout.alpha, cutout.notes
-        return images.read_mask(
-            self.mask, index_foreground=self.index_foreground, max_pixels=max_pixels
-        )
+        return read_mask(self.mask, index_foreground=self.index_foreground, max_pixels=max_pixels)
 
-    def refuse_sizes(self, picture: images.Picture, alpha: np.ndarray) -> None:
-        """Raise PictureError when picture and mask differ in size."""
-        if alpha.shape != picture.rgb.shape[:2]:
-            raise PictureError(
-                f"{self.image} is {picture.width}×{picture.height} pixels and its mask "
+    def refuse_sizes(self, image: DecodedImage, alpha: np.ndarray) -> None:
+        """Raise ImageError when image and mask differ in size."""
+        if alpha.shape != image.rgb.shape[:2]:
+            raise ImageError(
+                f"{self.image} is {image.width}×{image.height} pixels and its mask "
                 f"{alpha.shape[1]}×{alpha.shape[0]}.",
                 "size-mismatch",
             )
@@ -74,7 +73,7 @@ class FilePair:
 
 @dataclass(frozen=True)
 class GeneratedPair:
-    """A picture that does not exist until it is read."""
+    """An image that does not exist until it is read."""
 
     id: str
     seed: int
@@ -83,17 +82,17 @@ class GeneratedPair:
     split: str = ""
     group: str = ""
 
-    def read(self, max_pixels: int) -> tuple[images.Picture, np.ndarray, None]:
-        """The generated picture and its alpha uint8 `(H,W)`."""
+    def read(self, max_pixels: int) -> tuple[DecodedImage, np.ndarray, None]:
+        """The generated image and its alpha uint8 `(H,W)`."""
         rgb, alpha = synthetic.generate(self.seed, self.index, self.kind)
         if alpha.size > max_pixels:
-            raise PictureError(f"{self.id} has more than {max_pixels} pixels.", "too-large")
-        return images.Picture(rgb=rgb), alpha, None
+            raise ImageError(f"{self.id} has more than {max_pixels} pixels.", "too-large")
+        return DecodedImage(rgb=rgb), alpha, None
 
 
 @dataclass(frozen=True)
 class CutoutPair:
-    """A transparent picture, laid over a background; None is a generated one."""
+    """A transparent image, laid over a background; None is a generated one."""
 
     id: str
     cutout: Path
@@ -102,7 +101,7 @@ class CutoutPair:
     split: str = ""
     group: str = ""
 
-    def read(self, max_pixels: int) -> tuple[images.Picture, np.ndarray, None]:
+    def read(self, max_pixels: int) -> tuple[DecodedImage, np.ndarray, None]:
         """`alpha·F + (1 − alpha)·B` on sRGB values, and the alpha uint8 `(H,W)`."""
         cutout = read_cutout(self.cutout, max_pixels)
         size = cutout.alpha.shape
@@ -110,11 +109,11 @@ class CutoutPair:
             key = np.random.SeedSequence([self.seed, int(short_hash(self.id), 16)])
             ground = backdrops.generated(np.random.default_rng(key), size)
         else:
-            picture = images.read_picture(self.background, max_pixels=max_pixels)
-            ground = backdrops.covering(picture.srgb(), size)
+            image = read_image(self.background, max_pixels=max_pixels)
+            ground = backdrops.covering(image.srgb(), size)
         alpha = cutout.alpha[..., None].astype(np.float32) / 255
         rgb = alpha * cutout.srgb() + (1 - alpha) * ground
-        return images.Picture(rgb=np.round(rgb).astype(np.uint8)), cutout.alpha, None
+        return DecodedImage(rgb=np.round(rgb).astype(np.uint8)), cutout.alpha, None
 
 
 @dataclass(frozen=True)
@@ -127,28 +126,28 @@ class UnusablePair:
     split: str = ""
     group: str = ""
 
-    def read(self, max_pixels: int) -> tuple[images.Picture, np.ndarray, Path]:
-        """Raises PictureError."""
-        raise PictureError(self.message, self.reason)
+    def read(self, max_pixels: int) -> tuple[DecodedImage, np.ndarray, Path]:
+        """Raises ImageError."""
+        raise ImageError(self.message, self.reason)
 
 
 Pair = FilePair | GeneratedPair | CutoutPair | UnusablePair
 
 
-def read_cutout(path: Path, max_pixels: int) -> images.Picture:
-    """A picture some of which is transparent; its `alpha` is never None.
+def read_cutout(path: Path, max_pixels: int) -> DecodedImage:
+    """An image some of which is transparent; its `alpha` is never None.
 
     Raises:
-        PictureError: it cannot be read, or nothing in it is transparent ("no-alpha").
+        ImageError: it cannot be read, or nothing in it is transparent ("no-alpha").
     """
-    picture = images.read_picture(path, max_pixels=max_pixels)
-    if picture.alpha is None:
-        raise PictureError(
+    image = read_image(path, max_pixels=max_pixels)
+    if image.alpha is None:
+        raise ImageError(
             f"{path} has no transparency, so its alpha is unknown: export it as PNG or WebP "
             "with a transparent background.",
             "no-alpha",
         )
-    return picture
+    return image
 
 
 def safe_id(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from clearbg import config, images
+from clearbg import config
 from clearbg.data.sources.archives import (
     folders,
     holding,
@@ -15,6 +15,7 @@ from clearbg.data.sources.folders import by_stem
 from clearbg.data.sources.pair import FilePair, Pair, UnusablePair, safe_id
 from clearbg.data.sources.table import rows
 from clearbg.errors import DataError
+from clearbg.images import find_images
 
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
 NAME_COLUMN = {1: "attachment_id", 2: "image_name"}
@@ -49,19 +50,19 @@ def easyportrait(data: config.EasyPortraitData, downloads: Path) -> list[Pair]:
             for root in roots
             for folder in folders(root)
             if folder.name == name
-            for path in images.find_pictures(folder)
+            for path in find_images(folder)
         ]
         masks = {path.stem: path for path in files if path.suffix.lower() == ".png"}
-        pictures = {path.stem: path for path in files if path.suffix.lower() != ".png"}
-        for what, there in (("photographs (jpg)", pictures), ("annotations (png)", masks)):
+        images = {path.stem: path for path in files if path.suffix.lower() != ".png"}
+        for what, there in (("photographs (jpg)", images), ("annotations (png)", masks)):
             if not there:
                 raise DataError(
                     f"{', '.join(map(named, data.archives))}: there are no {what} in a folder "
                     f"{name}; EasyPortrait is images.zip and annotations.zip, each with train/, "
                     "val/ and test/: list both in data.archives."
                 )
-        for stem in sorted({*pictures, *masks}):
-            found.append(_portrait(stem, pictures.get(stem), masks.get(stem), split, users))
+        for stem in sorted({*images, *masks}):
+            found.append(_portrait(stem, images.get(stem), masks.get(stem), split, users))
     return found
 
 
@@ -77,7 +78,7 @@ def _portrait(
 
 
 def _users(data: config.EasyPortraitData, roots: list[Path], downloads: Path) -> dict[str, str]:
-    """Picture's name -> user_id."""
+    """Image's name -> user_id."""
     place = ", ".join(map(named, data.archives))
     file = _meta_file(roots) or next(
         (
@@ -90,7 +91,7 @@ def _users(data: config.EasyPortraitData, roots: list[Path], downloads: Path) ->
     )
     if file is None:
         raise DataError(
-            f"{place}: there is no meta.csv or meta.zip, which says who is on which picture; "
+            f"{place}: there is no meta.csv or meta.zip, which says who is on which image; "
             "add EasyPortrait's meta.zip to data.archives."
         )
     name = NAME_COLUMN[data.version]

@@ -55,7 +55,7 @@ class Tally:
 class RemoverActor:
     """Holds the model, and does what `files.Pipeline` does, a portion of the jobs at a time.
 
-    A portion that has ended its process comes again, to a new one; its pictures are then done
+    A portion that has ended its process comes again, to a new one; its images are then done
     one by one, and one that ends the process again has failed.
 
     Args:
@@ -82,7 +82,7 @@ class RemoverActor:
             file = Path(self._folder.name, "model.onnx")
             file.write_bytes(ray.get(model))
             threads = orders.work.workers
-            remover = Remover(file, threads, orders.device, orders.refine, pictures="many")
+            remover = Remover(file, threads, orders.device, orders.refine, images="many")
             self._pipeline = Pipeline(remover, orders.look, orders.work)
         except ClearBGError as error:
             self._refusal = str(error)

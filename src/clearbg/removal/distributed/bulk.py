@@ -1,4 +1,4 @@
-"""Pictures by the thousand, with Ray Data: on one machine or many, what `files` does on one."""
+"""Images by the thousand, with Ray Data: on one machine or many, what `files` does on one."""
 
 import dataclasses
 import json
@@ -18,7 +18,7 @@ from clearbg.removal.outputs import Look
 from clearbg.removal.stores import address, place, plain
 from clearbg.system.progress import progress
 
-PORTION = 32  # pictures that an actor is given at a time, at most, or one run of the network
+PORTION = 32  # images that an actor is given at a time, at most, or one run of the network
 
 
 def remove_in_bulk(
@@ -34,7 +34,7 @@ def remove_in_bulk(
     fleet: Fleet | None = None,
     format: str | None = None,
 ) -> Report:
-    """Do every picture with Ray Data; results are those of `files.remove_files`, byte for byte.
+    """Do every image with Ray Data; results are those of `files.remove_files`, byte for byte.
 
     Ray is the one that this process has started or joined already, else the cluster at
     RAY_ADDRESS, else one on this machine that ends with the call. The model goes to the actors
@@ -48,7 +48,7 @@ def remove_in_bulk(
         look, work: None: as their own defaults say. Of `work`, `workers` is the fleet's choice.
 
     Raises:
-        DataError: an input is missing or holds no pictures, or `output` cannot take them.
+        DataError: an input is missing or holds no images, or `output` cannot take them.
         ModelError: the model cannot be used.
         SettingsError: the choices exclude each other, Ray is not installed, or no machine has
             what an actor needs.
@@ -58,17 +58,17 @@ def remove_in_bulk(
     if work.fail_fast:
         raise SettingsError("Ray has begun others by the time one fails: leave --fail-fast out.")
     if STREAM in map(os.fspath, inputs) or output == STREAM:
-        raise SettingsError("Standard input and output hold one picture: leave --engine ray out.")
+        raise SettingsError("Standard input and output hold one image: leave --engine ray out.")
     jobs = plan(inputs, output, format)
     if output is not None and jobs[0].target == place(plain(os.fspath(output))):
-        raise SettingsError(f"{output} is one picture: name a folder, or leave --engine ray out.")
+        raise SettingsError(f"{output} is one image: name a folder, or leave --engine ray out.")
     outputs.check(look, {job.format for job in jobs})
     open_model(model, "cpu", 1)  # whether it can be used; only the actors know their devices
     todo, made = undone(jobs, work), {}
     if todo:
         orders = Orders(device, refine, look, work, os.getcwd())
         few = len(todo) <= 1
-        with progress(what="remove", unit="pictures", total=len(todo), disable=few) as bar:
+        with progress(what="remove", unit="images", total=len(todo), disable=few) as bar:
             for number, ended in _ended(todo, Path(model).read_bytes(), orders, fleet):
                 made[todo[number]] = ended
                 bar.update()

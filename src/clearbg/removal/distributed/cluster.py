@@ -16,7 +16,7 @@ from clearbg.removal.inputs import Job
 from clearbg.removal.outcomes import Outcome
 
 CORES = 4  # of a processor, at most, that an actor takes unless it is told
-OBJECTS = 256 << 20  # bytes of Ray's store on one machine: it holds the model, never a picture
+OBJECTS = 256 << 20  # bytes of Ray's store on one machine: it holds the model, never an image
 MUTE = logging.CRITICAL + 1
 
 # Read while Ray is being imported or started.

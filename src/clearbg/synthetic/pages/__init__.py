@@ -21,7 +21,7 @@ def page(rng: Generator) -> tuple[np.ndarray, np.ndarray]:
     """A degraded page and where the ink of its own side is.
 
     Returns:
-        The picture, uint8 `(H,W,3)` RGB, and its alpha, uint8 `(H,W)`: the share of each pixel
+        The image, uint8 `(H,W,3)` RGB, and its alpha, uint8 `(H,W)`: the share of each pixel
         that ink covers, in 255ths, before it fades. H and W lie between 256 and 640. Writing
         that shows through, stains, ruled paper and the ground around the page are no ink.
         Every page has some ink. A generator in the same state gives the same bytes.
@@ -36,14 +36,14 @@ def page(rng: Generator) -> tuple[np.ndarray, np.ndarray]:
     if place is not None:
         coverage *= place
     contrast = ink.contrasts(rng, frame, tidy)
-    picture = paper.sheet(rng, frame, tidy)
+    image = paper.sheet(rng, frame, tidy)
     if not tidy and rng.random() < BLEEDING:
-        ink.shone_through(rng, picture, _other_side(rng, frame, x_height, by_hand), contrast.mean())
-    ink.laid(rng, picture, coverage, contrast, sheet.second)
-    scanning.lit(rng, picture, tidy)
+        ink.shone_through(rng, image, _other_side(rng, frame, x_height, by_hand), contrast.mean())
+    ink.laid(rng, image, coverage, contrast, sheet.second)
+    scanning.lit(rng, image, tidy)
     if place is not None:
-        picture = scanning.lain(rng, picture, place)
-    return scanning.scanned(rng, picture, tidy), np.round(coverage * 255).astype(np.uint8)
+        image = scanning.lain(rng, image, place)
+    return scanning.scanned(rng, image, tidy), np.round(coverage * 255).astype(np.uint8)
 
 
 def _frame(rng: Generator) -> tuple[int, int]:

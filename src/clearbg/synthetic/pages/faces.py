@@ -139,8 +139,8 @@ def _typed(rng: Generator, font: Face, text: str) -> np.ndarray:
     code = HERSHEY[font.kind]
     unrest = rng.normal(0, 0.03, (len(text), 2))
     for index, (character, (jump, aside)) in enumerate(zip(text, unrest)):
-        centred = (step - scale * _advance(code, character)) / 2
-        x = (MARGIN + aside) * font.x_height + index * step + centred
+        centered = (step - scale * _advance(code, character)) / 2
+        x = (MARGIN + aside) * font.x_height + index * step + centered
         at = (round(x), round(font.baseline + jump * font.x_height))
         cv2.putText(drawn, character, at, code, scale, 255, _pen(font))
     return drawn

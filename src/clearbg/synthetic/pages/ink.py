@@ -10,7 +10,7 @@ from numpy.random import Generator
 from clearbg.synthetic.pages.sheets import Box, Sheet
 from clearbg.synthetic.textures import blurred, fractal
 
-COLOURS = {
+COLORS = {
     "black": (0.10, 0.10, 0.10),
     "soot": (0.20, 0.18, 0.17),
     "iron gall": (0.30, 0.18, 0.10),
@@ -59,11 +59,11 @@ def laid(
 
     Args:
         contrast: the share of the light that full coverage takes, `(H,W)`.
-        second: boxes in another colour, in pixels of the sheet, which is twice as fine.
+        second: boxes in another color, in pixels of the sheet, which is twice as fine.
     """
-    names = list(COLOURS)
-    colour = np.float32(COLOURS[names[rng.integers(len(names))]])
-    taken = _taken(colour)
+    names = list(COLORS)
+    color = np.float32(COLORS[names[rng.integers(len(names))]])
+    taken = _taken(color)
     depth = coverage * contrast
     if second:
         other = _taken(np.float32(SECOND[rng.integers(len(SECOND))]))
@@ -78,9 +78,9 @@ def laid(
     paper *= 1 - np.minimum(depth[..., None] * taken, 0.97)
 
 
-def _taken(colour: np.ndarray) -> np.ndarray:
+def _taken(color: np.ndarray) -> np.ndarray:
     """What the ink takes of red, green and blue, of mean 1."""
-    taken = 1 - colour
+    taken = 1 - color
     return taken / taken.mean()
 
 
@@ -103,5 +103,5 @@ def shone_through(rng: Generator, paper: np.ndarray, other: np.ndarray, contrast
     where = np.clip(0.65 + 0.35 * fractal(rng, other.shape, int(rng.integers(1, 5)), 0.4), 0.05, 1)
     strength = np.float32(contrast * rng.choice([0.18, 0.35, 0.55]) * rng.uniform(0.7, 1.2))
     depth = strength * where * soft
-    taken = _taken(np.float32(COLOURS["soot" if rng.random() < 0.5 else "faded iron gall"]))
+    taken = _taken(np.float32(COLORS["soot" if rng.random() < 0.5 else "faded iron gall"]))
     paper *= 1 - depth[..., None] * taken

@@ -85,16 +85,16 @@ def _heading(rng: Generator, sheet: Sheet, text: Text) -> float:
     large = replace(text.font, x_height=text.font.x_height * rng.uniform(1.3, 2.4))
     y = text.top + 2.2 * large.x_height
     heading = title(rng, text.tongue, int(rng.integers(1, 5)))
-    box = sheet.line(large, heading, (text.left, y), text.width, "centre")
+    box = sheet.line(large, heading, (text.left, y), text.width, "center")
     if rng.random() < 0.25:
         sheet.second.append(box)
     y += large.x_height
     if rng.random() < 0.5:
-        _centred_rule(rng, sheet, text, y)
+        _centered_rule(rng, sheet, text, y)
     return y
 
 
-def _centred_rule(rng: Generator, sheet: Sheet, text: Text, y: float) -> None:
+def _centered_rule(rng: Generator, sheet: Sheet, text: Text, y: float) -> None:
     inset = rng.uniform(0, 0.4) * text.width
     pen = rng.uniform(0.12, 0.3) * text.font.x_height
     sheet.rule((text.left + inset, y), (text.right - inset, y), pen)
@@ -117,19 +117,19 @@ def _initial(rng: Generator, sheet: Sheet, text: Text, leading: float) -> float:
 
 
 def _titles(rng: Generator, sheet: Sheet, text: Text) -> None:
-    """A title page: centred lines of many sizes, with rules between them."""
+    """A title page: centered lines of many sizes, with rules between them."""
     y = text.top
     while y < text.bottom:
         kind = (text.font.kind, text.font.kind, "roman", "italic")[rng.integers(4)]
         font = face(rng, (kind,), text.font.x_height * np.exp(rng.uniform(-0.2, 1.0)))
         y += 2.3 * font.x_height
         words = title(rng, text.tongue, int(rng.integers(1, 8)))
-        box = sheet.line(font, words, (text.left, y), text.width, "centre")
+        box = sheet.line(font, words, (text.left, y), text.width, "center")
         if rng.random() < 0.2:
             sheet.second.append(box)
         y += 1.1 * font.x_height
         if rng.random() < 0.25:
-            _centred_rule(rng, sheet, text, y)
+            _centered_rule(rng, sheet, text, y)
 
 
 def _table(rng: Generator, sheet: Sheet, text: Text) -> None:

@@ -1,4 +1,4 @@
-"""Old paper: its colour, fibres, stains, foxing, creases, mended patches and ruling.
+"""Old paper: its color, fibers, stains, foxing, creases, fixed patches and ruling.
 
 Paper is reflectance, float32 `(H,W,3)` RGB in [0,1]; what happened to it is a transmittance
 `(H,W)` or `(H,W,3)` that multiplies it.
@@ -10,7 +10,7 @@ from numpy.random import Generator
 
 from clearbg.synthetic.textures import blurred, fractal, plane
 
-COLOURS = (
+COLORS = (
     "f0ead8 e8e0c8 e0d4b4 d8c8a0 c8b48c d8b070 c49a5c b89468 f4f2ec e4e2de d4d0c8 bcb8b0 "
     "e8dca0 f0e8b8 a89880 b8c8b0 c8d0d8 8f7f68 e0c8b0"
 ).split()
@@ -19,8 +19,8 @@ BROWN = np.float32([0.62, 0.42, 0.22])  # what damp and age leave
 
 def sheet(rng: Generator, shape: tuple[int, int], tidy: bool) -> np.ndarray:
     """An empty sheet; a `tidy` one is even and hardly stained."""
-    colour = COLOURS[rng.integers(len(COLOURS))]
-    base = np.float32([int(colour[at : at + 2], 16) / 255 for at in (0, 2, 4)])
+    color = COLORS[rng.integers(len(COLORS))]
+    base = np.float32([int(color[at : at + 2], 16) / 255 for at in (0, 2, 4)])
     base *= np.float32(rng.uniform(0.85, 1.05))
     cloud = fractal(rng, shape, int(rng.integers(2, 7)), rng.uniform(0.3, 0.6))
     amount = rng.uniform(0.004, 0.015) if tidy else rng.uniform(0.008, 0.045)
@@ -39,7 +39,7 @@ def sheet(rng: Generator, shape: tuple[int, int], tidy: bool) -> np.ndarray:
 
 
 def _grain(rng: Generator, shape: tuple[int, int], tidy: bool) -> np.ndarray:
-    """Fibres, and the wires of the mould on laid paper."""
+    """Fibers, and the wires of the mould on laid paper."""
     amount = np.float32(rng.uniform(0.003, 0.012) * (1 if tidy else 2))
     grain = rng.standard_normal((shape[0] // 2, shape[1] // 2), dtype=np.float32)
     grain = amount * 1.5 * cv2.resize(grain, shape[::-1], interpolation=cv2.INTER_CUBIC)
@@ -50,9 +50,9 @@ def _grain(rng: Generator, shape: tuple[int, int], tidy: bool) -> np.ndarray:
     return grain
 
 
-def _tint(paper: np.ndarray, amount: np.ndarray, colour: np.ndarray) -> None:
-    """Multiply by `colour` where `amount` is 1, by white where it is 0, in place."""
-    paper *= 1 - cv2.merge([amount * (1 - part) for part in colour.tolist()])
+def _tint(paper: np.ndarray, amount: np.ndarray, color: np.ndarray) -> None:
+    """Multiply by `color` where `amount` is 1, by white where it is 0, in place."""
+    paper *= 1 - cv2.merge([amount * (1 - part) for part in color.tolist()])
 
 
 def _brown(rng: Generator) -> np.ndarray:
@@ -80,8 +80,8 @@ def _stained(rng: Generator, paper: np.ndarray) -> None:
     level, sharp = rng.uniform(0.2, 1.4), rng.uniform(1.0, 9.0)
     blotch = np.clip(np.float32(sharp) * (spread - np.float32(level)), 0, 1)
     blotch *= np.clip(0.8 + 0.25 * fractal(rng, shape, 8, 0.6), 0.3, 1)
-    colour = _brown(rng) if rng.random() < 0.7 else np.full(3, rng.uniform(0.3, 0.7), np.float32)
-    _tint(paper, blotch * np.float32(rng.uniform(0.25, 0.85)), colour)
+    color = _brown(rng) if rng.random() < 0.7 else np.full(3, rng.uniform(0.3, 0.7), np.float32)
+    _tint(paper, blotch * np.float32(rng.uniform(0.25, 0.85)), color)
 
 
 def _ringed(rng: Generator, paper: np.ndarray) -> None:
@@ -123,7 +123,7 @@ def _folded(rng: Generator, paper: np.ndarray) -> None:
 
 
 def _patched(rng: Generator, paper: np.ndarray) -> None:
-    """A straight-edged area of another shade: tape, a mend, or where another sheet lay."""
+    """A straight-edged area of another shade: tape, a fix, or where another sheet lay."""
     height, width = paper.shape[:2]
     left, top = (rng.uniform(-0.2, 0.7, 2) * (width, height)).astype(int)
     size = (rng.uniform(0.15, 0.8, 2) * (width, height)).astype(int)
@@ -136,17 +136,17 @@ def _patched(rng: Generator, paper: np.ndarray) -> None:
 def _ruled(rng: Generator, paper: np.ndarray) -> None:
     """Faint lines to write on: they belong to the paper."""
     height, width = paper.shape[:2]
-    colour = np.float32([(0.45, 0.55, 0.8), (0.8, 0.45, 0.45), (0.55, 0.55, 0.55)][rng.integers(3)])
+    color = np.float32([(0.45, 0.55, 0.8), (0.8, 0.45, 0.45), (0.55, 0.55, 0.55)][rng.integers(3)])
     lines = np.zeros((height, width), np.float32)
     slope = rng.normal(0, 0.004) * width
     for y in np.arange(rng.uniform(0, 20), height, rng.uniform(18, 48)):
         ends = ((0, round(16 * y)), (16 * width, round(16 * (y + slope))))
         cv2.line(lines, *ends, 1.0, 1, cv2.LINE_AA, 4)
-    _tint(paper, lines * np.float32(rng.uniform(0.15, 0.5)), colour)
+    _tint(paper, lines * np.float32(rng.uniform(0.15, 0.5)), color)
 
 
 def _dirty(rng: Generator, paper: np.ndarray) -> None:
-    """Soiling: specks, and a smudge of grey."""
+    """Soiling: specks, and a smudge of gray."""
     height, width = paper.shape[:2]
     specks = np.zeros((height, width), np.float32)
     count = int(rng.integers(10, 250))

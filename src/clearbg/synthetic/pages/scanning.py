@@ -1,4 +1,4 @@
-"""From the page to the picture: light, binding, the ground it lies on, the scanner and the file."""
+"""From the page to the image: light, binding, the ground it lies on, the scanner and the file."""
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ LUMA = np.float32([0.299, 0.587, 0.114])  # Rec. 601
 
 
 def extent(rng: Generator, frame: tuple[int, int]) -> np.ndarray | None:
-    """Where the page is, float32 `(H,W)` in [0,1]; None where it fills the picture."""
+    """Where the page is, float32 `(H,W)` in [0,1]; None where it fills the image."""
     if rng.random() > 0.12:
         return None
     height, width = frame
@@ -28,7 +28,7 @@ def extent(rng: Generator, frame: tuple[int, int]) -> np.ndarray | None:
 
 
 def lain(rng: Generator, paper: np.ndarray, page: np.ndarray) -> np.ndarray:
-    """The page on a dark or a grey ground, with its shadow beside it."""
+    """The page on a dark or a gray ground, with its shadow beside it."""
     ground = np.float32(rng.choice([0.03, 0.1, 0.35], p=[0.5, 0.3, 0.2]))
     shade = ground * (1 - 0.6 * blurred(page, rng.uniform(2, 7)))
     return paper * page[..., None] + (shade * (1 - page))[..., None]
@@ -51,7 +51,7 @@ def lit(rng: Generator, paper: np.ndarray, tidy: bool) -> None:
 
 
 def _bound(rng: Generator, across: np.ndarray) -> np.ndarray:
-    """A book's fold: darkness that gathers towards a line, mostly near the picture's edge."""
+    """A book's fold: darkness that gathers towards a line, mostly near the image's edge."""
     low, high = (0.85, 1.1) if rng.random() < 0.75 else (0.0, 0.6)
     at = rng.choice([-1, 1]) * rng.uniform(low, high)
     distance = np.abs(across - np.float32(at)) / np.float32(rng.uniform(0.06, 0.3))
@@ -68,17 +68,17 @@ def _overcast(rng: Generator, shape: tuple[int, int]) -> np.ndarray:
 def scanned(rng: Generator, page: np.ndarray, tidy: bool) -> np.ndarray:
     """The file that a scanner or a camera makes of the page, uint8 `(H,W,3)` RGB."""
     height, width = page.shape[:2]
-    picture = blurred(page, rng.uniform(0.0, 0.6 if tidy else 1.1))
+    image = blurred(page, rng.uniform(0.0, 0.6 if tidy else 1.1))
     if rng.random() < 0.42:
-        grey = picture @ LUMA
-        picture = cv2.merge((grey, grey, grey))
+        gray = image @ LUMA
+        image = cv2.merge((gray, gray, gray))
     lift = np.float32(rng.uniform(0.0, 0.06 if tidy else 0.2))
-    picture = 255 * (lift + (1 - lift) * np.clip(picture, 0, 1.05))
+    image = 255 * (lift + (1 - lift) * np.clip(image, 0, 1.05))
     amount = rng.uniform(0.5, 2.0) if tidy else rng.choice([1.0, 3.0, 6.0], p=[0.4, 0.4, 0.2])
     noise = np.float32(amount) * rng.standard_normal((height, width), dtype=np.float32)
     if rng.random() < 0.06:
         noise += np.float32(amount) * rng.standard_normal((height, 1), dtype=np.float32)
-    taken = np.clip(picture + noise[..., None], 0, 255).astype(np.uint8)
+    taken = np.clip(image + noise[..., None], 0, 255).astype(np.uint8)
     if rng.random() < 0.6:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(70 if tidy else 35, 97))]
         _, packed = cv2.imencode(".jpg", taken, quality)

@@ -47,7 +47,7 @@ class Sheet:
 
         Args:
             at: where the line begins.
-            align: "left", "centre", "right", or "full", where spaces grow to fill the width.
+            align: "left", "center", "right", or "full", where spaces grow to fill the width.
         """
         side = MARGIN * font.x_height
         strips, lengths, space = [], [], font.space
@@ -63,8 +63,8 @@ class Sheet:
         x, y = at
         if align == "full" and gaps and free < 0.4 * width:
             space += free / gaps
-        elif align in ("centre", "right"):
-            x += free / (2 if align == "centre" else 1)
+        elif align in ("center", "right"):
+            x += free / (2 if align == "center" else 1)
         start = x
         wobble = 1.0 if font.kind in WRITTEN else 0.0
         for drawn, length, jump in zip(

@@ -1,6 +1,6 @@
-"""Colours that occur together: named materials, jittered, and the distance between two.
+"""Colors that occur together: named materials, jittered, and the distance between two.
 
-A colour is float32 `(3,)`, RGB in [0,1].
+A color is float32 `(3,)`, RGB in [0,1].
 """
 
 import cv2
@@ -42,34 +42,34 @@ MATERIALS = {
 
 
 def material(rng: Generator, names: str, jitter: float = 0.06) -> np.ndarray:
-    """A colour of one of the named materials, moved a little in lightness and in hue.
+    """A color of one of the named materials, moved a little in lightness and in hue.
 
     `names` are separated by blanks; one given twice is taken twice as often. "any" stands for
-    any colour at all.
+    any color at all.
     """
     name = rng.choice(names.split())
     if name == "any":
         return _vivid(rng)
     swatches = MATERIALS[name]
-    colour = np.frombuffer(bytes.fromhex(swatches[rng.integers(len(swatches))]), np.uint8) / 255
-    return np.clip(colour + rng.normal(0, jitter) + rng.normal(0, 0.4 * jitter, 3), 0, 1).astype(
+    color = np.frombuffer(bytes.fromhex(swatches[rng.integers(len(swatches))]), np.uint8) / 255
+    return np.clip(color + rng.normal(0, jitter) + rng.normal(0, 0.4 * jitter, 3), 0, 1).astype(
         np.float32
     )
 
 
 def _vivid(rng: Generator) -> np.ndarray:
-    """Any hue, mostly saturated: the colours of things that people make."""
+    """Any hue, mostly saturated: the colors of things that people make."""
     hsv = np.float32([[[rng.uniform(0, 360), rng.beta(2.5, 1.5), rng.uniform(0.25, 1.0)]]])
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0]
 
 
-def average(picture: np.ndarray) -> np.ndarray:
-    """The mean colour of a picture `(H,W,3)`."""
-    return np.float32(cv2.mean(picture)[:3])
+def average(image: np.ndarray) -> np.ndarray:
+    """The mean color of an image `(H,W,3)`."""
+    return np.float32(cv2.mean(image)[:3])
 
 
 def distance(one: np.ndarray, other: np.ndarray) -> float:
-    """CIE76 colour difference (Euclidean in CIE L*a*b*); 2.3 is just noticeable."""
+    """CIE76 color difference (Euclidean in CIE L*a*b*); 2.3 is just noticeable."""
     lab = cv2.cvtColor(np.float32([[one, other]]), cv2.COLOR_RGB2LAB)[0]
     return float(np.linalg.norm(lab[0] - lab[1]))
 
@@ -80,15 +80,15 @@ def mixed(one: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
 
 
 def tinted(share: np.ndarray, one: np.ndarray, two: np.ndarray) -> np.ndarray:
-    """A picture `(H,W,3)`: colour `one` where `share (H,W)` is 0, `two` where it is 1."""
+    """An image `(H,W,3)`: color `one` where `share (H,W)` is 0, `two` where it is 1."""
     return cv2.transform(share, np.column_stack([two - one, one]).astype(np.float32))
 
 
-def veil(picture: np.ndarray, share: np.ndarray, colour: np.ndarray) -> None:
-    """Lay `colour` over the picture, in place, as thick as `share (H,W)` says."""
-    picture += cv2.merge((share, share, share)) * (colour.astype(np.float32) - picture)
+def veil(image: np.ndarray, share: np.ndarray, color: np.ndarray) -> None:
+    """Lay `color` over the image, in place, as thick as `share (H,W)` says."""
+    image += cv2.merge((share, share, share)) * (color.astype(np.float32) - image)
 
 
-def lit(picture: np.ndarray, light: np.ndarray) -> None:
-    """Multiply the picture, in place, by the brightness `light (H,W)`."""
-    picture *= cv2.merge((light, light, light))
+def lit(image: np.ndarray, light: np.ndarray) -> None:
+    """Multiply the image, in place, by the brightness `light (H,W)`."""
+    image *= cv2.merge((light, light, light))
