@@ -85,7 +85,8 @@ def explanation(comparison: Comparison) -> str:
         "Medians, and the middle 80 % of the images. Moved: the mean distance between recent "
         "and training values, in standard deviations of the training images. p: the chance of "
         "such a difference without drift, corrected for the number of features. Drift: moved "
-        f"{limits.effect_size:g} or more with p of at most {limits.significance:g}; slight: p alone."
+        f"{limits.effect_size:g} or more with p of at most {limits.significance:g}; "
+        "slight: p alone."
     )
 
 

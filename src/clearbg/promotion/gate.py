@@ -137,7 +137,8 @@ def of_min_score(value: float | None, metric: str, min_score: float) -> Check:
     holds = value is not None and (value <= min_score if lower else value >= min_score)
     shown = "no value" if value is None else f"{value:.4f}"
     side = "at most" if lower else "at least"
-    text = f"{named(metric)} is {shown}; a first champion needs {side} promote.min_score = {min_score:g}"
+    wanted = f"a first champion needs {side} promote.min_score = {min_score:g}"
+    text = f"{named(metric)} is {shown}; {wanted}"
     return Check("min_score", holds, text)
 
 
