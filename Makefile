@@ -1,5 +1,6 @@
 # make repro   environment, then the whole pipeline of params.yaml
-# make test    environment with the test tools, then every test
+# make check   environment with the test tools, then format, style and types
+# make test    the same environment, then every test
 # make ui      MLflow's page: compare runs (http://127.0.0.1:5000)
 # make promote champion against challenger: the export becomes champion if it is better
 # make rollback the champion before the present one is champion again
@@ -16,13 +17,18 @@ READY ?= .venv/.ready
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
-.PHONY: repro test ui promote rollback retrain stale storage image audit lock env
+.PHONY: repro check test ui promote rollback retrain stale storage image audit lock env
 
 repro: $(READY)
 	@git rev-parse --git-dir >/dev/null 2>&1 || { echo "make repro: this folder is not a git\
 	 repository, which DVC needs: clone the project, or run 'git init && git add . &&\
 	 git commit -m start' here."; exit 1; }
 	python -m dvc repro
+
+check: .venv/.ready-test
+	python -m ruff format --check .
+	python -m ruff check .
+	python -m mypy
 
 test: .venv/.ready-test
 	python -m pytest

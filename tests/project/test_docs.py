@@ -15,7 +15,7 @@ from clearbg.models import build
 PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 RUN_BY = {
-    r"make (repro|test|env)\b": ".ci/run",
+    r"make (repro|check|test|env)\b": ".ci/run",
     r"make ui|dvc (exp|queue)": "tests/project/test_pipeline.py",
     r"make retrain": "tests/retraining/test_retraining.py",
     r"make storage|dvc remote|dvc push|dvc pull|git (add -A|clone|commit)|pip install": (

@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from clearbg import licenses
 from clearbg.config.data import (
@@ -147,11 +148,11 @@ def parse(raw: dict[str, Any]) -> Settings:
     Raises:
         SettingsError: in one sentence, the first key that is not as it should be.
     """
-    sections = {field.name: field.type for field in dataclasses.fields(Settings)}
+    sections: dict[str, type[Section]] = typing.get_type_hints(Settings)
     for name in raw:
         if name not in sections:
             raise SettingsError(_unknown_key(str(name), "", sections))
-    checked = {}
+    checked: dict[str, Any] = {}
     for name, section in sections.items():
         if not isinstance(raw.get(name), dict):
             raise SettingsError(f"the section {name} is missing; add it (see recipes/).")
@@ -214,7 +215,7 @@ def _data_section(raw: dict[str, Any]) -> type[Data]:
     return SOURCES[source]
 
 
-def _sentence(name: str, section: type[Section], problem: dict[str, Any]) -> str:
+def _sentence(name: str, section: type[Section], problem: ErrorDetails) -> str:
     """What pydantic found in a section, as a person would say it."""
     kind, place = problem["type"], problem["loc"]
     if kind == "value_error":
@@ -222,7 +223,7 @@ def _sentence(name: str, section: type[Section], problem: dict[str, Any]) -> str
     if kind == "extra_forbidden":
         return _unknown_key(str(place[0]), f"{name}.", section.model_fields)
     key = ".".join([name, *map(str, place)])
-    field = section.model_fields[place[0]]
+    field = section.model_fields[str(place[0])]
     meaning = f" ({field.description})" if field.description else ""
     if kind == "missing":
         return f"{key}{meaning} is missing; add it (see recipes/)."

@@ -1,7 +1,7 @@
 """The section `data`: where the images come from; one class a source."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
@@ -37,6 +37,9 @@ Address = Annotated[str | list[str], PlainValidator(_mirrors)]
 class Data(Section):
     """What every source shares."""
 
+    if TYPE_CHECKING:
+        source: str  # each source names itself by a Literal of its own
+
     seed: Annotated[int, Field(ge=0, description="of generated images and of the split")]
     path: Annotated[
         str,
@@ -57,7 +60,7 @@ class SplitData(Data):
     test: Share
 
     @model_validator(mode="after")
-    def _shares_fit(self):
+    def _shares_fit(self) -> Self:
         if self.validation + self.test >= 1:
             raise ValueError("validation and test together must leave a share for training")
         return self
@@ -75,7 +78,7 @@ class SeveralArchives(Section):
     ]
 
     @model_validator(mode="after")
-    def _one_sum_an_archive(self):
+    def _one_sum_an_archive(self) -> Self:
         if self.sha256 is not None and len(self.sha256) != len(self.archives):
             raise ValueError(
                 f"sha256 lists {len(self.sha256)} values and archives {len(self.archives)}; "

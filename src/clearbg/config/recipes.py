@@ -6,6 +6,7 @@ budget of minutes. The section `data` is exchanged whole, in the others single k
 
 import io
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -86,7 +87,7 @@ def _merged(base: str, changes: str) -> str:
     return "\n".join([changes.partition("\n\n")[0], *lines]) + "\n"
 
 
-def _texts():
+def _texts() -> Iterator[tuple[str, str]]:
     for name, path in _recipes():
         yield name, path.read_text(encoding="utf-8")
     for name in _demos():

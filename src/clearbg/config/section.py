@@ -6,7 +6,7 @@ exactly when that value does.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -33,7 +33,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     @model_validator(mode="after")
-    def _owned_keys(self):
+    def _owned_keys(self) -> Self:
         for name, field in type(self).model_fields.items():
             for owner in (mark for mark in field.metadata if isinstance(mark, BelongsTo)):
                 value, given = getattr(self, owner.key), name in self.model_fields_set

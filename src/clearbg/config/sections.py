@@ -1,6 +1,6 @@
 """The sections of params.yaml beside `data`."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -34,7 +34,7 @@ class Augment(Section):
     mirror: Annotated[bool, Field(description="mirrored copies of the training split")]
 
     @model_validator(mode="after")
-    def _tiles_fit(self):
+    def _tiles_fit(self) -> Self:
         if self.fit == "tile" and 2 * (self.overlap or 0) >= self.size:
             raise ValueError(f"overlap = {self.overlap} must be below half of size = {self.size}")
         return self
@@ -66,7 +66,7 @@ class Transform(Section):
     ]
 
     @model_validator(mode="after")
-    def _scale_is_a_range(self):
+    def _scale_is_a_range(self) -> Self:
         if self.scale[0] > self.scale[1]:
             raise ValueError(f"scale = {self.scale} must be [least, largest]")
         return self
@@ -111,7 +111,7 @@ class Model(Section):
     ]
 
     @model_validator(mode="after")
-    def _channels_fit(self):
+    def _channels_fit(self) -> Self:
         wanted = 1 if self.name == "stacked_unet" else 3
         for key, values in (("mean", self.mean), ("std", self.std)):
             if len(values) != wanted:

@@ -37,7 +37,7 @@ COPY_OF_TEST = "copy-of-test"  # the reason of an image that is set aside for no
 NEAR_BITS = 4  # perceptual hashes that differ in at most this many of 64 bits: near-duplicates
 
 
-def write(rows: list[dict], path: Path) -> pd.DataFrame:
+def write(rows: list[dict[str, Any]], path: Path) -> pd.DataFrame:
     """Write rows (dictionaries of `COLUMNS` and perhaps more) as CSV, ordered by id."""
     frame = pd.DataFrame(rows).sort_values("id", ignore_index=True)
     frame = frame[[*COLUMNS, *(name for name in frame if name not in COLUMNS)]]
@@ -85,7 +85,7 @@ def digest(frame: pd.DataFrame) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def group_near_duplicates(rows: list[dict]) -> None:
+def group_near_duplicates(rows: list[dict[str, Any]]) -> None:
     """Give rows whose perceptual hashes nearly agree one group; others keep their own.
 
     The group's name is the smallest of its members' groups, which stay as `own_group`.
@@ -107,7 +107,7 @@ def group_near_duplicates(rows: list[dict]) -> None:
         row |= {"own_group": row["group"], "group": find(row["group"])}
 
 
-def set_aside_copies_of_test(rows: list[dict]) -> list[dict]:
+def set_aside_copies_of_test(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Quarantine what is free to be trained on and near-duplicates an official test image.
 
     Returns the rows that were changed.
@@ -120,7 +120,7 @@ def set_aside_copies_of_test(rows: list[dict]) -> list[dict]:
     return copies
 
 
-def assign_splits(rows: list[dict], seed: int, validation: float, test: float) -> None:
+def assign_splits(rows: list[dict[str, Any]], seed: int, validation: float, test: float) -> None:
     """Fill in `split` where the source has no official one, one split a group.
 
     An image draws the lot of its `own_group`, from a hash of the seed and the name alone; groups

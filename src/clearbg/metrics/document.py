@@ -36,7 +36,7 @@ def document(alpha: np.ndarray, truth: np.ndarray, threshold: float) -> dict[str
         raise ValueError(f"alpha is {alpha.shape} and truth is {truth.shape}; resize alpha first")
     predicted, ink = alpha >= threshold, truth > 128
     precision = _share(ink, predicted)
-    wrong = max(np.count_nonzero(predicted != ink), 0.5)
+    wrong = max(int(np.count_nonzero(predicted != ink)), 0.5)
     return {
         "f_measure": _f(precision, _share(predicted, ink)),
         "pseudo_f": _f(precision, _share(predicted, _skeleton(ink))),
@@ -106,4 +106,4 @@ def _mixed_blocks(ink: np.ndarray) -> int:
     rows, columns = (side // BLOCK for side in ink.shape)
     whole = ink[: rows * BLOCK, : columns * BLOCK]
     share = whole.reshape(rows, BLOCK, columns, BLOCK).mean((1, 3))
-    return np.count_nonzero((share > 0) & (share < 1))
+    return int(np.count_nonzero((share > 0) & (share < 1)))
