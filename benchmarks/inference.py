@@ -37,7 +37,7 @@ def main() -> None:
 
 def compare(name: str, side: int, threads: int, rounds: int, folder: Path) -> None:
     torch.manual_seed(0)
-    card = Contract(
+    contract = Contract(
         model=name, settings={}, height=side, width=side, fit="stretch", overlap=0,
         kernel="bilinear", color_order="RGB", mean=(0.0,) * 3, std=(1.0,) * 3, threshold=0.5,
         output="cutout", headline="mae", weights_sha256="0" * 64, data_digest="", data_license="",
@@ -45,7 +45,7 @@ def compare(name: str, side: int, threads: int, rounds: int, folder: Path) -> No
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(3, side, side)).astype(np.float32)
     fp32, int8 = folder / "model.onnx", folder / "model-int8.onnx"
-    onnx.export(models.build(name).eval(), card, fp32, OPSET)
+    onnx.export(models.build(name).eval(), contract, fp32, OPSET)
     quantize.write(fp32, int8, [noise], 0.0, lambda _: Verdict({}, None))
     networks = {path.stem: Remover(path, threads).network for path in (fp32, int8)}
     found = latency.measure(networks, noise, rounds)

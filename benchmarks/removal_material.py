@@ -43,20 +43,20 @@ def model(folder: Path = FOLDER) -> dict[str, Path]:
     if all(path.is_file() for path in files.values()):
         return files
     folder.mkdir(parents=True, exist_ok=True)
-    card = Contract(
+    contract = Contract(
         model=learned.model, settings=learned.settings, height=SIDE, width=SIDE, fit="stretch",
         overlap=0, kernel="bilinear", color_order="RGB", mean=learned.mean, std=learned.std,
         threshold=0.5, output="cutout", headline="mae", weights_sha256="0" * 64, data_digest="",
         data_license="CC0-1.0",
     )  # fmt: skip
-    network = models.build(card.model, **card.settings)
+    network = models.build(contract.model, **contract.settings)
     network.load_state_dict(safetensors.torch.load_file(ROOT / "models/weights.safetensors"))
     for parameter in network.outconv.parameters():
         parameter.data *= DECIDED
-    onnx.export(network.eval(), card, files["fp32"], OPSET)
-    inputs = [prepare(synthetic.generate(CALIBRATION, index)[0], card) for index in range(16)]
+    onnx.export(network.eval(), contract, files["fp32"], OPSET)
+    inputs = [prepare(synthetic.generate(CALIBRATION, index)[0], contract) for index in range(16)]
     quantize.write(files["fp32"], files["int8"], inputs, 0.0, lambda _: Verdict({}, None))
-    rembg.write(files["fp32"], files["rembg"], card, "u2net_custom")
+    rembg.write(files["fp32"], files["rembg"], contract, "u2net_custom")
     return files
 
 

@@ -21,11 +21,11 @@ DATA, MODELS, REPORTS = Path("data/ingested"), Path("models"), Path("reports/eva
 
 def main() -> None:
     settings = config.load()
-    card = read_contract(MODELS)
-    network = evaluate.trained_network(MODELS, card, settings.evaluate.accelerator)
-    seen = leaks.of_model(MODELS, card.images_sha256, card.trained_on)
-    result = evaluate.evaluate(network, card, DATA, "test", settings.evaluate, seen)
-    cases = evaluate.cases(result, network, card, DATA, settings.evaluate.cases)
+    contract = read_contract(MODELS)
+    network = evaluate.trained_network(MODELS, contract, settings.evaluate.accelerator)
+    seen = leaks.of_model(MODELS, contract.images_sha256, contract.trained_on)
+    result = evaluate.evaluate(network, contract, DATA, "test", settings.evaluate, seen)
+    cases = evaluate.cases(result, network, contract, DATA, settings.evaluate.cases)
 
     _, *others = result.metrics
     nested = {name: result.metrics[name] for name in others} | {"leaks": result.marks.counts()}
@@ -35,15 +35,15 @@ def main() -> None:
             table.to_csv(aside, index=False, float_format="%.6f")
     report.write_evaluation_page(
         REPORTS / "report.html",
-        title=f"{card.model} on the test split",
+        title=f"{contract.model} on the test split",
         headlines=result.shown(5),
         metrics=result.metrics,
         leaks=result.marks.sentence(),
         curves=result.curves,
         per_image=result.per_image,
         cases=cases,
-        settings=asdict(card)
-        | {"trained_on": "; ".join(f"{o.source} ({o.license})" for o in card.trained_on)}
+        settings=asdict(contract)
+        | {"trained_on": "; ".join(f"{o.source} ({o.license})" for o in contract.trained_on)}
         | {f"evaluate.{k}": v for k, v in settings.evaluate},
     )
     views = [
@@ -56,7 +56,7 @@ def main() -> None:
         captions=[f"{case.kind}: {case.id}" for case in cases[::-1]],
         per_line=2,
     )
-    stage_logs.log_evaluation(stage_logs.run_of(card, settings), REPORTS)
+    stage_logs.log_evaluation(stage_logs.run_of(contract, settings), REPORTS)
     shown = [f"{name} {result.figures[name]:.4f}" for name in result.shown(6)]
     print(f"evaluate: {', '.join(shown)}")
     print(f"evaluate: {result.marks.sentence()}")

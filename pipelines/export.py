@@ -25,11 +25,11 @@ EXPORTS, REPORTS = Path("exports"), Path("reports/export")
 
 def main() -> None:
     settings = config.load()
-    card = read_contract(MODELS)
-    network = weights.load(build(card.model, **card.settings), MODELS / weights.FILE)
+    contract = read_contract(MODELS)
+    network = weights.load(build(contract.model, **contract.settings), MODELS / weights.FILE)
     with replacing_folder(EXPORTS) as folder:
-        onnx.export(network, card, folder / "model.onnx", settings.export.opset)
-        figures = formats.complete(network, card, MODELS, DATA, folder, settings.export)
+        onnx.export(network, contract, folder / "model.onnx", settings.export.opset)
+        figures = formats.complete(network, contract, MODELS, DATA, folder, settings.export)
         milliseconds = latency.of_exports(network, folder, DATA, settings.export)
         # Imported weights come without either.
         for path in (MODELS / "card.md", MODELS / leaks.FILE):
@@ -38,7 +38,7 @@ def main() -> None:
     write_json(REPORTS / "parity.json", figures)
     print(f"export: {latency.line(milliseconds)}")
     stage_logs.log_export(
-        stage_logs.run_of(card, settings),
+        stage_logs.run_of(contract, settings),
         EXPORTS / "model.onnx",
         REPORTS / "parity.json",
         milliseconds,

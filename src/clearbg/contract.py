@@ -117,14 +117,14 @@ def read_contract(folder: Path) -> Contract:
     Raises:
         ModelError: a file is missing, or the weights were exchanged.
     """
-    card, weights = folder / "model.json", folder / "weights.safetensors"
-    for path in (card, weights):
-        if not path.is_file():
-            raise ModelError(f"{path} does not exist: train a model first with `dvc repro`.")
-    contract = parse_contract(card.read_text(encoding="utf-8"), str(card))
+    path, weights = folder / "model.json", folder / "weights.safetensors"
+    for file in (path, weights):
+        if not file.is_file():
+            raise ModelError(f"{file} does not exist: train a model first with `dvc repro`.")
+    contract = parse_contract(path.read_text(encoding="utf-8"), str(path))
     if file_sha256(weights) != contract.weights_sha256:
         raise ModelError(
-            f"{weights} is not the file that {card} describes: take both from the same training."
+            f"{weights} is not the file that {path} describes: take both from the same training."
         )
     return contract
 

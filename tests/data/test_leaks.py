@@ -169,6 +169,6 @@ def test_exported_file_alone_is_measured_and_says_what_is_not_known(pairs_folder
 
 def test_contract_carries_what_the_model_learned_from(tmp_path):
     path = brightness_model(tmp_path / "m.onnx", trained_on=ORIGINS, images_sha256="1" * 64)
-    card = Remover(path).contract
-    assert card.trained_on == ORIGINS and card.images_sha256 == "1" * 64
-    assert json.loads(card.to_json())["trained_on"][0]["license"] == "CC0-1.0"
+    contract = Remover(path).contract
+    assert contract.trained_on == ORIGINS and contract.images_sha256 == "1" * 64
+    assert json.loads(contract.to_json())["trained_on"][0]["license"] == "CC0-1.0"

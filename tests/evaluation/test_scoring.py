@@ -139,12 +139,12 @@ def test_folder_of_weights_removes_backgrounds_without_a_pipeline(tmp_path):
     weights.save(
         models.build("stacked_unet", blocks=1).state_dict(), folder / "weights.safetensors"
     )
-    card = Remover(brightness_model(
+    contract = Remover(brightness_model(
         tmp_path / "m.onnx", model="stacked_unet", settings={"blocks": 1}, fit="tile", mean=(1.0,),
         std=(-1.0,), color_order="L", output="ink",
         weights_sha256=file_sha256(folder / "weights.safetensors"),
     )).contract  # fmt: skip
-    (folder / "model.json").write_text(card.to_json())
+    (folder / "model.json").write_text(contract.to_json())
     write_image(tmp_path / "page.png", disc(0)[0])
     for _ in range(2):  # the second finds the exported file
         done = clearbg("remove", tmp_path / "page.png", "--model", folder, "-o", tmp_path / "o.png")

@@ -37,26 +37,26 @@ def trained(tmp_path_factory) -> Path:
     """A models folder."""
     folder = tmp_path_factory.mktemp("models")
     weights.save(network().state_dict(), folder / weights.FILE)
-    card = Contract(
+    contract = Contract(
         model="gan_generator", settings=SMALL, height=64, width=64, fit="stretch", overlap=0,
         kernel="bilinear", color_order="RGB", mean=(0.485, 0.456, 0.406),
         std=(0.229, 0.224, 0.225), threshold=0.5, output="cutout", headline="max_f",
         weights_sha256=file_sha256(folder / weights.FILE), data_digest="1" * 64,
         data_license="CC0-1.0",
     )  # fmt: skip
-    (folder / "model.json").write_text(card.to_json())
+    (folder / "model.json").write_text(contract.to_json())
     return folder
 
 
 @pytest.fixture(scope="module")
-def card(trained) -> Contract:
+def contract(trained) -> Contract:
     return read_contract(trained)
 
 
 @pytest.fixture(scope="module")
-def fp32(card, tmp_path_factory) -> Path:
+def fp32(contract, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("export") / "model.onnx"
-    onnx_export.export(network(), card, path, opset=20)
+    onnx_export.export(network(), contract, path, opset=20)
     return path
 
 
@@ -90,12 +90,12 @@ def test_half_precision_gives_nearly_the_same_alpha_at_any_batch_and_size(fp32, 
     assert 0 < difference(fp32, tmp_path / "h.onnx", shape) < 0.01
 
 
-def test_half_precision_halves_the_weights_and_keeps_the_contract(fp32, card, tmp_path):
+def test_half_precision_halves_the_weights_and_keeps_the_contract(fp32, contract, tmp_path):
     fp16.write(fp32, tmp_path / "h.onnx")
     kinds = {w.data_type for w in onnx.load(tmp_path / "h.onnx").graph.initializer if w.dims}
     assert onnx.TensorProto.FLOAT16 in kinds
     assert onnx.TensorProto.FLOAT not in kinds
-    assert Remover(tmp_path / "h.onnx").contract == card
+    assert Remover(tmp_path / "h.onnx").contract == contract
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_eight_bits_give_nearly_the_same_alpha_at_any_batch_and_size(fp32, int8,
     assert 0 < difference(fp32, int8, shape) < 0.3
 
 
-def test_eight_bit_weights_go_by_channel_in_pairs_of_quantize_and_dequantize(int8, card):
+def test_eight_bit_weights_go_by_channel_in_pairs_of_quantize_and_dequantize(int8, contract):
     model = onnx.load(int8)
     kinds = {node.op_type for node in model.graph.node}
     assert {"QuantizeLinear", "DequantizeLinear"} <= kinds
@@ -121,7 +121,7 @@ def test_eight_bit_weights_go_by_channel_in_pairs_of_quantize_and_dequantize(int
     for kernel, scale, _ in weights:
         assert tensors[kernel].data_type == onnx.TensorProto.INT8
         assert tensors[scale].dims == tensors[kernel].dims[:1]
-    assert Remover(int8).contract == card
+    assert Remover(int8).contract == contract
 
 
 def test_same_model_gives_the_same_bytes(fp32, int8, inputs, tmp_path):
@@ -162,7 +162,7 @@ def test_no_more_layers_than_the_share_stay_in_float(fp32, inputs, tmp_path, sha
     assert verdict.over
 
 
-def test_layer_that_suffers_most_stays_in_float_first(fp32, card, inputs, tmp_path):
+def test_layer_that_suffers_most_stays_in_float_first(fp32, contract, inputs, tmp_path):
     """One convolution's weights get an outlier that spoils the eight-bit scale of a channel."""
     model = onnx.load(fp32)
     names = {node.input[1]: node.output[0] for node in model.graph.node if node.op_type == "Conv"}
@@ -181,8 +181,8 @@ def test_layer_that_suffers_most_stays_in_float_first(fp32, card, inputs, tmp_pa
     assert losses[-1] < losses[0]
 
 
-def test_gate_finds_nothing_between_the_network_and_its_own_file(fp32, card, ingested):
-    verdict = gate.Gate(network(), card, ingested, settings()).judge(fp32, "tolerance")
+def test_gate_finds_nothing_between_the_network_and_its_own_file(fp32, contract, ingested):
+    verdict = gate.Gate(network(), contract, ingested, settings()).judge(fp32, "tolerance")
     assert verdict.over is None
     assert verdict.figures.pop("max_difference") < 1e-5
     assert set(verdict.figures.values()) == {0.0}
@@ -198,12 +198,12 @@ def test_gate_finds_nothing_between_the_network_and_its_own_file(fp32, card, ing
     ],
 )
 def test_each_budget_alone_stops_a_bad_file_and_names_the_worst_image(
-    fp32, card, ingested, tmp_path, changes, says
+    fp32, contract, ingested, tmp_path, changes, says
 ):
     bad = spoilt(fp32, tmp_path / "model.onnx")
     truth = torch.nn.Sequential()  # replaced below: a network that knows the discs
     truth.forward = lambda images: [40 * (images.mean(1, keepdim=True) + 0.6)]
-    verdict = gate.Gate(truth, card, ingested, settings(**changes)).judge(bad, "tolerance")
+    verdict = gate.Gate(truth, contract, ingested, settings(**changes)).judge(bad, "tolerance")
     with pytest.raises(ExportError, match=says) as raised:
         exports.passed(verdict)
     assert any(name in str(raised.value) for name in manifest.read(ingested)["id"])
@@ -219,16 +219,16 @@ def spoilt(source: Path, target: Path) -> Path:
     return target
 
 
-def test_gate_without_validation_images_is_a_sentence(card, ingested):
+def test_gate_without_validation_images_is_a_sentence(contract, ingested):
     frame = manifest.read(ingested)
     frame["split"] = "train"
     manifest.write(frame.to_dict("records"), ingested / "manifest.csv")
     with pytest.raises(DataError, match="no validation images"):
-        gate.Gate(network(), card, ingested, settings())
+        gate.Gate(network(), contract, ingested, settings())
 
 
 @pytest.fixture
-def completed(trained, card, fp32, ingested, tmp_path):
+def completed(trained, contract, fp32, ingested, tmp_path):
     """Completes a folder that holds model.onnx; the folder and the figures."""
 
     def complete(**changes) -> tuple[Path, dict]:
@@ -236,7 +236,7 @@ def completed(trained, card, fp32, ingested, tmp_path):
         folder.mkdir()
         shutil.copyfile(fp32, folder / "model.onnx")
         return folder, exports.complete(
-            network(), card, trained, ingested, folder, settings(**changes)
+            network(), contract, trained, ingested, folder, settings(**changes)
         )
 
     return complete
@@ -278,8 +278,8 @@ def test_format_over_its_tolerance_fails(completed, key, value, says):
         completed(**{key: value})
 
 
-def test_ranges_come_from_as_many_images_as_asked_for(card, ingested, tmp_path):
-    names = [list(parity.prepared(ingested, card, slice(-n, None))) for n in (1, 2)]
+def test_ranges_come_from_as_many_images_as_asked_for(contract, ingested, tmp_path):
+    names = [list(parity.prepared(ingested, contract, slice(-n, None))) for n in (1, 2)]
     assert names[0] == names[1][-1:]
     assert len(names[1]) == 2
 

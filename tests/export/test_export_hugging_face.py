@@ -14,7 +14,7 @@ from clearbg.models import weights
 SMALL = {"channels": 4, "widths": [4, 8]}
 
 
-def card() -> Contract:
+def contract() -> Contract:
     return Contract(
         model="gan_generator", settings=SMALL, height=64, width=64, fit="stretch", overlap=0,
         kernel="bilinear", color_order="RGB", mean=(0.0,) * 3, std=(1.0,) * 3, threshold=0.5,
@@ -26,7 +26,7 @@ def card() -> Contract:
 def test_hugging_face_folder_is_the_trained_network(tmp_path):
     net = models.build("gan_generator", **SMALL).eval()
     weights.save(net.state_dict(), tmp_path / weights.FILE)
-    hugging_face.write(tmp_path, tmp_path / "hf", card())
+    hugging_face.write(tmp_path, tmp_path / "hf", contract())
     facts = json.loads((tmp_path / "hf/config.json").read_text())
     plain = models.build(facts["model"], **facts["settings"])
     plain.load_state_dict(load_file(tmp_path / "hf/model.safetensors"))

@@ -27,9 +27,9 @@ def folder(tmp_path_factory) -> Path:
     """model.onnx, whose alpha is brightness, and the two files made of it."""
     folder = tmp_path_factory.mktemp("exports")
     source = brightness_model(folder / "model.onnx", mean=(-0.05,) * 3, std=(1.1,) * 3)
-    card = Remover(source).contract
+    contract = Remover(source).contract
     for session in SESSIONS:
-        rembg.write(source, folder / f"rembg/{session}.onnx", card, session)
+        rembg.write(source, folder / f"rembg/{session}.onnx", contract, session)
     return folder
 
 
@@ -98,8 +98,8 @@ def test_subject_that_fills_the_image_stays(folder, session):
 
 def test_gray_model_gets_luma(tmp_path):
     source = brightness_model(tmp_path / "model.onnx", mean=(0.0,), std=(1.0,), color_order="L")
-    card = Remover(source).contract
-    rembg.write(source, tmp_path / "rembg/u2net_custom.onnx", card, "u2net_custom")
+    contract = Remover(source).contract
+    rembg.write(source, tmp_path / "rembg/u2net_custom.onnx", contract, "u2net_custom")
     rgb = gray(0)
     rgb[..., 1] = 255  # green weighs 0.587
     found = by_rembg(tmp_path, "u2net_custom", rgb)
@@ -108,8 +108,8 @@ def test_gray_model_gets_luma(tmp_path):
 
 def test_equal_models_give_equal_bytes_and_the_contract_travels_along(folder, tmp_path):
     source = folder / "model.onnx"
-    card = Remover(source).contract
-    rembg.write(source, tmp_path / "again.onnx", card, "u2net_custom")
+    contract = Remover(source).contract
+    rembg.write(source, tmp_path / "again.onnx", contract, "u2net_custom")
     content = (tmp_path / "again.onnx").read_bytes()
     assert content == (folder / "rembg/u2net_custom.onnx").read_bytes()
     assert b'"weights_sha256"' in content

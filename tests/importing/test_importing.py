@@ -62,8 +62,8 @@ def saved(content, name: str = "net.pth", **options) -> str:
 
 
 def outputs(folder: Path, images: torch.Tensor) -> list[torch.Tensor]:
-    card = read_contract(folder)
-    net = weights.load(models.build(card.model, **card.settings), folder / weights.FILE)
+    contract = read_contract(folder)
+    net = weights.load(models.build(contract.model, **contract.settings), folder / weights.FILE)
     with torch.no_grad():
         return net(images)
 
@@ -279,9 +279,12 @@ def test_command_says_what_was_found_and_how_to_start_from_it():
     assert done.exit_code == 0, done.output
     lines = done.output.splitlines()
     assert "imported/light: u2netp, 798 tensors, 1,131,181 parameters, epoch 4" in lines
-    card = read_contract(Path("imported/light"))
-    assert (card.height, card.width, card.data_license) == (64, 64, "CC0-1.0")
-    assert lines[-2:] == ["  init_from: imported/light", f"  init_sha256: {card.weights_sha256}"]
+    contract = read_contract(Path("imported/light"))
+    assert (contract.height, contract.width, contract.data_license) == (64, 64, "CC0-1.0")
+    assert lines[-2:] == [
+        "  init_from: imported/light",
+        f"  init_sha256: {contract.weights_sha256}",
+    ]
 
 
 def test_command_fails_in_one_sentence():
@@ -300,9 +303,9 @@ def test_training_starts_from_the_imported_folder():
 
 def test_imported_folder_predicts():
     folder = importing.import_weights(saved(lite().state_dict()), size=32).folder
-    card = read_contract(folder)
-    net = weights.load(models.build(card.model, **card.settings), folder / weights.FILE)
-    [alpha] = predict([np.full((20, 30, 3), 128, np.uint8)], as_network(net), card)
+    contract = read_contract(folder)
+    net = weights.load(models.build(contract.model, **contract.settings), folder / weights.FILE)
+    [alpha] = predict([np.full((20, 30, 3), 128, np.uint8)], as_network(net), contract)
     assert alpha.shape == (20, 30)
 
 
@@ -320,9 +323,14 @@ def test_large_network_is_known_with_its_own_preprocessing(model, size, mean, st
     settings = {"backbone": "resnet34", "pretrained": False} if model == "deeplab" else {}
     state = hollow(model, **settings)
     folder = importing.import_weights(saved(state)).folder
-    card = read_contract(folder)
-    assert (card.model, card.height, card.mean, card.std) == (model, size, mean, std)
-    assert card.settings == settings
+    contract = read_contract(folder)
+    assert (contract.model, contract.height, contract.mean, contract.std) == (
+        model,
+        size,
+        mean,
+        std,
+    )
+    assert contract.settings == settings
     written = load_file(folder / weights.FILE)
     assert all(torch.equal(written[name], tensor) for name, tensor in state.items())
 
@@ -340,10 +348,15 @@ def stack_checkpoint(blocks: int) -> tuple[torch.nn.Module, dict[str, torch.Tens
 def test_stacked_unet_of_any_height_is_known_behind_its_wrapper(blocks):
     net, state = stack_checkpoint(blocks)
     folder = importing.import_weights(saved(state)).folder
-    card = read_contract(folder)
-    assert (card.model, card.settings) == ("stacked_unet", {"blocks": blocks})
-    assert (card.color_order, card.mean, card.std) == ("L", (1.0,), (-1.0,))
-    assert (card.fit, card.height, card.overlap, card.output) == ("tile", 256, 64, "ink")
+    contract = read_contract(folder)
+    assert (contract.model, contract.settings) == ("stacked_unet", {"blocks": blocks})
+    assert (contract.color_order, contract.mean, contract.std) == ("L", (1.0,), (-1.0,))
+    assert (contract.fit, contract.height, contract.overlap, contract.output) == (
+        "tile",
+        256,
+        64,
+        "ink",
+    )
     assert_same_outputs(folder, net, channels=1)
 
 
@@ -366,9 +379,9 @@ def test_gan_checkpoint_gives_its_generator(channels, widths):
     found = importing.import_weights(saved(checkpoint, "gan.pth.tar"))
     assert (found.model, found.epoch, found.folder.name) == ("gan_generator", 41, "gan")
     assert any("'discriminator_sd': a discriminator" in remark for remark in found.remarks)
-    card = read_contract(found.folder)
-    assert card.settings == {"channels": channels, "widths": widths}
-    assert (card.height, card.mean, card.std) == (256, (0.0,) * 3, (1.0,) * 3)
+    contract = read_contract(found.folder)
+    assert contract.settings == {"channels": channels, "widths": widths}
+    assert (contract.height, contract.mean, contract.std) == (256, (0.0,) * 3, (1.0,) * 3)
     assert_same_outputs(found.folder, generator)
 
 

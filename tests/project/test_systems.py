@@ -69,19 +69,19 @@ def test_system_trains_evaluates_exports_and_removes(name, monkeypatch, tmp_path
     assert np.isfinite(pd.read_csv(tmp_path / "reports/history.csv")[headline]).all()
     assert (tmp_path / "reports/samples/final.jpg").is_file()
 
-    card = read_contract(tmp_path / "models")
-    network = evaluate.trained_network(tmp_path / "models", card, "cpu")
-    seen = leaks.of_model(tmp_path / "models", card.images_sha256, card.trained_on)
-    result = evaluate.evaluate(network, card, ingested, "test", settings.evaluate, seen)
+    contract = read_contract(tmp_path / "models")
+    network = evaluate.trained_network(tmp_path / "models", contract, "cpu")
+    seen = leaks.of_model(tmp_path / "models", contract.images_sha256, contract.trained_on)
+    result = evaluate.evaluate(network, contract, ingested, "test", settings.evaluate, seen)
     assert result.marks.counts() == {"exact": 0, "near": 0} and seen.complete
     assert result.headline == settings.train.select_by in result.figures
     assert {"mae", "dice", "iou", "pixel_accuracy"} <= result.figures.keys()
-    evaluate.cases(result, network, card, ingested, 1)
+    evaluate.cases(result, network, contract, ingested, 1)
 
     trained = weights.load(
-        models.build(card.model, **card.settings), tmp_path / "models/weights.safetensors"
+        models.build(contract.model, **contract.settings), tmp_path / "models/weights.safetensors"
     )
-    onnx.export(trained, card, tmp_path / "model.onnx", settings.export.opset)
+    onnx.export(trained, contract, tmp_path / "model.onnx", settings.export.opset)
     parity.check(trained, tmp_path / "model.onnx", ingested, settings.export)
 
     rgb = np.random.default_rng(0).integers(0, 256, (61, 83, 3), np.uint8)

@@ -193,8 +193,8 @@ def test_exchanged_test_image_is_refused(project):
 
 def judged_leaks(folder):
     split = frozen.freeze(folder / "data/ingested")
-    card = frozen.Remover(folder / "exports/model.onnx").contract
-    return gate.of_leaks("challenger", folder / "exports", card, split, 0.0)
+    contract = frozen.Remover(folder / "exports/model.onnx").contract
+    return gate.of_leaks("challenger", folder / "exports", contract, split, 0.0)
 
 
 def test_test_image_that_was_trained_on_is_a_leak(project):
@@ -249,10 +249,10 @@ def test_parity_of_another_export_is_refused(project):
 @pytest.mark.parametrize(("source", "holds"), [("synthetic", True), ("duts", False)])
 def test_closed_license_is_refused_only_on_request(prepared, source, holds):
     origin = licenses.origin(source, licenses.OFFICIAL[source], 9)
-    card = frozen.Remover(prepared / "exports/model.onnx").contract
-    card = card.__class__(**{**vars(card), "trained_on": (origin,)})
-    assert gate.of_license(card, commercial_only=True).holds == holds
-    assert gate.of_license(card, commercial_only=False).holds
+    contract = frozen.Remover(prepared / "exports/model.onnx").contract
+    contract = contract.__class__(**{**vars(contract), "trained_on": (origin,)})
+    assert gate.of_license(contract, commercial_only=True).holds == holds
+    assert gate.of_license(contract, commercial_only=False).holds
 
 
 def test_metric_is_the_one_that_training_selected_by():

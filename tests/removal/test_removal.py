@@ -25,7 +25,7 @@ from clearbg.models import weights
 SMALL = {"channels": 4, "widths": [4, 8]}
 
 
-def card(**changes) -> Contract:
+def contract(**changes) -> Contract:
     facts = {
         "model": "gan_generator", "settings": SMALL, "height": 64, "width": 64, "fit": "stretch",
         "overlap": 0, "kernel": "bilinear", "color_order": "RGB",
@@ -48,7 +48,7 @@ def network() -> torch.nn.Module:
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("export") / "model.onnx"
-    onnx_export.export(network(), card(), path, opset=20)
+    onnx_export.export(network(), contract(), path, opset=20)
     return path
 
 
@@ -68,7 +68,7 @@ def test_onnx_gives_torchs_alpha_at_any_batch_and_size(exported, shape):
 
 
 def test_onnx_carries_its_contract_and_no_trace_of_its_maker(exported, tmp_path):
-    assert Remover(exported).contract == card()
+    assert Remover(exported).contract == contract()
     content = exported.read_bytes()
     for trace in (b"site-packages", os.fsencode(os.getcwd()), b".py"):
         assert trace not in content
@@ -76,13 +76,13 @@ def test_onnx_carries_its_contract_and_no_trace_of_its_maker(exported, tmp_path)
 
 @pytest.mark.slow
 def test_equal_weights_export_to_equal_bytes(exported, tmp_path):
-    onnx_export.export(network(), card(), tmp_path / "again.onnx", opset=20)
+    onnx_export.export(network(), contract(), tmp_path / "again.onnx", opset=20)
     assert (tmp_path / "again.onnx").read_bytes() == exported.read_bytes()
 
 
 @pytest.mark.slow
 def test_opset_is_the_one_asked_for(tmp_path):
-    onnx_export.export(network(), card(), tmp_path / "m.onnx", opset=18)
+    onnx_export.export(network(), contract(), tmp_path / "m.onnx", opset=18)
     assert onnx.load(tmp_path / "m.onnx").opset_import[0].version == 18
 
 
@@ -113,20 +113,20 @@ def test_transparency_of_the_input_stays(exported, tmp_path):
 def test_dark_image_is_not_brightened():
     dark = np.full((8, 8, 3), 10, np.uint8)
     dark[0, 0] = 20
-    prepared = prepare(dark, card(height=8, width=8, mean=(0, 0, 0), std=(1, 1, 1)))
+    prepared = prepare(dark, contract(height=8, width=8, mean=(0, 0, 0), std=(1, 1, 1)))
     assert prepared.max() == pytest.approx(20 / 255)
 
 
 def test_empty_image_stays_empty():
     """No stretch: what the network calls nothing comes out as nothing."""
     faint = np.random.default_rng(0).uniform(0, 0.01, (1, 1, 64, 64)).astype(np.float32)
-    alpha = predict([np.zeros((90, 70, 3), np.uint8)], lambda batch: faint, card())[0]
+    alpha = predict([np.zeros((90, 70, 3), np.uint8)], lambda batch: faint, contract())[0]
     assert alpha.shape == (90, 70) and alpha.max() <= 0.01
 
 
 def test_network_of_another_size_is_refused():
     with pytest.raises(ModelError, match="do not belong together"):
-        predict([np.zeros((9, 9, 3), np.uint8)], lambda b: np.zeros((1, 1, 32, 32)), card())
+        predict([np.zeros((9, 9, 3), np.uint8)], lambda b: np.zeros((1, 1, 32, 32)), contract())
 
 
 def test_file_that_is_not_a_model_is_a_sentence(tmp_path):
@@ -150,14 +150,14 @@ def test_model_without_contract_is_refused(exported, tmp_path):
 
 @pytest.mark.parametrize("change", [{"format": 99}, {"color_order": "BGR"}, {"antialias": False}])
 def test_contract_that_cannot_be_kept_is_refused(change):
-    text = json.dumps({**json.loads(card().to_json()), **change})
+    text = json.dumps({**json.loads(contract().to_json()), **change})
     with pytest.raises(ModelError, match=next(iter(change))):
         parse_contract(text, "model.json")
 
 
 def test_exchanged_weights_are_refused(tmp_path):
     weights.save(network().state_dict(), tmp_path / "weights.safetensors")
-    (tmp_path / "model.json").write_text(card().to_json())
+    (tmp_path / "model.json").write_text(contract().to_json())
     with pytest.raises(ModelError, match="not the file that"):
         read_contract(tmp_path)
 

@@ -49,7 +49,7 @@ def written_page() -> np.ndarray:
     return rgb
 
 
-def write_model(path: Path, card: Contract) -> Path:
+def write_model(path: Path, contract: Contract) -> Path:
     """A "network" whose alpha is its input: with `PAGE`, the darkness of the page."""
     shape = ["n", 1, "height", "width"]
     graph = helper.make_graph(
@@ -59,7 +59,7 @@ def write_model(path: Path, card: Contract) -> Path:
         [helper.make_tensor_value_info("alpha", TensorProto.FLOAT, shape)],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    helper.set_model_props(model, {METADATA_KEY: card.to_json()})
+    helper.set_model_props(model, {METADATA_KEY: contract.to_json()})
     onnx.save(model, path)
     return path
 
@@ -80,8 +80,8 @@ def test_tiles_that_return_themselves_give_back_the_page(size):
 @pytest.mark.parametrize("overlap", [0, 1, 8, 15])
 @pytest.mark.parametrize("size", SIZES)
 def test_weights_of_all_tiles_sum_to_one(size, overlap):
-    card = dataclasses.replace(PAGE, overlap=overlap)
-    (alpha,) = predict([gray(size)], lambda batch: np.full_like(batch, 0.3), card)
+    contract = dataclasses.replace(PAGE, overlap=overlap)
+    (alpha,) = predict([gray(size)], lambda batch: np.full_like(batch, 0.3), contract)
     assert np.abs(alpha - 0.3).max() < 1e-6
 
 
@@ -112,26 +112,26 @@ def test_what_a_tile_says_near_its_cut_hardly_counts():
 
 
 def test_memory_of_a_call_does_not_grow_with_the_page():
-    card, calls = dataclasses.replace(PAGE, height=256, width=256, overlap=32), []
+    contract, calls = dataclasses.replace(PAGE, height=256, width=256, overlap=32), []
 
     def watched(batch):
         calls.append(batch.shape)
         return batch
 
-    predict([np.zeros((900, 1400, 3), np.uint8)], watched, card)
+    predict([np.zeros((900, 1400, 3), np.uint8)], watched, contract)
     assert max(count for count, *_ in calls) == 4 == PIXELS_AT_ONCE // 256**2
     assert sum(count for count, *_ in calls) == 4 * 7
     assert {shape[1:] for shape in calls} == {(1, 256, 256)}
 
 
 def test_tile_larger_than_the_bound_goes_alone():
-    card, calls = dataclasses.replace(PAGE, height=1024, width=512), []
+    contract, calls = dataclasses.replace(PAGE, height=1024, width=512), []
 
     def watched(batch):
         calls.append(len(batch))
         return batch
 
-    predict([np.zeros((1024, 1000, 3), np.uint8)], watched, card)
+    predict([np.zeros((1024, 1000, 3), np.uint8)], watched, contract)
     assert calls == [1, 1]
 
 
@@ -148,15 +148,15 @@ def test_network_of_another_tile_size_is_refused():
 def test_gray_network_sees_the_luma_of_colors():
     rgb = np.zeros((SIDE, SIDE, 3), np.uint8)
     rgb[..., 1] = 255
-    card = dataclasses.replace(PAGE, mean=(0.0,), std=(1.0,))
-    assert prepare(rgb, card).shape == (1, SIDE, SIDE)
-    assert prepare(rgb, card) == pytest.approx(150 / 255)  # 0.587 of green, in 8 bits
+    contract = dataclasses.replace(PAGE, mean=(0.0,), std=(1.0,))
+    assert prepare(rgb, contract).shape == (1, SIDE, SIDE)
+    assert prepare(rgb, contract) == pytest.approx(150 / 255)  # 0.587 of green, in 8 bits
 
 
 def test_color_network_takes_tiles_too():
-    card = dataclasses.replace(PAGE, color_order="RGB", mean=(0.0,) * 3, std=(1.0,) * 3)
+    contract = dataclasses.replace(PAGE, color_order="RGB", mean=(0.0,) * 3, std=(1.0,) * 3)
     page = gray((50, 70))
-    (alpha,) = predict([page], lambda batch: batch[:, 1:2], card)
+    (alpha,) = predict([page], lambda batch: batch[:, 1:2], contract)
     assert np.abs(alpha - page[..., 1] / 255).max() < 1e-6
 
 
@@ -186,10 +186,10 @@ def test_white_background_gives_black_on_white(model, tmp_path):
 
 @pytest.mark.parametrize("background", ["red", "#f00", "#ff0000"])
 def test_subject_keeps_its_colors_in_front_of_a_background(tmp_path, background):
-    card = dataclasses.replace(PAGE, output="cutout", mean=(0.0,), std=(1.0,))
+    contract = dataclasses.replace(PAGE, output="cutout", mean=(0.0,), std=(1.0,))
     rgb = gray((40, 50))
     write_image(tmp_path / "p.png", rgb)
-    cutout = Remover(write_model(tmp_path / "m.onnx", card))(tmp_path / "p.png", background)
+    cutout = Remover(write_model(tmp_path / "m.onnx", contract))(tmp_path / "p.png", background)
     alpha = rgb / 255
     expected = alpha * rgb + (1 - alpha) * np.array([255, 0, 0])
     assert np.abs(np.array(cutout) - expected).max() <= 0.51
@@ -217,10 +217,10 @@ def test_resolution_of_a_scan_stays(model, tmp_path):
 
 @pytest.mark.parametrize("background", [None, "white"])
 def test_profile_is_kept_with_the_inputs_own_colors(tmp_path, background):
-    card = dataclasses.replace(PAGE, output="cutout")
+    contract = dataclasses.replace(PAGE, output="cutout")
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     write_image(tmp_path / "p.png", gray((40, 50)), icc_profile=profile)
-    cutout = Remover(write_model(tmp_path / "m.onnx", card))(tmp_path / "p.png", background)
+    cutout = Remover(write_model(tmp_path / "m.onnx", contract))(tmp_path / "p.png", background)
     assert cutout.info["icc_profile"] == profile
 
 

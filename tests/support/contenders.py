@@ -84,11 +84,11 @@ def project(folder: Path) -> Path:
     return folder
 
 
-def export(folder: Path, gain: float = 8.0, offset: float = 0.45, seen=(), **card) -> Path:
+def export(folder: Path, gain: float = 8.0, offset: float = 0.45, seen=(), **changes) -> Path:
     """Make exports/: alpha is `gain · (brightness - offset)`, cut to [0, 1].
 
     Brightness itself (1, 0) is dull, (8, 0.45) is crisp, (-8, -0.55) is inverted. `seen` are
-    further ids of the manifest that training has used; `card` changes the contract.
+    further ids of the manifest that training has used; `changes` go into the contract.
     """
     frame = manifest.read(folder / "data/ingested")
     used = frame[(frame.split == "train") | frame.id.isin(seen)]
@@ -102,13 +102,13 @@ def export(folder: Path, gain: float = 8.0, offset: float = 0.45, seen=(), **car
         "data_digest": "0" * 64, "data_license": "CC0-1.0", "trained_on": (ORIGIN,),
         "images_sha256": leaks.write(leaks.together(used[leaks.COLUMNS]), exports),
     }  # fmt: skip
-    contract_ = Contract(**{**facts, **card})
+    contract = Contract(**{**facts, **changes})
     path = exports / "model.onnx"
-    onnx.save(_graph(gain, offset, contract_), path)
+    onnx.save(_graph(gain, offset, contract), path)
     return path
 
 
-def _graph(gain: float, offset: float, card: Contract) -> onnx.ModelProto:
+def _graph(gain: float, offset: float, contract: Contract) -> onnx.ModelProto:
     scalars = {"gain": gain, "shift": -gain * offset, "zero": 0.0, "one": 1.0}
     graph = helper.make_graph(
         [
@@ -124,7 +124,7 @@ def _graph(gain: float, offset: float, card: Contract) -> onnx.ModelProto:
         + [helper.make_tensor(k, TensorProto.FLOAT, [], [v]) for k, v in scalars.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    helper.set_model_props(model, {METADATA_KEY: card.to_json()})
+    helper.set_model_props(model, {METADATA_KEY: contract.to_json()})
     return model
 
 

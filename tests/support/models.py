@@ -16,8 +16,8 @@ def brightness_model(path: Path, **changes) -> Path:
         "std": (1.0, 1.0, 1.0), "threshold": 0.5, "output": "cutout", "headline": "max_f",
         "weights_sha256": "0" * 64, "data_digest": "0" * 64, "data_license": "CC0-1.0",
     }  # fmt: skip
-    card = Contract(**{**facts, **changes})
-    channels = card.channels
+    contract = Contract(**{**facts, **changes})
+    channels = contract.channels
     graph = helper.make_graph(
         [helper.make_node("ReduceMean", ["images", "axes"], ["alpha"], keepdims=1)],
         "brightness",
@@ -26,6 +26,6 @@ def brightness_model(path: Path, **changes) -> Path:
         [helper.make_tensor("axes", TensorProto.INT64, [1], [1])],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    helper.set_model_props(model, {METADATA_KEY: card.to_json()})
+    helper.set_model_props(model, {METADATA_KEY: contract.to_json()})
     onnx.save(model, path)
     return path

@@ -33,16 +33,16 @@ def lines(found) -> Iterator[str]:
     yield found.asked
     for key in ("path", "sha256", "md5"):
         yield from _line(key, found.file.get(key))
-    card = found.contract
-    if card:
-        yield from _line("network", card["model"])
-        yield from _line("weights", f"sha256 {card['weights_sha256']}")
+    contract = found.contract
+    if contract:
+        yield from _line("network", contract["model"])
+        yield from _line("weights", f"sha256 {contract['weights_sha256']}")
         yield from ("", "data")
-        yield from _line("manifest", card["data_digest"] or "not told")
-        for origin in card["trained_on"]:
+        yield from _line("manifest", contract["data_digest"] or "not told")
+        for origin in contract["trained_on"]:
             count = "not listed one by one" if origin["images"] is None else origin["images"]
             yield from _line(origin["source"], f"{origin['license']}; images: {count}")
-        word = "open" if card["open_to_commercial_use"] else "not known to be open"
+        word = "open" if contract["open_to_commercial_use"] else "not known to be open"
         yield from _line("commercial", f"{word} to commercial use")
     if found.commits:
         yield from ("", "code")

@@ -32,21 +32,21 @@ def score_model(
     _check(families)
     pairs = _partners(images, masks)
     if model.is_dir():
-        card = read_contract(model)
-        network = evaluate.trained_network(model, card, "auto")
+        contract = read_contract(model)
+        network = evaluate.trained_network(model, contract, "auto")
     else:
         remover = Remover(model)
-        card, network = remover.contract, remover.network
-    marks = leaks.mark(leaks.hashes(pair.image for pair in pairs), _seen(model, card))
+        contract, network = remover.contract, remover.network
+    marks = leaks.mark(leaks.hashes(pair.image for pair in pairs), _seen(model, contract))
 
     def alphas() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for pair in pairs:
             rgb = read_image(pair.image).srgb()
-            yield predict([rgb], network, card)[0], _truth(pair, rgb.shape[:2], inverted)
+            yield predict([rgb], network, contract)[0], _truth(pair, rgb.shape[:2], inverted)
 
     names = [pair.id for pair in pairs]
     return evaluate.score(
-        names, alphas(), families, card.threshold, ["raw", "min_max"], card.headline, marks
+        names, alphas(), families, contract.threshold, ["raw", "min_max"], contract.headline, marks
     )
 
 
@@ -84,12 +84,12 @@ def table(result: Evaluation, output: Path | None) -> str:
     return text if result.marks is None else f"{text}\n{result.marks.sentence()}"
 
 
-def _seen(model: Path, card: Contract) -> leaks.Seen:
+def _seen(model: Path, contract: Contract) -> leaks.Seen:
     """What the model has seen, by the list beside it; an exported file may have left its own."""
     folder = model if model.is_dir() else model.parent
     if not model.is_dir() and not (folder / leaks.FILE).is_file():
         return leaks.unlisted()
-    return leaks.of_model(folder, card.images_sha256, card.trained_on)
+    return leaks.of_model(folder, contract.images_sha256, contract.trained_on)
 
 
 def _check(families: Sequence[str]) -> None:

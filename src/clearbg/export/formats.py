@@ -17,7 +17,7 @@ FILES = {"fp32": "model.onnx", "fp16": "model-fp16.onnx", "int8": "model-int8.on
 
 def complete(
     network: nn.Module,
-    card: Contract,
+    contract: Contract,
     trained: Path,
     data: Path,
     folder: Path,
@@ -41,17 +41,17 @@ def complete(
     """
     paths = {name: folder / file for name, file in FILES.items()}
     for session in settings.rembg:
-        rembg.write(paths["fp32"], folder / "rembg" / f"{session}.onnx", card, session)
+        rembg.write(paths["fp32"], folder / "rembg" / f"{session}.onnx", contract, session)
     if settings.hugging_face:
-        hugging_face.write(trained, folder / "hf", card)
-    gate = Gate(network, card, data, settings)
+        hugging_face.write(trained, folder / "hf", contract)
+    gate = Gate(network, contract, data, settings)
     agreement = parity.check(network, paths["fp32"], data, settings)
     verdicts = {"fp32": passed(gate.judge(paths["fp32"], "tolerance"), "export.opset")}
     if "fp16" in settings.formats:
         fp16.write(paths["fp32"], paths["fp16"])
         verdicts["fp16"] = passed(gate.judge(paths["fp16"], "fp16_tolerance"))
     if "int8" in settings.formats:
-        images = parity.prepared(data, card, slice(-settings.calibration, None))
+        images = parity.prepared(data, contract, slice(-settings.calibration, None))
         verdicts["int8"] = passed(
             quantize.write(
                 paths["fp32"],

@@ -35,8 +35,8 @@ def of_exports(
 ) -> dict[str, float]:
     """Milliseconds an image of the trained network, "torch", and of each format in `folder`."""
     removers = {name: Remover(folder / FILES[name]) for name in ("fp32", *settings.formats)}
-    card = removers["fp32"].contract
-    (image,) = parity.prepared(data, card, slice(1)).values()
+    contract = removers["fp32"].contract
+    (image,) = parity.prepared(data, contract, slice(1)).values()
     networks = {name: remover.network for name, remover in removers.items()}
     return measure({"torch": as_network(network), **networks}, image)
 

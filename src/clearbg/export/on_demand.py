@@ -18,10 +18,10 @@ def exported(folder: Path) -> Path:
     Raises:
         ModelError: a file is missing, or weights and contract do not belong together.
     """
-    card = read_contract(folder)
-    name = hashlib.sha256(card.to_json().encode()).hexdigest()
+    contract = read_contract(folder)
+    name = hashlib.sha256(contract.to_json().encode()).hexdigest()
     path = project.state() / "exported" / f"{name}.onnx"
     if not path.is_file():
-        network = models.build(card.model, **card.settings)
-        onnx.export(weights.load(network, folder / weights.FILE), card, path, OPSET)
+        network = models.build(contract.model, **contract.settings)
+        onnx.export(weights.load(network, folder / weights.FILE), contract, path, OPSET)
     return path

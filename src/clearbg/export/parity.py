@@ -54,10 +54,10 @@ def check(
     return {"max_difference": float(f"{differences[worst]:.0e}"), "cases": len(cases)}
 
 
-def prepared(data: Path, card: Contract, part: slice) -> dict[str, np.ndarray]:
+def prepared(data: Path, contract: Contract, part: slice) -> dict[str, np.ndarray]:
     """Inputs of the network, float32 `(C,h,w)`, by id: a part of an ingested validation split."""
     frame = manifest.read(data)
     return {
-        row["id"]: prepare(manifest.read_pair(data, row)[0], card)
+        row["id"]: prepare(manifest.read_pair(data, row)[0], contract)
         for _, row in frame[frame.split == "validation"][part].iterrows()
     }

@@ -72,68 +72,68 @@ after (float[1,1,{height},{width}] alpha) => (float[1,1,{side},{side}] mask) {{
 """First and last: of an alpha that is the same everywhere one pixel falls and another rises."""
 
 
-def write(source: Path, target: Path, card: Contract, session: str) -> None:
-    """Wrap an exported model, whose contract is `card`, for a session of rembg.
+def write(source: Path, target: Path, contract: Contract, session: str) -> None:
+    """Wrap an exported model, whose contract is `contract`, for a session of rembg.
 
     The same model gives the same bytes.
 
     Raises:
         ExportError: the model reads images in tiles, which rembg cannot give.
     """
-    if card.fit == "tile":
+    if contract.fit == "tile":
         raise ExportError(
             "export.rembg: rembg stretches every image to one size, and this model reads "
             "images in tiles: set export.rembg to []."
         )
     model = onnx.load(source)
-    before, after = _before(model, card, session), _after(model, card, session)
+    before, after = _before(model, contract, session), _after(model, contract, session)
     joined = compose.merge_models(
         before, compose.add_prefix(model, "model_"), io_map=[("prepared", "model_images")]
     )
     joined = compose.merge_models(joined, after, io_map=[("model_alpha", "alpha")])
     joined.graph.name = session
-    helper.set_model_props(joined, {METADATA_KEY + "-rembg": card.to_json()})
+    helper.set_model_props(joined, {METADATA_KEY + "-rembg": contract.to_json()})
     onnx.checker.check_model(joined)
     with replacing_file(target) as aside:
         onnx.save(joined, aside)
 
 
-def _before(model: onnx.ModelProto, card: Contract, session: str) -> onnx.ModelProto:
+def _before(model: onnx.ModelProto, contract: Contract, session: str) -> onnx.ModelProto:
     side, session_mean, session_std = SESSIONS[session]
     values = {
         "session_mean": _channels(session_mean),
         "session_std": _channels(session_std),
-        "mean": _channels(card.mean),
-        "std": _channels(card.std),
+        "mean": _channels(contract.mean),
+        "std": _channels(contract.std),
     }
     mixed = "Identity(rgb)"
-    if card.channels == 1:
+    if contract.channels == 1:
         mixed, values["luma"] = "Conv(rgb, luma)", np.array(LUMA, np.float32).reshape(1, 3, 1, 1)
     reduced = "Identity(mixed)"
-    if (card.height, card.width) != (side, side):
-        reduced = f"Resize<antialias=1, axes=[2,3], {MODES[card.kernel]}>(mixed, , , size)"
-        values["size"] = np.array([card.height, card.width], np.int64)
+    if (contract.height, contract.width) != (side, side):
+        reduced = f"Resize<antialias=1, axes=[2,3], {MODES[contract.kernel]}>(mixed, , , size)"
+        values["size"] = np.array([contract.height, contract.width], np.int64)
     text = BEFORE.format(
-        side=side, channels=card.channels, height=card.height, width=card.width, mixed=mixed,
-        reduced=reduced, **_versions(model),
+        side=side, channels=contract.channels, height=contract.height, width=contract.width,
+        mixed=mixed, reduced=reduced, **_versions(model),
     )  # fmt: skip
     return _parsed(text, values)
 
 
-def _after(model: onnx.ModelProto, card: Contract, session: str) -> onnx.ModelProto:
+def _after(model: onnx.ModelProto, contract: Contract, session: str) -> onnx.ModelProto:
     side = SESSIONS[session][0]
     grown = "Identity(alpha)"
     values = {
         "zero": np.zeros((1, 1), np.float32),
         "one": np.ones((1, 1), np.float32),
-        "threshold": np.array(card.threshold, np.float32),
+        "threshold": np.array(contract.threshold, np.float32),
         "shape": np.array([1, 1, side, side], np.int64),
     }
-    if (card.height, card.width) != (side, side):
+    if (contract.height, contract.width) != (side, side):
         grown = 'Resize<antialias=1, axes=[2,3], mode="linear">(alpha, , , full_size)'
         values["full_size"] = np.array([side, side], np.int64)
     text = AFTER.format(
-        side=side, height=card.height, width=card.width, grown=grown, **_versions(model),
+        side=side, height=contract.height, width=contract.width, grown=grown, **_versions(model),
     )  # fmt: skip
     return _parsed(text, values)
 

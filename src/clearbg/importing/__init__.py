@@ -16,7 +16,7 @@ from clearbg.models import weights
 from clearbg.system import project
 from clearbg.system.files import replacing_folder
 
-CARD = "model.json"
+CONTRACT = "model.json"
 
 
 @dataclass(frozen=True)
@@ -144,9 +144,9 @@ def _write(found: Match, folder: Path, size: int | None, license: str) -> str:
     with replacing_folder(folder) as aside:
         weights.save(found.weights, aside / weights.FILE)
         sha256 = file_sha256(aside / weights.FILE)
-        card = contract(network.model, network.settings, size, sha256, license).to_json()
-        (aside / CARD).write_text(card, encoding="utf-8")
-        if folder.exists() and not _holds(folder, card):
+        text = contract(network.model, network.settings, size, sha256, license).to_json()
+        (aside / CONTRACT).write_text(text, encoding="utf-8")
+        if folder.exists() and not _holds(folder, text):
             raise ModelError(
                 f"{folder} already holds something else: name another folder with --output, or "
                 "delete it."
@@ -154,16 +154,16 @@ def _write(found: Match, folder: Path, size: int | None, license: str) -> str:
     return sha256
 
 
-def _holds(folder: Path, card: str) -> bool:
+def _holds(folder: Path, text: str) -> bool:
     """Whether a folder is empty, or an import with this very contract and nothing more."""
     if not folder.is_dir():
         return False
     names = {path.name for path in folder.iterdir()}
     if not names:
         return True
-    if names != {CARD, weights.FILE}:
+    if names != {CONTRACT, weights.FILE}:
         return False
-    return (folder / CARD).read_text(encoding="utf-8", errors="replace") == card
+    return (folder / CONTRACT).read_text(encoding="utf-8", errors="replace") == text
 
 
 def _name(path: Path) -> str:

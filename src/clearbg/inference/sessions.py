@@ -87,16 +87,18 @@ def open_model(
     return _on_processor(model, parse_contract(text, str(model)), threads, images)
 
 
-def _on_processor(model: str | Path, card: Contract, threads: int, images: ImageCount) -> Opened:
+def _on_processor(
+    model: str | Path, contract: Contract, threads: int, images: ImageCount
+) -> Opened:
     """For single inputs of the contract's size, which is known beforehand, the network is planned
     better: fewer changes of the layout, which take less time and less memory. Other inputs have a
     session of their own, once there are such.
     """
     provider, runs = "CPUExecutionProvider", 1
     if images == "many":
-        runs, threads = _shared_out(card, threads or cores())
+        runs, threads = _shared_out(contract, threads or cores())
     options = _options(threads)
-    for name, length in (("batch", 1), ("height", card.height), ("width", card.width)):
+    for name, length in (("batch", 1), ("height", contract.height), ("width", contract.width)):
         options.add_free_dimension_override_by_name(name, length)
     if images == "many":  # threads that wait would take the time of those that have work
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -122,13 +124,13 @@ def _on_processor(model: str | Path, card: Contract, threads: int, images: Image
         return _of_onnxruntime(_session(model, provider, _options(threads)))
 
     def network(batch: np.ndarray) -> np.ndarray:
-        fits = batch.shape == (1, card.channels, card.height, card.width)
+        fits = batch.shape == (1, contract.channels, contract.height, contract.width)
         alphas = single(batch) if fits else other()(batch)
-        if images == "one" and card.fit != "tile":  # of which there are many in an image
+        if images == "one" and contract.fit != "tile":  # of which there are many in an image
             memory.trim()
         return alphas
 
-    return Opened(network, card, "cpu", runs)
+    return Opened(network, contract, "cpu", runs)
 
 
 def _identity(file: str | Path) -> tuple[int, ...] | None:
@@ -166,9 +168,9 @@ def _taking_turns(networks: list[Network]) -> Network:
     return next_free
 
 
-def _shared_out(card: Contract, threads: int) -> tuple[int, int]:
+def _shared_out(contract: Contract, threads: int) -> tuple[int, int]:
     """Runs at once, and the threads of each."""
-    pixels = max(card.height * card.width, PIXELS_AT_ONCE if card.fit == "tile" else 0)
+    pixels = max(contract.height * contract.width, PIXELS_AT_ONCE if contract.fit == "tile" else 0)
     runs = max(1, min(MOST_RUNS, threads, PIXELS_OF_RUNS // pixels))
     return runs, threads // runs
 

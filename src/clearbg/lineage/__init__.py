@@ -76,22 +76,22 @@ def _look_into(path: Path, found: Lineage) -> None:
         "sha256": file_sha256(path),
         "md5": dvc_lock.file_md5(path),
     }
-    card = _card(path)
-    if card is None:
+    contract = _contract(path)
+    if contract is None:
         found.missing.append(
             f"{path} carries no contract, so its weights and its data have no name to look for."
         )
         return
     found.contract = {
-        "model": card.model,
-        "weights_sha256": card.weights_sha256,
-        "data_digest": card.data_digest,
-        "trained_on": [dataclasses.asdict(origin) for origin in card.trained_on],
-        "open_to_commercial_use": licenses.is_open(card.trained_on),
+        "model": contract.model,
+        "weights_sha256": contract.weights_sha256,
+        "data_digest": contract.data_digest,
+        "trained_on": [dataclasses.asdict(origin) for origin in contract.trained_on],
+        "open_to_commercial_use": licenses.is_open(contract.trained_on),
     }
 
 
-def _card(path: Path) -> Contract | None:
+def _contract(path: Path) -> Contract | None:
     """The contract inside an ONNX file, or beside weights that it speaks of."""
     try:
         if path.suffix == ".onnx":

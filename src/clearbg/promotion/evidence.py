@@ -20,7 +20,7 @@ DATA, COMMIT, DIRTY, LOCK, METRICS, LICENSES = (
 
 
 def tags(
-    model: Path, card: Contract, digest: str, figures: Mapping[str, float], lock: Path
+    model: Path, contract: Contract, digest: str, figures: Mapping[str, float], lock: Path
 ) -> dict[str, str]:
     """The tags of an exported model; the same model on the same evidence has the same ones.
 
@@ -35,10 +35,10 @@ def tags(
     rounded = {name: round(value, 4) for name, value in sorted(figures.items())}
     found = {
         ONNX: file_sha256(model),
-        WEIGHTS: card.weights_sha256,
+        WEIGHTS: contract.weights_sha256,
         DATA: digest,
         METRICS: json.dumps(rounded),
-        LICENSES: "; ".join(f"{o.source}: {o.license}" for o in card.trained_on),
+        LICENSES: "; ".join(f"{o.source}: {o.license}" for o in contract.trained_on),
         LOCK: hashlib.sha256(text.encode()).hexdigest() if named else "",
         **_code(),
     }
@@ -46,7 +46,7 @@ def tags(
 
 
 def register(
-    registry: Registry, model: Path, card: Contract, settings: config.Settings,
+    registry: Registry, model: Path, contract: Contract, settings: config.Settings,
     tags: Mapping[str, str],
 ) -> Version:  # fmt: skip
     """The version of an exported model with these tags: the one there is, or a new one.
@@ -59,7 +59,7 @@ def register(
     for version in registry.versions():
         if tags.items() <= version.tags.items():
             return version
-    run = stage_logs.run_of(card, settings)
+    run = stage_logs.run_of(contract, settings)
     source = run.model(model)
     if source is None:
         raise RegistryError(

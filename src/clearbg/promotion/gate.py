@@ -142,7 +142,7 @@ def of_min_score(value: float | None, metric: str, min_score: float) -> Check:
     return Check("min_score", holds, text)
 
 
-def of_leaks(who: str, folder: Path, card: Contract, frozen: Frozen, allowed: float) -> Check:
+def of_leaks(who: str, folder: Path, contract: Contract, frozen: Frozen, allowed: float) -> Check:
     """The model has not seen the images that it is judged by.
 
     Args:
@@ -152,7 +152,7 @@ def of_leaks(who: str, folder: Path, card: Contract, frozen: Frozen, allowed: fl
     """
 
     def look() -> str:
-        seen = leaks.of_model(folder, card.images_sha256, card.trained_on)
+        seen = leaks.of_model(folder, contract.images_sha256, contract.trained_on)
         marks = leaks.mark(frozen.rows, seen)
         leaks.refuse_too_many(frozen.rows["id"], marks, allowed)
         return marks.sentence()
@@ -189,12 +189,12 @@ def of_parity(parity: Path, exports: Path, lock: Path, settings: config.Export) 
     return _check("export parity", look)
 
 
-def of_license(card: Contract, commercial_only: bool) -> Check:
+def of_license(contract: Contract, commercial_only: bool) -> Check:
     """With `promote.commercial_only` nothing it has learned from is closed to commercial use."""
-    told = "; ".join(f"{origin.source}: {origin.license}" for origin in card.trained_on)
-    word = "open" if licenses.is_open(card.trained_on) else "not known to be open"
+    told = "; ".join(f"{origin.source}: {origin.license}" for origin in contract.trained_on)
+    word = "open" if licenses.is_open(contract.trained_on) else "not known to be open"
     text = f"{told or 'nothing is known of its images'}, {word} to commercial use"
-    holds = licenses.is_open(card.trained_on) or not commercial_only
+    holds = licenses.is_open(contract.trained_on) or not commercial_only
     return Check("license", holds, text if holds else f"{text}, and promote.commercial_only = true")
 
 

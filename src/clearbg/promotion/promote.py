@@ -191,15 +191,15 @@ def _judge(
         gain, parts, checks = gate.against_champion(
             opponent, measured, frozen, shown, trial.metric, settings.promote
         )
-    allowed, card = settings.evaluate.max_leaked, measured.remover.contract
+    allowed, contract = settings.evaluate.max_leaked, measured.remover.contract
     exports = trial.candidate.model.parent
-    checks.append(gate.of_leaks("challenger", exports, card, frozen, allowed))
+    checks.append(gate.of_leaks("challenger", exports, contract, frozen, allowed))
     if opponent:
         known = opponent.remover.contract
         checks.append(gate.of_leaks("champion", folder, known, frozen, allowed))
     parity, lock = trial.candidate.parity, trial.candidate.lock
     checks.append(gate.of_parity(parity, exports, lock, settings.export))
-    checks.append(gate.of_license(card, settings.promote.commercial_only))
+    checks.append(gate.of_license(contract, settings.promote.commercial_only))
     withdrawn = [desk.version(number) for number in state.withdrawn] if desk else []
     if any(version and version.onnx == trial.tags[ONNX] for version in withdrawn):
         checks.append(Check("rollback", False, gate.WITHDRAWN))

@@ -27,7 +27,7 @@ def text(contract: Contract, images: int, parameters: int, best: Mapping[str, fl
     environment.filters |= {"cell": _cell, "channels": _channels}
     origins = contract.trained_on
     return environment.from_string(source.read_text(encoding="utf-8")).render(
-        card=contract,
+        contract=contract,
         images=images,
         parameters=parameters,
         epoch=int(best["epoch"]),

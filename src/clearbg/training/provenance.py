@@ -55,15 +55,15 @@ def _past(place: Path) -> tuple[tuple[Origin, ...], pd.DataFrame]:
         raise ModelError(f"{file} does not exist: correct train.init_from.")
     sha256 = file_sha256(file)
     path = file.with_name("model.json")
-    card = parse_contract(path.read_text("utf-8"), str(path)) if path.is_file() else None
-    if card is None or (card.weights_sha256 != sha256 and place.is_file()):
+    contract = parse_contract(path.read_text("utf-8"), str(path)) if path.is_file() else None
+    if contract is None or (contract.weights_sha256 != sha256 and place.is_file()):
         foreign = licenses.origin(f"weights {sha256[:12]}", licenses.FOREIGN, None)
         return (foreign,), leaks.unlisted().images
-    card = read_contract(file.parent)
-    seen = leaks.of_model(file.parent, card.images_sha256, card.trained_on)
-    if card.trained_on:
-        return card.trained_on, seen.images
-    terms = licenses.terms("weights", card.data_license)
+    contract = read_contract(file.parent)
+    seen = leaks.of_model(file.parent, contract.images_sha256, contract.trained_on)
+    if contract.trained_on:
+        return contract.trained_on, seen.images
+    terms = licenses.terms("weights", contract.data_license)
     return (licenses.origin(f"weights {sha256[:12]}", terms, None),), seen.images
 
 
