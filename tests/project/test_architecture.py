@@ -1,6 +1,7 @@
 """The house keeps its shape: imports run one way, heavy ones stay where they belong."""
 
 import ast
+import re
 import subprocess
 import sys
 
@@ -31,6 +32,19 @@ ONLY_IN = {
     "pickle": set(),
 }
 
+LONG_FILES = {
+    "tests/doctor/test_doctor.py",
+    "tests/drift/test_drift.py",
+    "tests/images/test_images.py",
+    "tests/importing/test_importing.py",
+    "tests/page/test_page_served.py",
+    "tests/promotion/test_promotion.py",
+    "tests/promotion/test_promotion_ledger.py",
+    "tests/tracking/test_tracking.py",
+}
+LONG_FUNCTIONS = {"cli/drift.py:drift", "cli/remove.py:remove"}
+"""What is still too long; nothing is added here."""
+
 
 def modules():
     return sorted(PACKAGE.rglob("*.py"))
@@ -51,30 +65,61 @@ def floor(name: str) -> int:
     return next(level for level, names in enumerate(FLOORS) if name in names)
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda p: p.relative_to(PACKAGE).as_posix())
-def test_imports_run_one_way(path):
-    here = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    if here == "__init__":
-        return
-    for name in imports(path):
-        parts = name.split(".")
-        if parts[0] == "clearbg" and len(parts) > 1:
-            assert floor(parts[1]) <= floor(here), f"{path.name} imports {name} from above"
+def test_imports_run_one_way():
+    upward = []
+    for path in modules():
+        here = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        if here == "__init__":
+            continue
+        for name in imports(path):
+            parts = name.split(".")
+            if parts[0] == "clearbg" and len(parts) > 1 and floor(parts[1]) > floor(here):
+                upward.append(f"{path.relative_to(PACKAGE)} imports {name}")
+    assert upward == []
 
 
-@pytest.mark.parametrize("library", ONLY_IN)
-def test_library_is_known_to_its_own_files_only(library):
-    users = {
-        path.relative_to(PACKAGE).as_posix()
-        for path in modules()
-        if any(name.split(".")[0] == library for name in imports(path))
+def test_libraries_are_known_to_their_own_files_only():
+    strangers = []
+    for path in modules():
+        here = path.relative_to(PACKAGE).as_posix()
+        for library in {name.split(".")[0] for name in imports(path)} & set(ONLY_IN):
+            if here not in ONLY_IN[library]:
+                strangers.append(f"{here} imports {library}")
+    assert strangers == []
+
+
+def test_few_files_lie_beside_the_rooms():
+    assert len(list(PACKAGE.glob("*.py"))) <= 8
+
+
+def test_files_fit_one_sitting():
+    lengths = {
+        path.relative_to(ROOT).as_posix(): len(path.read_text().splitlines())
+        for top in ("src", "tests", "pipelines", "benchmarks")
+        for path in (ROOT / top).rglob("*.py")
     }
-    assert users <= ONLY_IN[library]
+    long = {name for name, lines in lengths.items() if lines > 320}
+    assert long - LONG_FILES == set()
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda p: p.relative_to(PACKAGE).as_posix())
-def test_file_fits_one_sitting(path):
-    assert len(path.read_text().splitlines()) <= 320
+def test_functions_fit_a_screen():
+    long = {
+        f"{path.relative_to(PACKAGE)}:{node.name}"
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and lines_of_code(node, path.read_text().splitlines()) > 60
+    }
+    assert long - LONG_FUNCTIONS == set()
+
+
+def lines_of_code(function, lines: list[str]) -> int:
+    """Lines of a function from its `def`, without its docstring, comments and empty lines."""
+    docstring = range(0)
+    if ast.get_docstring(function, clean=False) is not None:
+        docstring = range(function.body[0].lineno, function.body[0].end_lineno + 1)
+    own = (n for n in range(function.lineno, function.end_lineno + 1) if n not in docstring)
+    return sum(bool(re.match(r"\s*[^\s#]", lines[n - 1])) for n in own)
 
 
 REFINING = """
