@@ -10,6 +10,7 @@
 # make image   the images of the Dockerfile
 # make audit   known vulnerabilities of the locked packages
 # make lock    renew requirements*.txt from pyproject.toml
+# make deps    renew the code that each stage of dvc.yaml depends on
 
 PYTHON ?= python3
 # What must be there before anything runs; empty in an image, which brings its environment.
@@ -17,7 +18,7 @@ READY ?= .venv/.ready
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
-.PHONY: repro check test ui promote rollback retrain stale storage image audit lock env
+.PHONY: repro check test ui promote rollback retrain stale storage image audit lock deps env
 
 repro: $(READY)
 	@git rev-parse --git-dir >/dev/null 2>&1 || { echo "make repro: this folder is not a git\
@@ -81,6 +82,9 @@ storage: $(if $(READY),.venv/.ready-storage)
 .venv/.ready-test: .venv/.ready requirements-test.txt
 	python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-test.txt
 	@touch $@
+
+deps: $(READY)
+	python -m clearbg.system.code
 
 lock: .venv/.ready-test
 	python -m uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url \

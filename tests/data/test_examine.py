@@ -11,7 +11,7 @@ from support.images import disc
 from clearbg.data.checks import examine as checks
 from clearbg.data.checks import orientations
 from clearbg.data.checks.examine import broken, examine, leaning, set_is_inverted
-from clearbg.data.sources import CutoutPair, FilePair, GeneratedPair, UnusablePair
+from clearbg.data.pairs import CutoutPair, FilePair, GeneratedPair, UnusablePair
 from clearbg.images import write_image, write_mask
 
 MANY = 10**7

@@ -9,7 +9,7 @@ from PIL import Image
 from support import tiny_sets
 from support.faulty_sets import clean, doctor, examined, exif, found, scene
 
-from clearbg.data.sources import FilePair
+from clearbg.data.pairs import FilePair
 from clearbg.doctor import checkup, layouts
 from clearbg.errors import DataError
 from clearbg.images import read_image, write_image

@@ -6,8 +6,9 @@ import subprocess
 import sys
 
 import pytest
-import yaml
-from support.project import ROOT, demo
+from support.project import ROOT
+
+from clearbg.system import code
 
 PACKAGE = ROOT / "src/clearbg"
 FLOORS = [
@@ -130,7 +131,7 @@ foreground.foreground(rgb, guided_filter.refine(numpy.eye(4), rgb))"""
 
 
 @pytest.mark.parametrize(
-    "code, absent",
+    "program, absent",
     [
         ("import clearbg.cli.app", "torch numpy pandas mlflow onnxruntime"),
         ("from clearbg import Remover", "torch mlflow pandas scipy cv2"),
@@ -142,45 +143,13 @@ foreground.foreground(rgb, guided_filter.refine(numpy.eye(4), rgb))"""
         (REFINING, "torch mlflow pandas scipy cv2"),
     ],
 )
-def test_light_paths_stay_light(code, absent):
-    probe = f"{code}; import sys; print(*set(sys.modules) & set({absent.split()!r}))"
+def test_light_paths_stay_light(program, absent):
+    probe = f"{program}; import sys; print(*set(sys.modules) & set({absent.split()!r}))"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == []
 
 
-@pytest.mark.parametrize("stage", ["ingest", "augment", "train", "evaluate", "export"])
-def test_dvc_watches_the_code_that_a_stage_runs(stage):
-    """Every module that a stage reaches decides its result, but for those named here."""
-    beside_the_result = set(
-        "config errors atomic memory places progress stage store tracking records fingerprint "
-        "recipes licenses __init__ sheets report".split()
-    )
-    path_setting = demo()["data"]["path"]
-    watched = [
-        ROOT / name.replace("${data.path}", path_setting)
-        for name in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][stage]["deps"]
-    ]
-    for path in reached(ROOT / f"pipelines/{stage}.py"):
-        if path.relative_to(PACKAGE).parts[0].removesuffix(".py") in beside_the_result:
-            continue
-        if path.name == "__init__.py" and not path.read_text().strip():
-            continue
-        assert any(path == w or w in path.parents for w in watched), f"{stage} misses {path}"
-
-
-def reached(start) -> set:
-    """Files of the package that a file imports, directly or not."""
-    todo, found = [start], set()
-    while todo:
-        for name in imports(todo.pop()):
-            parts = name.split(".")
-            if parts[0] != "clearbg":
-                continue
-            for length in range(2, len(parts) + 1):
-                base = PACKAGE.joinpath(*parts[1:length])
-                for path in (base.with_suffix(".py"), base / "__init__.py"):
-                    if path.is_file() and path not in found:
-                        found.add(path)
-                        todo.append(path)
-    return found
+def test_dvc_watches_the_code_that_a_stage_runs():
+    text = (ROOT / "dvc.yaml").read_text()
+    assert code.renewed(text) == text, "run `make deps`: a stage's code is not as dvc.yaml says"

@@ -10,7 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from clearbg.cli.app import app
-from clearbg.data.sources import FilePair
+from clearbg.data.pairs import FilePair
 from clearbg.images import read_mask
 from clearbg.images.decoding import upright
 from support.images import disc

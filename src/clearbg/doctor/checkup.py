@@ -14,7 +14,7 @@ from PIL import Image
 from clearbg.data.checks import mask_values
 from clearbg.data.checks.examine import Finding, examine, leaning, set_is_inverted
 from clearbg.data.manifest import NEAR_BITS, SPLITS
-from clearbg.data.sources import FilePair, Pair
+from clearbg.data.pairs import FilePair, Pair
 from clearbg.data.workers import on_all_cores
 from clearbg.doctor import findings as kinds
 from clearbg.images import MAX_PIXELS

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from clearbg.data.checks import examine
-from clearbg.data.sources.pair import safe_id
+from clearbg.data.pairs import safe_id
 from clearbg.data.workers import on_all_cores
 from clearbg.doctor.checkup import Checked
 from clearbg.errors import DataError

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from clearbg import config
 from clearbg.data import manifest
-from clearbg.data.sources import FilePair, Pair, by_stem, cutouts, documents, people, table
+from clearbg.data.pairs import FilePair, Pair, safe_id, short_hash
+from clearbg.data.sources import by_stem, cutouts, documents, people, table
 from clearbg.data.sources.folders import relative_stem
-from clearbg.data.sources.pair import safe_id, short_hash
 from clearbg.errors import DataError, ImageError
 from clearbg.images import find_images, read_image
 

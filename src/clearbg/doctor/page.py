@@ -9,7 +9,7 @@ import jinja2
 import numpy as np
 
 from clearbg.data.checks.examine import examine
-from clearbg.data.sources import FilePair
+from clearbg.data.pairs import FilePair
 from clearbg.data.workers import on_all_cores
 from clearbg.doctor import findings, report
 from clearbg.doctor.checkup import Checked, statistics

@@ -13,9 +13,10 @@ from clearbg.contract import file_sha256
 from clearbg.data import manifest
 from clearbg.drift import log, statistics
 from clearbg.errors import DataError, ImageError
-from clearbg.images import SUFFIXES, DecodedImage, decoding, find_images, read, read_image
+from clearbg.images import SUFFIXES, DecodedImage, find_images, read_image
+from clearbg.inference import predict, sessions
 from clearbg.removal.remover import Remover
-from clearbg.system import project
+from clearbg.system import code, project
 from clearbg.system.files import replacing_file
 from clearbg.system.progress import progress
 
@@ -153,7 +154,6 @@ def _kept(path: Path) -> pd.DataFrame:
 
 def _key(model: Model | None) -> str:
     """A name for all that decides an image's numbers beside the image."""
-    digest = hashlib.sha256(b"" if model is None else file_sha256(model.path).encode())
-    for module in (statistics, read, decoding):
-        digest.update(Path(module.__file__).read_bytes())
-    return digest.hexdigest()[:24]
+    weights = "" if model is None else file_sha256(model.path)
+    numbers = code.digest(*(module.__file__ for module in (statistics, predict, sessions)))
+    return hashlib.sha256(f"{weights} {numbers}".encode()).hexdigest()[:24]

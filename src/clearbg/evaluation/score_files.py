@@ -9,7 +9,8 @@ import pandas as pd
 from clearbg import metrics
 from clearbg.contract import Contract, read_contract
 from clearbg.data import leaks
-from clearbg.data.sources import FilePair, by_stem
+from clearbg.data.pairs import FilePair
+from clearbg.data.sources import by_stem
 from clearbg.errors import DataError, SettingsError
 from clearbg.evaluation import evaluate
 from clearbg.evaluation.evaluate import Evaluation

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from clearbg import config
+from clearbg.system import code
 
 
 def fingerprint(settings: config.Settings, data: Path) -> str:
@@ -16,15 +17,11 @@ def fingerprint(settings: config.Settings, data: Path) -> str:
     content = hashlib.sha256()
     for path in (*data.glob("manifest.csv"), *sorted(data.glob("masks/*"))):
         content.update(path.read_bytes())
-    code = hashlib.sha256()
-    package = Path(__file__).parents[1]
-    for path in sorted(package.rglob("*.py")):
-        code.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
     trained = ("data", "augment", "transform", "model", "train")
     facts = {
         "settings": {k: v for k, v in settings.flat().items() if k.split(".")[0] in trained},
         "data": content.hexdigest(),
-        "code": code.hexdigest(),
+        "code": code.digest(Path(__file__).parent, beside=code.BESIDE_WEIGHTS),
         "libraries": [version(name) for name in ("torch", "torchvision", "lightning-fabric")],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from clearbg.data.checks import mask_values, orientations
-from clearbg.data.sources import FilePair, GeneratedPair, Pair
+from clearbg.data.pairs import FilePair, GeneratedPair, Pair
 from clearbg.errors import ImageError
 from clearbg.images import DecodedImage, read_orientation
 

@@ -8,10 +8,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from clearbg.data.sources import GeneratedPair, Pair
+from clearbg.data.pairs import GeneratedPair, Pair
+from clearbg.system import code
 from clearbg.system.files import replacing_file, write_json
 
-CODE = Path(__file__).parents[2]
 LIBRARIES = ("pillow", "numpy", "imagehash")
 
 
@@ -72,7 +72,7 @@ class Kept:
 
 
 def _code() -> str:
-    digest = hashlib.sha256(" ".join(f"{name} {version(name)}" for name in LIBRARIES).encode())
-    for path in sorted([*(CODE / "data").rglob("*.py"), *(CODE / "images").rglob("*.py")]):
-        digest.update(path.relative_to(CODE).as_posix().encode() + path.read_bytes())
-    return digest.hexdigest()[:24]
+    """A name for all that decides a row beside the pair's files and the settings."""
+    libraries = " ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    rows = code.digest(Path(__file__).with_name("convert.py"))
+    return hashlib.sha256(f"{libraries} {rows}".encode()).hexdigest()[:24]

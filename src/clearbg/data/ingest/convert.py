@@ -13,7 +13,7 @@ from clearbg import config
 from clearbg.data import manifest
 from clearbg.data.checks.examine import Examination, broken, examine
 from clearbg.data.ingest.cache import Kept
-from clearbg.data.sources import Pair
+from clearbg.data.pairs import Pair
 from clearbg.images import write_image, write_mask
 
 FRESH, DETAIL = "fresh", "detail"  # what a row tells beside the manifest's columns

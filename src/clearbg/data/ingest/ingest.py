@@ -11,7 +11,7 @@ from clearbg.data import manifest
 from clearbg.data.checks.examine import set_is_inverted
 from clearbg.data.ingest import convert
 from clearbg.data.ingest.cache import Kept
-from clearbg.data.sources import Pair
+from clearbg.data.pairs import Pair
 from clearbg.data.workers import on_all_cores
 from clearbg.errors import DataError
 from clearbg.images import contact_sheet

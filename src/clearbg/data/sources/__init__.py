@@ -3,18 +3,12 @@
 from pathlib import Path
 
 from clearbg import config
+from clearbg.data.pairs import GeneratedPair, Pair
 from clearbg.data.sources import cars, cutouts, documents, people, salient, table
 from clearbg.data.sources.folders import by_stem
-from clearbg.data.sources.pair import (
-    CutoutPair,
-    FilePair,
-    GeneratedPair,
-    Pair,
-    UnusablePair,
-)
 from clearbg.errors import DataError
 
-__all__ = ["CutoutPair", "FilePair", "GeneratedPair", "Pair", "UnusablePair", "by_stem", "pairs"]
+__all__ = ["by_stem", "pairs"]
 
 
 def pairs(data: config.Data, downloads: Path) -> list[Pair]:

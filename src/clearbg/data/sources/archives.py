@@ -11,7 +11,7 @@ from clearbg.config.data import OneArchive, SeveralArchives
 from clearbg.data.fetching.archive import HEAD, extract, kind_of
 from clearbg.data.fetching.download import shown
 from clearbg.data.fetching.fetch import adopt, default_name, fetch, is_remote, mirrors
-from clearbg.data.sources.pair import safe_id, short_hash
+from clearbg.data.pairs import safe_id, short_hash
 from clearbg.errors import DataError, FetchError
 
 DEPTH = 3  # folders around a layout that a repacked archive may add

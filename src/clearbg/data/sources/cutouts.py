@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 from clearbg import config
+from clearbg.data.pairs import CutoutPair, FilePair, safe_id, short_hash
 from clearbg.data.sources.archives import folders, named, opened
 from clearbg.data.sources.folders import images_by, relative_stem
-from clearbg.data.sources.pair import CutoutPair, FilePair, safe_id, short_hash
 from clearbg.errors import DataError, ImageError
 from clearbg.images import find_images, read_image
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clearbg import config
+from clearbg.data.pairs import FilePair, Pair, UnusablePair, safe_id
 from clearbg.data.sources.archives import named, opened_all
-from clearbg.data.sources.pair import FilePair, Pair, UnusablePair, safe_id
 from clearbg.errors import DataError
 from clearbg.images import find_images
 

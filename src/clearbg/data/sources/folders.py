@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from clearbg.data.sources.pair import FilePair, safe_id
+from clearbg.data.pairs import FilePair, safe_id
 from clearbg.errors import DataError
 from clearbg.images import SUFFIXES, find_images
 

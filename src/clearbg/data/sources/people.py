@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from clearbg import config
+from clearbg.data.pairs import FilePair, Pair, UnusablePair, safe_id
 from clearbg.data.sources.archives import (
     folders,
     holding,
@@ -12,7 +13,6 @@ from clearbg.data.sources.archives import (
     opened_all,
 )
 from clearbg.data.sources.folders import by_stem
-from clearbg.data.sources.pair import FilePair, Pair, UnusablePair, safe_id
 from clearbg.data.sources.table import rows
 from clearbg.errors import DataError
 from clearbg.images import find_images

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from clearbg import config
+from clearbg.data.pairs import FilePair
 from clearbg.data.sources.archives import Address, holding, named, opened
 from clearbg.data.sources.folders import by_stem
-from clearbg.data.sources.pair import FilePair
 
 DIS5K = {
     "DIS-TR": "train",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from clearbg.data.sources.pair import FilePair, safe_id, short_hash
+from clearbg.data.pairs import FilePair, safe_id, short_hash
 from clearbg.errors import DataError
 
 NEEDED = ("image", "mask")

@@ -1,4 +1,4 @@
-"""What a source offers for one image, and how it is read."""
+"""A pair of image and alpha as a source offers it, and how it is read."""
 
 import hashlib
 import re
@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from clearbg import synthetic
-from clearbg.data.sources import backdrops
 from clearbg.errors import ImageError
-from clearbg.images import DecodedImage, read_image, read_mask
+from clearbg.images import DecodedImage, read_image, read_mask, resize
+from clearbg.synthetic.backdrops import SCENES, backdrop
+from clearbg.synthetic.camera import photographed
+
+LONGEST = 420  # pixels; generated backgrounds are made for this size and then enlarged
 
 
 @dataclass(frozen=True)
@@ -107,12 +110,12 @@ class CutoutPair:
         size = cutout.alpha.shape
         if self.background is None:
             key = np.random.SeedSequence([self.seed, int(short_hash(self.id), 16)])
-            ground = backdrops.generated(np.random.default_rng(key), size)
+            background = _generated_background(np.random.default_rng(key), size)
         else:
             image = read_image(self.background, max_pixels=max_pixels)
-            ground = backdrops.covering(image.srgb(), size)
+            background = _filling(image.srgb(), size)
         alpha = cutout.alpha[..., None].astype(np.float32) / 255
-        rgb = alpha * cutout.srgb() + (1 - alpha) * ground
+        rgb = alpha * cutout.srgb() + (1 - alpha) * background
         return DecodedImage(rgb=np.round(rgb).astype(np.uint8)), cutout.alpha, None
 
 
@@ -159,3 +162,21 @@ def safe_id(name: str) -> str:
 def short_hash(text: str) -> str:
     """32 bits of sha256, as 8 hexadecimal digits."""
     return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _generated_background(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
+    """A generated place without subject, uint8 `(H,W,3)`."""
+    scale = min(1.0, LONGEST / max(size))
+    small = tuple(max(32, round(side * scale)) for side in size)
+    place = rng.choice(list(SCENES))
+    return resize(photographed(rng, backdrop(rng, place, small).image), size, "bicubic")
+
+
+def _filling(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The middle of an image, uint8 `(H,W,3)`, scaled so that it just fills `size`."""
+    height, width = size
+    scale = max(height / rgb.shape[0], width / rgb.shape[1])
+    wanted = max(height, round(rgb.shape[0] * scale)), max(width, round(rgb.shape[1] * scale))
+    rgb = resize(rgb, wanted)
+    top, left = (wanted[0] - height) // 2, (wanted[1] - width) // 2
+    return rgb[top : top + height, left : left + width]
