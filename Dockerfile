@@ -1,4 +1,4 @@
-# Three images of one file; docs/docker.md tells how each is used and what was proven of it.
+# Three images of one file; docs/docker.md tells how each is used.
 #   docker build --target train -t clearbg-train .     the pipeline, on a GPU or without one
 #   docker build --target serve -t clearbg-serve .     removal and the page; no torch
 #   docker build --target mlflow -t clearbg-mlflow .   the tracking server of compose.yaml

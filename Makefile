@@ -7,7 +7,7 @@
 # make retrain new data, training, gate, push, branch, champion; RECIPE=name OPEN=1 (pull request)
 #              RECENT=images: only if these have moved away from the training
 # make stale   is the champion too old? DAYS=45 OPEN=1 (issue)
-# make image   the images of the Dockerfile
+# make image   the images of the Dockerfile; TARGET=name: that one
 # make audit   known vulnerabilities of the locked packages
 # make lock    renew requirements*.txt from pyproject.toml
 # make deps    renew the code that each stage of dvc.yaml depends on
@@ -54,7 +54,7 @@ stale: $(READY)
 	python pipelines/staleness.py $${DAYS:+--days "$$DAYS"} $${OPEN:+--issue}
 
 image:
-	for target in train serve mlflow; do \
+	for target in $${TARGET:-train serve mlflow}; do \
 	  docker build --target $$target --tag clearbg-$$target --build-arg UID="$$(id -u)" . || exit 1; \
 	done
 

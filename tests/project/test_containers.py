@@ -10,10 +10,8 @@ import pytest
 import yaml
 from check_jsonschema.builtin_schemas import get_builtin_schema
 from jsonschema.validators import validator_for
+from support import dockerfile
 from support.project import ROOT
-
-sys.path.insert(0, str(ROOT / "docker"))
-import prove
 
 TOOLS = Path(sys.executable).parent
 TARGETS = ("train", "serve", "mlflow")
@@ -40,7 +38,7 @@ def test_base_is_pinned_by_its_digest():
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_image_runs_as_nobody_special_from_locked_packages_and_tells_its_health(target):
-    steps = prove.steps(target)
+    steps = dockerfile.steps(target)
     assert [value for name, value in steps if name == "USER"] == ["$UID"]
     runs = [value for name, value in steps if name == "RUN"]
     assert all("--require-hashes" in run or "--no-deps" in run for run in runs if " pip " in run)
@@ -55,7 +53,7 @@ def test_builder_sees_what_is_copied_and_nothing_else():
     copied = {
         source
         for target in TARGETS
-        for name, value in prove.steps(target)
+        for name, value in dockerfile.steps(target)
         if name == "COPY"
         for source in value.split()[:-1]
     }
@@ -98,7 +96,7 @@ def test_services_are_pinned_or_built_here_and_healthy_before_others_rely_on_the
         if "build" in service:
             target = service["build"]["target"]
             assert service["image"] == f"clearbg-{target}" and target in TARGETS
-            health = next(v for n, v in prove.steps(target) if n == "HEALTHCHECK")
+            health = next(v for n, v in dockerfile.steps(target) if n == "HEALTHCHECK")
         else:
             assert re.search(rf":-[^}}]+:[^}}]+{DIGEST}\}}$", service["image"]), name
             health = service.get("healthcheck")

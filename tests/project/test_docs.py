@@ -22,7 +22,6 @@ RUN_BY = {
         "tests/project/test_remotes.py"
     ),
     r"docker|cp \.env|export |AWS": "tests/project/test_containers.py",
-    r"python docker/": "docker/prove.py",
     r"clearbg use (portrait|documents)": "tests/project/test_systems.py",
     r"dvc repro$": "tests/data/test_own_images.py",
     r"clearbg fetch --from": "tests/data/test_fetch_recipe.py",

@@ -13,12 +13,9 @@ import pytest
 import requests
 import yaml
 from PIL import Image
-from support import mlflow_servers
+from support import dockerfile, mlflow_servers
 from support.models import brightness_model
 from support.project import ROOT
-
-sys.path.insert(0, str(ROOT / "docker"))
-import prove
 
 pytestmark = pytest.mark.slow
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
@@ -115,11 +112,8 @@ def server(database, storage, tmp_path):
     assert not any(secret in option for option in options for secret in SECRETS.values())
     inside = {"--host=0.0.0.0": "--host=127.0.0.1", "--port=5000": f"--port={port}"}
     assert set(inside) <= set(options)
-    image = prove.Image(tmp_path)
-    for instruction, value in prove.steps("mlflow"):
-        if instruction == "ENV":
-            prove.perform(image, instruction, value)
-    variables = {name: value for name, value in image.variables.items() if name.startswith("ML")}
+    built = dockerfile.variables("mlflow")
+    variables = {name: value for name, value in built.items() if name.startswith("ML")}
     variables["MLFLOW_AUTH_CONFIG_PATH"] = str(ROOT / "docker/basic_auth.ini")
     variables |= {name: filled(value, given) for name, value in service["environment"].items()}
     variables |= {"PGHOST": "127.0.0.1", "PGPORT": str(database)}

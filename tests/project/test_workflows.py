@@ -104,3 +104,24 @@ def test_image_without_a_digest_is_refused(image, status):
     )
     assert done.returncode == status
     assert ("docker buildx imagetools inspect" in done.stderr) == bool(status)
+
+
+def test_dependabot_watches_packages_images_and_actions():
+    settings = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text())
+    schema = get_builtin_schema("vendor.dependabot")
+    assert [error.message for error in Draft7Validator(schema).iter_errors(settings)] == []
+    watched = {update["package-ecosystem"] for update in settings["updates"]}
+    assert watched == {"pip", "docker", "docker-compose", "github-actions"}
+
+
+@pytest.mark.parametrize("health, status", [("healthy", 0), ("unhealthy", 1)])
+def test_built_server_must_become_healthy(health, status, tmp_path):
+    fake = tmp_path / "docker"
+    fake.write_text(f'#!/bin/sh\n[ "$1" = inspect ] && echo {health} || echo "$@"\n')
+    fake.chmod(0o755)
+    given = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "TARGET": "mlflow", "PAUSE": "0"}
+    done = subprocess.run(
+        [SCRIPTS / "image-starts"], env={**os.environ, **given}, capture_output=True, text=True
+    )
+    assert done.returncode == status
+    assert ("logs" in done.stderr) == bool(status)
