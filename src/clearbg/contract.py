@@ -5,7 +5,6 @@ metadata. Evaluation and removal read it from there, so that they cannot differ.
 """
 
 import dataclasses
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, Literal
 
 from clearbg.errors import ModelError
 from clearbg.licenses import Origin
+from clearbg.system.files import file_sha256
 
 FORMAT = 3
 METADATA_KEY = "clearbg"
@@ -127,8 +127,3 @@ def read_contract(folder: Path) -> Contract:
             f"{weights} is not the file that {path} describes: take both from the same training."
         )
     return contract
-
-
-def file_sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -19,6 +19,7 @@ from clearbg.data import manifest
 from clearbg.drift import comparison, log, samples, statistics
 from clearbg.errors import DataError
 from clearbg.images import DecodedImage, luma, read_image, resize, write_image
+from clearbg.system.files import file_sha256
 
 WEIGHTS = "0" * 64  # of `brightness_model`
 
@@ -161,7 +162,7 @@ def made(tmp_path_factory) -> Path:
             path = folder / f"ingested/{index}.png"
             write_image(path, rgb)
             facts = {"id": str(index), "split": "train", "image": path.name, "status": "ok"}
-            sha256 = manifest.hashlib.sha256(path.read_bytes()).hexdigest()
+            sha256 = file_sha256(path)
             rows.append(dict.fromkeys(manifest.COLUMNS, "") | facts | {"sha256": sha256})
         else:
             write_image(folder / f"new/{index}.png", rgb)

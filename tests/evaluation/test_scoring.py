@@ -13,11 +13,11 @@ from support.models import brightness_model
 from support.project import ROOT
 
 from clearbg import Remover, models
-from clearbg.contract import file_sha256
 from clearbg.errors import DataError, SettingsError
 from clearbg.evaluation import score_files
 from clearbg.images import write_image, write_mask
 from clearbg.models import weights
+from clearbg.system.files import file_sha256
 
 
 def clearbg(*arguments: object) -> subprocess.CompletedProcess:

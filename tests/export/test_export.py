@@ -10,7 +10,7 @@ import torch
 from support.project import demo
 
 from clearbg import config, models
-from clearbg.contract import Contract, file_sha256, read_contract
+from clearbg.contract import Contract, read_contract
 from clearbg.data import manifest
 from clearbg.errors import DataError, ExportError, SettingsError
 from clearbg.export import formats as exports
@@ -18,6 +18,7 @@ from clearbg.export import fp16, gate, latency, parity, quantize
 from clearbg.export import onnx as onnx_export
 from clearbg.models import weights
 from clearbg.removal.remover import Remover
+from clearbg.system.files import file_sha256
 
 SMALL = {"channels": 4, "widths": [4, 8]}
 

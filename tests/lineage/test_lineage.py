@@ -13,11 +13,11 @@ from support.models import brightness_model
 from typer.testing import CliRunner
 
 from clearbg.cli.app import app
-from clearbg.contract import file_sha256
 from clearbg.errors import ModelError
 from clearbg.lineage import lineage
 from clearbg.promotion.ledger import PROMOTE, Ledger
 from clearbg.system import dvc_lock
+from clearbg.system.files import file_sha256
 from clearbg.tracking import registry, runs
 from clearbg.tracking.registry import CHAMPION, ONNX
 from clearbg.tracking.runs import WEIGHTS

@@ -1,6 +1,5 @@
 """The five stages as people run them: through real DVC, without it, killed, and starved."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -15,6 +14,8 @@ import yaml
 from PIL import Image
 from safetensors.numpy import load_file
 from support.project import EVERY_EXPORT, TINY, Project, demo
+
+from clearbg.system.files import file_sha256
 
 pytestmark = pytest.mark.slow
 
@@ -91,7 +92,7 @@ def _made(folder: Path) -> Path:
 
 def tree(folder: Path) -> dict[str, str]:
     return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        path.relative_to(folder).as_posix(): file_sha256(path)
         for part in ("data", "models", "exports", "reports")
         for path in sorted((folder / part).rglob("*"))
         if path.is_file()

@@ -17,11 +17,11 @@ from support.mlflow_servers import free_port, local
 from support.project import ROOT
 
 from clearbg import Remover
-from clearbg.contract import file_sha256
 from clearbg.errors import RegistryError
 from clearbg.promotion import ledger
 from clearbg.promotion.ledger import PROMOTE, ROLLBACK, Ledger, counted, replay
 from clearbg.promotion.promote import promote, rollback
+from clearbg.system.files import file_sha256
 from clearbg.tracking import registry, runs
 from clearbg.tracking.registry import CHAMPION, ONNX, PREVIOUS, Version
 

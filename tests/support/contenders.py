@@ -14,10 +14,11 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from clearbg import config, licenses
-from clearbg.contract import METADATA_KEY, Contract, file_sha256
+from clearbg.contract import METADATA_KEY, Contract
 from clearbg.data import leaks, manifest
 from clearbg.images import write_image, write_mask
 from clearbg.promotion.promote import Candidate
+from clearbg.system.files import file_sha256
 from support.images import disc
 from support.project import ROOT, demo
 

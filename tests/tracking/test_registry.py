@@ -11,9 +11,9 @@ import pytest
 from support import contenders
 
 from clearbg import Remover
-from clearbg.contract import file_sha256
 from clearbg.data import leaks
 from clearbg.errors import ClearBGError, RegistryError
+from clearbg.system.files import file_sha256
 from clearbg.tracking import registry, runs
 from clearbg.tracking.registry import CHAMPION, ONNX
 

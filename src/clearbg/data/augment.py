@@ -1,7 +1,6 @@
 """Bring the training and validation splits to the working size; mirror the training split."""
 
 import functools
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from clearbg.data import manifest
 from clearbg.data.workers import on_all_cores
 from clearbg.images import resize, write_image, write_mask
 from clearbg.images.tiling import extend, starts
+from clearbg.system.files import file_sha256
 
 MIRRORED = "-mirrored"
 
@@ -93,6 +93,6 @@ def _write(
         "width": alpha.shape[1],
         "height": alpha.shape[0],
         "coverage": float(alpha.mean() / 255),
-        "sha256": hashlib.sha256((folder / image).read_bytes()).hexdigest(),
+        "sha256": file_sha256(folder / image),
         "ingested_sha256": row["sha256"],
     }

@@ -14,7 +14,7 @@ from clearbg.data import manifest
 from clearbg.errors import DataError, ModelError
 from clearbg.images import read_image
 from clearbg.licenses import Origin
-from clearbg.system.files import write_text
+from clearbg.system.files import file_sha256, write_text
 
 FILE = "training_images.csv"
 COLUMNS = ["sha256", "phash"]
@@ -115,9 +115,7 @@ def of_model(folder: Path, sha256: str, origins: Sequence[Origin]) -> Seen:
         raise ModelError(
             f"{path} does not exist, and model.json speaks of it: take both from the same training."
         )
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != sha256:
+    if file_sha256(path) != sha256:
         raise ModelError(
             f"{path} is not the list that model.json describes: take both from the same training."
         )
@@ -134,7 +132,7 @@ def hashes(paths: Iterable[Path]) -> pd.DataFrame:
     rows = []
     for path in paths:
         upright = Image.fromarray(read_image(path).srgb())
-        rows.append((hashlib.sha256(path.read_bytes()).hexdigest(), str(imagehash.phash(upright))))
+        rows.append((file_sha256(path), str(imagehash.phash(upright))))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

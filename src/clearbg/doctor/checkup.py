@@ -18,6 +18,7 @@ from clearbg.data.pairs import FilePair, Pair
 from clearbg.data.workers import on_all_cores
 from clearbg.doctor import findings as kinds
 from clearbg.images import MAX_PIXELS
+from clearbg.system.files import file_sha256
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def _check(pair: Pair, max_pixels: int) -> Checked:
         size=alpha.shape,
         coverage=float(alpha.mean() / 255),
         soft_fraction=float(np.mean((alpha > 0) & (alpha < 255))),
-        sha256=hashlib.sha256(examination.original.read_bytes()).hexdigest(),
+        sha256=file_sha256(examination.original),
         mask_sha256=hashlib.sha256(alpha.tobytes()).hexdigest(),
         phash=int(str(imagehash.phash(Image.fromarray(image.srgb()))), 16),
         leaning=leaning(alpha)[0],

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from clearbg.contract import file_sha256
 from clearbg.data import manifest
 from clearbg.drift import log, statistics
 from clearbg.errors import DataError, ImageError
@@ -17,7 +16,7 @@ from clearbg.images import SUFFIXES, DecodedImage, find_images, read_image
 from clearbg.inference import predict, sessions
 from clearbg.removal.remover import Remover
 from clearbg.system import code, project
-from clearbg.system.files import replacing_file
+from clearbg.system.files import file_sha256, replacing_file
 from clearbg.system.progress import progress
 
 AT_ONCE = 8  # images in memory

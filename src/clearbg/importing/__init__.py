@@ -6,7 +6,6 @@ from pathlib import Path
 
 import torch
 
-from clearbg.contract import file_sha256
 from clearbg.data.fetching.fetch import fetch
 from clearbg.errors import ModelError
 from clearbg.importing import checkpoint
@@ -14,7 +13,7 @@ from clearbg.importing.published import LICENSE, PUBLISHED, contract
 from clearbg.importing.recognize import Match, is_discriminator, match, mismatch
 from clearbg.models import weights
 from clearbg.system import project
-from clearbg.system.files import replacing_folder
+from clearbg.system.files import file_sha256, replacing_folder
 
 CONTRACT = "model.json"
 

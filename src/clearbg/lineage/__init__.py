@@ -13,11 +13,12 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from clearbg import licenses
-from clearbg.contract import METADATA_KEY, Contract, file_sha256, parse_contract, read_contract
+from clearbg.contract import METADATA_KEY, Contract, parse_contract, read_contract
 from clearbg.errors import ClearBGError, ModelError
 from clearbg.lineage import commits, records
 from clearbg.lineage.found import Lineage
 from clearbg.system import dvc_lock
+from clearbg.system.files import file_sha256
 from clearbg.tracking import registry
 from clearbg.tracking.registry import Registry, Version
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from clearbg.contract import file_sha256
 from clearbg.errors import CommandError
 from clearbg.lineage.found import Lineage
 from clearbg.system import dvc_lock, project
+from clearbg.system.files import file_sha256
 from clearbg.system.process import git, run
 
 HERE = "this folder"

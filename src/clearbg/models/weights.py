@@ -1,6 +1,5 @@
 """Weights on disk: safetensors and nothing else, so that loading never runs code."""
 
-import hashlib
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -8,7 +7,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from clearbg.errors import ModelError
-from clearbg.system.files import replacing_file
+from clearbg.system.files import file_sha256, replacing_file
 
 FILE = "weights.safetensors"
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
@@ -43,8 +42,7 @@ def start(network: nn.Module, origin: Path, sha256: str | None) -> None:
     path = origin / FILE if origin.is_dir() else origin
     weights = _read(path)
     if sha256 is not None:
-        with open(path, "rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = file_sha256(path)
         if found != sha256:
             raise ModelError(
                 f"{path} has SHA-256 {found}, and train.init_sha256 is {sha256}: take the file "

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from clearbg import config
-from clearbg.contract import Contract, file_sha256
+from clearbg.contract import Contract
 from clearbg.errors import CommandError, RegistryError
 from clearbg.system import dvc_lock
+from clearbg.system.files import file_sha256
 from clearbg.system.process import git
 from clearbg.tracking import stage_logs
 from clearbg.tracking.registry import Registry, Version

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from clearbg import metrics
-from clearbg.contract import file_sha256
 from clearbg.data import manifest
 from clearbg.errors import DataError
 from clearbg.evaluation import report
@@ -20,6 +19,7 @@ from clearbg.images import luma
 from clearbg.inference.predict import predict
 from clearbg.promotion.gain import Scored
 from clearbg.removal.remover import Remover
+from clearbg.system.files import file_sha256
 from clearbg.system.progress import progress
 
 CURVES = {"max_f": "f_curve", "mean_f": "f_curve", "max_e": "e_curve", "mean_e": "e_curve"}

@@ -1,7 +1,9 @@
-"""Write aside, then rename: nothing half-written is ever taken for whole."""
+"""Files written aside, then renamed, so that nothing half-written is taken for whole; and their
+SHA-256."""
 
 import contextlib
 import glob
+import hashlib
 import json
 import os
 import shutil
@@ -49,6 +51,12 @@ def write_text(target: Path | str, text: str) -> None:
 def write_json(target: Path | str, value: Any) -> None:
     """Replace a JSON file whole; keys stay in order."""
     write_text(target, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def file_sha256(path: Path | str) -> str:
+    """The SHA-256 of a file's bytes, 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextlib.contextmanager

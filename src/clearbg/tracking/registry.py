@@ -14,10 +14,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from clearbg.contract import file_sha256
 from clearbg.errors import ClearBGError, RegistryError
 from clearbg.system import project
-from clearbg.system.files import exclusive, replacing_folder
+from clearbg.system.files import exclusive, file_sha256, replacing_folder
 from clearbg.tracking.runs import ONNX, prepare  # the import also sets how MLflow behaves
 from clearbg.tracking.store import ask, database, reason, shown, uri
 

@@ -25,8 +25,8 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from clearbg.contract import file_sha256
 from clearbg.data import leaks
+from clearbg.system.files import file_sha256
 from clearbg.system.project import root
 from clearbg.tracking.store import ask, database, reason, shown, uri
 

@@ -8,12 +8,12 @@ import pandas as pd
 import torch
 
 from clearbg import config
-from clearbg.contract import Contract, file_sha256
+from clearbg.contract import Contract
 from clearbg.data import leaks
 from clearbg.data.dataset import Pairs
 from clearbg.images import contact_sheet
 from clearbg.models import weights
-from clearbg.system.files import replacing_file, replacing_folder, write_json
+from clearbg.system.files import file_sha256, replacing_file, replacing_folder, write_json
 from clearbg.training import model_card
 from clearbg.training.checkpoints import Progress
 from clearbg.training.loop import Method

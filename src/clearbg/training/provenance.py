@@ -6,12 +6,13 @@ from pathlib import Path
 import pandas as pd
 
 from clearbg import config, licenses
-from clearbg.contract import file_sha256, parse_contract, read_contract
+from clearbg.contract import parse_contract, read_contract
 from clearbg.data import leaks, manifest
 from clearbg.errors import ModelError
 from clearbg.licenses import Origin
 from clearbg.models import weights
 from clearbg.system import project
+from clearbg.system.files import file_sha256
 
 
 @dataclass(frozen=True)

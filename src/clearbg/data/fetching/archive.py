@@ -6,7 +6,6 @@ tarfile, with their links, modes and unlimited sizes, are not used.
 
 import errno
 import gzip
-import hashlib
 import lzma
 import shutil
 import stat
@@ -20,7 +19,7 @@ from typing import BinaryIO
 from tqdm import tqdm
 
 from clearbg.errors import ArchiveError
-from clearbg.system.files import replacing_folder
+from clearbg.system.files import file_sha256, replacing_folder
 
 MARKER = ".extracted-from"
 BLOCK = 1 << 20
@@ -68,8 +67,7 @@ def extract(
         raise ArchiveError(f"{archive} does not exist: fetch it again.")
     with archive.open("rb") as file:
         kind = kind_of(file.read(HEAD))
-        file.seek(0)
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = file_sha256(archive)
     if kind not in ("zip", "tar", "gz", "xz"):
         raise ArchiveError(
             f"{archive} is {_article(kind)}, not a zip, tar, tar.gz or tar.xz archive: "

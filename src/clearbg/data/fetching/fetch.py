@@ -24,7 +24,7 @@ from clearbg.data.fetching.download import (
 )
 from clearbg.data.fetching.storage import from_storage
 from clearbg.errors import FetchError
-from clearbg.system.files import exclusive, replacing_file
+from clearbg.system.files import exclusive, file_sha256, replacing_file
 
 REMOTE = {  # what follows the colon
     "http": r"//[^\s/\[\]]+(/.*)?",
@@ -253,8 +253,7 @@ def _sha256(path: Path) -> str:
         files = sorted(file for file in path.rglob("*") if file.is_file())
         lines = [f"{_sha256(file)}  {file.relative_to(path).as_posix()}\n" for file in files]
         return hashlib.sha256("".join(lines).encode()).hexdigest()
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_sha256(path)
 
 
 def _check(path: Path, shown: str, sha256: str | None, name: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from clearbg.data.pairs import GeneratedPair, Pair
 from clearbg.system import code
-from clearbg.system.files import replacing_file, write_json
+from clearbg.system.files import file_sha256, replacing_file, write_json
 
 LIBRARIES = ("pillow", "numpy", "imagehash")
 
@@ -40,8 +40,7 @@ class Kept:
             if isinstance(value, Path):
                 if not value.is_file():
                     return None
-                with value.open("rb") as file:
-                    value = [value.suffix, hashlib.file_digest(file, "sha256").hexdigest()]
+                value = [value.suffix, file_sha256(value)]
             elif field.name in ("split", "group"):
                 continue
             facts[field.name] = value

@@ -1,6 +1,5 @@
 """One pair, read and checked, in the one format of `data/ingested/`."""
 
-import hashlib
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from clearbg.data.checks.examine import Examination, broken, examine
 from clearbg.data.ingest.cache import Kept
 from clearbg.data.pairs import Pair
 from clearbg.images import write_image, write_mask
+from clearbg.system.files import file_sha256
 
 FRESH, DETAIL = "fresh", "detail"  # what a row tells beside the manifest's columns
 
@@ -76,8 +76,8 @@ def _write(name: str, examination: Examination, folder: Path) -> dict[str, Any]:
         "height": decoded.height,
         "coverage": float(alpha.mean() / 255),
         "soft_fraction": float(np.mean((alpha > 0) & (alpha < 255))),
-        "sha256": hashlib.sha256((folder / image).read_bytes()).hexdigest(),
-        "mask_sha256": hashlib.sha256((folder / mask).read_bytes()).hexdigest(),
+        "sha256": file_sha256(folder / image),
+        "mask_sha256": file_sha256(folder / mask),
         "phash": str(imagehash.phash(Image.fromarray(rgb))),
         "status": "ok",
     }
