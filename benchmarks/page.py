@@ -42,10 +42,10 @@ SERVER = """
 import sys
 from pathlib import Path
 from clearbg.page.limits import Limits
-from clearbg.page.models import Offered
+from clearbg.page.models import ModelChoices
 from clearbg.page.server import serve
-limits = Limits(kept_bytes=int(sys.argv[2]))
-serve(Offered([Path(sys.argv[1])]), limits, port=0)
+limits = Limits(storage_bytes=int(sys.argv[2]))
+serve(ModelChoices([Path(sys.argv[1])]), limits, port=0)
 """
 MARKS = (50, 100, 200)
 """Uploads after which the server is looked at."""

@@ -2,12 +2,9 @@
 
 import io
 import json
-import os
 import re
 import shutil
-import signal
 import socket
-import subprocess
 import sys
 import time
 import zipfile
@@ -18,58 +15,14 @@ import httpx
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
-from PIL import Image, ImageCms
-from support.images import disc
+from PIL import Image
 from support.models import brightness_model
-from support.project import ROOT
+from support.page import DEFAULTS, WATCHED, Server, Visit, write_photo
 from typer.testing import CliRunner
 
 from clearbg.cli.app import app
 
 pytestmark = pytest.mark.slow
-
-WATCHED = """
-import sys
-log = open(sys.argv.pop(1), "a", buffering=1)
-def heard(event, facts):
-    if event == "socket.getaddrinfo":
-        log.write(f"{facts[0]}\\n")
-    elif event == "socket.connect" and isinstance(facts[1], tuple):
-        log.write(f"{facts[1][0]}\\n")
-sys.addaudithook(heard)
-from clearbg.cli.app import main
-main()
-"""
-"""Runs the command line, and writes down every name and address that Python asks or calls."""
-
-
-class Server:
-    """A process that serves the page, with what it said and whom it called."""
-
-    def __init__(self, folder: Path, command: list[str], cwd: Path, **variables: str):
-        self.temporary, self.log = folder / "tmp", folder / "log.txt"
-        self.temporary.mkdir()
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("GRADIO", "CLEARBG"))}
-        environment = {**kept, "TMPDIR": str(self.temporary), "PYTHONUNBUFFERED": "1", **variables}
-        with open(self.log, "w") as log:
-            self.process = subprocess.Popen(
-                command, cwd=cwd, env=environment, stdout=log, stderr=subprocess.STDOUT
-            )
-        self.url = self._wait()
-
-    def _wait(self) -> str:
-        for _ in range(1200):
-            found = re.search(r"The page: (http://\S+)", self.log.read_text())
-            if found or self.process.poll() is not None:
-                break
-            time.sleep(0.05)
-        assert found and self.process.poll() is None, self.log.read_text()
-        httpx.get(found[1], timeout=60)  # its socket queues who comes early
-        return found[1]
-
-    def end(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=20)
 
 
 @pytest.fixture(scope="module")
@@ -99,13 +52,6 @@ def client(server, folder) -> Client:
     return Client(server.url, verbose=False, download_files=folder / "got", analytics_enabled=False)
 
 
-def write_photo(path: Path, index: int = 0, size: tuple[int, int] = (60, 80)) -> Path:
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    image = Image.fromarray(disc(index, size)[0])
-    image.save(path, quality=90, dpi=(240, 240), icc_profile=profile)
-    return path
-
-
 def test_api_gives_the_file_that_clearbg_remove_writes(client, folder, tmp_path):
     photo = write_photo(tmp_path / "p.jpg")
     path, facts = client.predict(image=handle_file(photo), api_name="/remove")
@@ -124,13 +70,14 @@ def test_every_choice_of_the_api_has_its_effect(client, tmp_path):
     assert [row["name"] for row in client.predict(api_name="/models")] == ["model", "small"]
     made = set()
     for choice in (
-        {}, {"model": "small"}, {"refine": False}, {"threshold": 0.4}, {"ground": "blur"},
-        {"ground": "#00ff00"}, {"ground_image": behind},
+        {}, {"model": "small"}, {"refine_edges": False}, {"hard_edges": True},
+        {"hard_edges": True, "threshold": 0.3}, {"background": "blur"},
+        {"background": "#00ff00"}, {"background_image": behind},
     ):  # fmt: skip
         path, facts = client.predict(image=photo, api_name="/remove", **choice)
         made.add(Path(path).read_bytes())
         assert facts["model"] == choice.get("model", "model")
-    assert len(made) == 7
+    assert len(made) == 8
 
 
 def test_endpoints_are_documented(client):
@@ -139,7 +86,7 @@ def test_endpoints_are_documented(client):
     assert all(endpoint["description"] for endpoint in named.values())
     parameters = {one["parameter_name"]: one for one in named["/remove"]["parameters"]}
     assert set(parameters) == {
-        "image", "ground", "ground_image", "threshold", "refine", "model"
+        "image", "background", "background_image", "refine_edges", "hard_edges", "threshold", "model"
     }  # fmt: skip
     assert all(one["label"] for one in parameters.values())
     assert not parameters["image"]["parameter_has_default"]
@@ -179,7 +126,7 @@ def test_bad_requests_are_answered_in_sentences(client, tmp_path):
     assert "more than 1 megapixels" in refusal(client, image=wide, api_name="/remove")
     assert "no model 'x'" in refusal(client, image=good, model="x", api_name="/remove")
     assert "more than 4" in refusal(client, images=[good] * 5, api_name="/batch")
-    assert "no images" in refusal(client, images=[], api_name="/batch")
+    assert "has no images" in refusal(client, images=[], api_name="/batch")
 
 
 def test_file_above_the_limit_is_refused_while_it_is_sent(server):
@@ -207,7 +154,7 @@ def test_server_fetches_no_address_and_reads_no_file_that_a_request_names(client
     address = "http://photos.example.com/a.jpg"
     for said in (handle_file(address), named("/etc/hostname"), named(str(folder / "log.txt"))):
         for endpoint, sent in (("remove", said), ("batch", [said])):
-            answer = call(server, endpoint, [sent, "transparent", None, None, True, None])
+            answer = call(server, endpoint, [sent, *DEFAULTS.values()])
             assert "event: error" in answer and "fetches no address" in answer
     assert "fetches no address" in refusal(client, image=handle_file(address), api_name="/remove")
     for route in (f"file={address}", f"file/{address}", f"proxy={address}", "run-history/buckets"):
@@ -217,7 +164,7 @@ def test_server_fetches_no_address_and_reads_no_file_that_a_request_names(client
 
 
 def test_request_that_fits_no_endpoint_and_a_broken_upload_leave_no_traceback(server):
-    for data in ([], [1] * 6, [{"path": 7}] * 6, [{"meta": 1, "path": "x"}] * 6, ["a"] * 40):
+    for data in ([], [1] * 7, [{"path": 7}] * 7, [{"meta": 1, "path": "x"}] * 7, ["a"] * 40):
         assert "event: error" in call(server, "remove", data)
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as left:  # and goes in the middle of a file
@@ -228,31 +175,6 @@ def test_request_that_fits_no_endpoint_and_a_broken_upload_leave_no_traceback(se
         )
     time.sleep(0.5)
     assert "Traceback" not in server.log.read_text()
-
-
-class Visit:
-    """A browser's page, with what went wrong in it and whom it asked."""
-
-    def __init__(self, browser, url: str, **options):
-        self.context = browser.new_context(accept_downloads=True, **options)
-        self.page, self.url = self.context.new_page(), url
-        self.errors, self.asked = [], set()
-        self.page.on("console", self._heard)
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("request", lambda request: self.asked.add(request.url))
-        self.page.set_default_timeout(60_000)
-        self.page.goto(url)
-        self.page.wait_for_selector("#image input[type=file]", state="attached")
-
-    def _heard(self, message) -> None:
-        if message.type == "error":
-            self.errors.append(message.text)
-
-    def drop(self, path: Path, where: str = "#image") -> None:
-        self.page.set_input_files(f"{where} input[type=file]", path)
-
-    def outside(self) -> set[str]:
-        return {url for url in self.asked if not url.startswith((self.url, "data:", "blob:"))}
 
 
 @pytest.fixture(scope="module")
@@ -283,8 +205,8 @@ def test_people_drop_compare_and_download(kind, browser, server, tmp_path):
     page = visit.page
     assert page.locator("#download").is_disabled()
     visit.drop(photo)
-    page.wait_for_selector("#told:has-text('320 × 240 pixels')")
-    assert re.search(r"\d\.\d\d s", page.inner_text("#told"))  # the time that it took
+    page.wait_for_selector("#facts:has-text('320 × 240 pixels')")
+    assert re.search(r"\d\.\d\d s", page.inner_text("#facts"))  # the time that it took
 
     shown = page.locator("#slider img").nth(1)
     shown.wait_for()
@@ -310,12 +232,12 @@ def test_people_drop_compare_and_download(kind, browser, server, tmp_path):
     visit.context.close()
 
 
-def test_people_choose_grounds_and_models(browser, server, tmp_path):
+def test_people_choose_backgrounds_and_models(browser, server, tmp_path):
     photo = write_photo(tmp_path / "p.jpg", 2, (240, 320))
     visit = Visit(browser, server.url, **SIZES["desktop"])
     page = visit.page
     visit.drop(photo)
-    page.wait_for_selector("#told:has-text('pixels')")
+    page.wait_for_selector("#facts:has-text('pixels')")
 
     def pixels() -> np.ndarray:
         page.wait_for_function(
@@ -338,18 +260,18 @@ def test_people_choose_grounds_and_models(browser, server, tmp_path):
     blurred = renewed(lambda: page.get_by_label("Blurred").check())
     assert blurred.shape[2] == 3 and blurred[0, 0].max() < 150
     page.get_by_label("Image", exact=True).check()
-    page.wait_for_selector("#told [role=alert]:has-text('lie behind')")
+    page.wait_for_selector("#facts [role=alert]:has-text('lie behind')")
     behind = tmp_path / "green.png"
     Image.new("RGB", (20, 20), (0, 255, 0)).save(behind)
-    page.set_input_files("#behind input[type=file]", behind)
-    page.wait_for_selector("#told:has-text('pixels')")
+    page.set_input_files("#background-image input[type=file]", behind)
+    page.wait_for_selector("#facts:has-text('pixels')")
     assert pixels()[0, 0].tolist()[1] > 200
     renewed(lambda: page.get_by_label("Transparent").check())
     hard = renewed(lambda: page.get_by_label("Hard edges").check())
     assert set(np.unique(hard[..., 3])) == {0, 255}
     page.click("#model input")
-    renewed(lambda: page.get_by_role("option", name="small").click())
-    assert "small" in page.inner_text("#told")
+    renewed(lambda: page.get_by_role("option", name="· small").click())
+    assert "small" in page.inner_text("#facts")
     assert visit.errors == [] and visit.outside() == set()
     visit.context.close()
 
@@ -362,10 +284,10 @@ def test_people_read_what_is_wrong_with_an_image_and_get_a_zip_of_the_rest(
     visit = Visit(browser, server.url, **SIZES["phone"])
     page = visit.page
     visit.drop(bad)
-    page.wait_for_selector("#told [role=alert]:has-text('bad.jpg is not an image')")
+    page.wait_for_selector("#facts [role=alert]:has-text('bad.jpg is not an image')")
     assert page.locator("#download").is_disabled() and page.locator("#slider img").count() == 0
 
-    page.get_by_role("tab", name="Several").click()
+    page.get_by_role("tab", name="Several images").click()
     photos = [write_photo(tmp_path / f"p{index}.jpg", index) for index in range(2)]
     page.set_input_files("#images input[type=file]", [*photos, bad])
     page.wait_for_selector("#images :text('bad')")
@@ -387,44 +309,3 @@ def test_end_removes_the_files_and_the_log_holds_no_traceback(server, client):
     server.end()
     assert not list(server.temporary.iterdir())
     assert "Traceback" not in server.log.read_text() and "rror" not in server.log.read_text()
-
-
-ALONE = f"""
-import sys
-sys.path[:] = [path for path in sys.path if path != {str(ROOT / "src")!r}]
-"""
-
-
-def test_exported_space_runs_on_its_own_and_asks_for_the_login_of_its_environment(folder, tmp_path):
-    (folder / "exports/card.md").write_text(f"SHA-256 `{'0' * 64}`")
-    model = str(folder / "exports/model.onnx")
-    command = ["demo", "--model", model, "--export", str(tmp_path / "space")]
-    assert CliRunner().invoke(app, command).exit_code == 0
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site/sitecustomize.py").write_text(ALONE)  # the project is installed as it lies
-    space = Server(
-        tmp_path, [sys.executable, "app.py"], tmp_path / "space", PORT="0",
-        PYTHONPATH=str(tmp_path / "site"), PYTHONDONTWRITEBYTECODE="",
-        CLEARBG_PAGE_LOGIN="ann:secret",
-    )  # fmt: skip
-    try:
-        for route in ("config", "gradio_api/info"):
-            assert httpx.get(f"{space.url}/{route}").status_code == 401
-        for route in ("gradio_api/queue/join", "gradio_api/call/remove", "gradio_api/upload"):
-            assert httpx.post(f"{space.url}/{route}", json={"data": []}).status_code == 401
-        with pytest.raises(ValueError, match="Could not login"):
-            Client(space.url, verbose=False, auth=("ann", "guess"), analytics_enabled=False)
-        client = Client(
-            space.url,
-            verbose=False,
-            auth=("ann", "secret"),
-            download_files=tmp_path / "got",
-            analytics_enabled=False,
-        )
-        photo = handle_file(write_photo(tmp_path / "p.jpg"))
-        path, facts = client.predict(image=photo, api_name="/remove")
-        assert Image.open(path).size == (80, 60) and facts["model"] == "model"
-        assert (tmp_path / "space/clearbg/page/__pycache__").is_dir()  # it ran its own source
-    finally:
-        space.end()
-    assert "Traceback" not in space.log.read_text()

@@ -11,39 +11,41 @@ import typer
 from clearbg.errors import ClearBGError, ModelError, SettingsError
 
 PATIENCE = 20.0
-"""Seconds that a registry has to answer before the page opens without its champion."""
+"""Seconds that the registry may take to answer; then the page opens without its champion."""
 
 
 def demo(
     model: Annotated[
         Path,
-        typer.Option(help="A folder of exported models, all to pick from, or one of them alone."),
+        typer.Option(help="An exported model, or a folder of models to choose from."),
     ] = Path("exports"),
     host: Annotated[
-        str, typer.Option(help="Where to listen; 0.0.0.0 opens the page to the network.")
+        str, typer.Option(help="Address to listen on; 0.0.0.0 opens the page to the network.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 7860,
-    megabytes: Annotated[float, typer.Option(min=0.01, help="Of one image's file.")] = 25,
-    megapixels: Annotated[float, typer.Option(min=0.01, help="Of one image.")] = 40,
-    images: Annotated[int, typer.Option(min=1, help="In a batch.")] = 20,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")
+    ] = 7860,
+    megabytes: Annotated[float, typer.Option(min=0.01, help="Largest file of one image.")] = 25,
+    megapixels: Annotated[float, typer.Option(min=0.01, help="Most pixels of one image.")] = 40,
+    images: Annotated[int, typer.Option(min=1, help="Most images in a batch.")] = 20,
     concurrency: Annotated[
         int, typer.Option(min=1, help="Removals side by side; others wait in a queue.")
     ] = 2,
     export: Annotated[
         Path | None,
-        typer.Option(help="Serve nothing: write a folder that runs as a Hugging Face Space."),
+        typer.Option(help="Write a folder that runs as a Hugging Face Space, and serve nothing."),
     ] = None,
 ) -> None:
-    """Open a page in which anybody can try the model: an image, a batch, an API.
+    """Serve a page on which anybody can try the model, and an API.
 
-    With a folder of models, the registry's champion can be picked too. A login is asked for
+    With a folder of models, the registry's champion can be chosen too. The page asks for a login
     when the environment has CLEARBG_PAGE_LOGIN=name:password.
     """
     if export is not None:
         from clearbg.page import space
 
         space.write(model / "model.onnx" if model.is_dir() else model, export)
-        typer.echo(f"{export}: a Space; `python app.py` in it serves the page on this computer.")
+        typer.echo(f"{export} is a Space; `python app.py` in it serves the page on this computer.")
         return
     if importlib.util.find_spec("gradio") is None:  # the server sets it up before it is imported
         raise SettingsError(
@@ -52,7 +54,7 @@ def demo(
 
     from clearbg.page import server
     from clearbg.page.limits import MEGA, Limits
-    from clearbg.page.models import Offered
+    from clearbg.page.models import ModelChoices
 
     login = server.login(os.environ)
     limits = Limits(
@@ -62,22 +64,22 @@ def demo(
         concurrency=concurrency,
     )
     if model.is_dir():
-        paths, champion = sorted(model.glob("*.onnx")), champion_or_word()
+        paths, champion = sorted(model.glob("*.onnx")), fetch_champion()
     else:
         paths, champion = [model], None
     if not paths and champion is None:
         raise ModelError(
             f"{model} holds no .onnx file: make one with `dvc repro`, or name another."
         )
-    server.serve(Offered(paths, champion, tell), limits, host, port, login, typer.echo)
+    server.serve(ModelChoices(paths, champion, warn), limits, host, port, login, typer.echo)
 
 
-def tell(sentence: str) -> None:
+def warn(sentence: str) -> None:
     typer.echo(f"clearbg: {sentence}", err=True)
 
 
-def champion_or_word() -> Path | None:
-    """The registry's champion; None, and a word about why, when the registry fails or hangs."""
+def fetch_champion() -> Path | None:
+    """The registry's champion, or None and a message when the registry fails or hangs."""
     answer: list[Path | None] = []
     failure: list[str] = [f"it did not answer within {PATIENCE:g} seconds"]
 
@@ -97,6 +99,6 @@ def champion_or_word() -> Path | None:
     asking.start()
     asking.join(PATIENCE)
     if not answer:
-        tell(f"The page opens without the registry's champion: {failure[0]}")
+        warn(f"The page opens without the registry's champion: {failure[0]}")
         return None
     return answer[0]

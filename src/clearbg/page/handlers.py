@@ -1,66 +1,107 @@
-"""What the page answers to people: a result with its facts, or a sentence in its place."""
+"""What the page's own buttons and settings do: a result with its facts, or a sentence instead.
 
+All text that came from outside is escaped. The functions of the API are in `api.py`.
+"""
+
+import html
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 
 from clearbg.errors import ClearBGError, SettingsError
-from clearbg.page import messages
-from clearbg.page.jobs import Removing
-from clearbg.page.requests import TRANSPARENT, Asked, Wish
+from clearbg.page.jobs import Cutout, Jobs, Row
+from clearbg.page.requests import TRANSPARENT, JobOptions, RequestParser
 from clearbg.removal.backgrounds import BLUR
 
+NONE, COLOR, IMAGE, BLURRED = "Transparent", "Color", "Image", "Blurred"
+"""The choices of a background."""
+HINT = "<span class='facts'>Drag the line in the result to compare.</span>"
 
-class Answers:
-    """The functions behind the page's own buttons; the API's are in `endpoints`."""
 
-    def __init__(self, asked: Asked, removing: Removing):
-        self._asked, self._removing = asked, removing
+class Handlers:
+    """The functions that Gradio calls when a visitor changes something on the page."""
 
-    def one(self, image: Any, *settings: Any) -> tuple:
-        """Before and after, the file to download, and a line about both."""
+    def __init__(self, parser: RequestParser, jobs: Jobs):
+        self._parser, self._jobs = parser, jobs
+
+    def show_result(self, image: Any, *settings: Any) -> tuple:
+        """Images before and after, the file to download, and a line about both."""
         nothing = gr.update(value=None, interactive=False)
         if image is None:
-            return None, nothing, messages.HINT
+            return None, nothing, HINT
         try:
-            made = self._removing.one(image, self._wish(*settings), previews=True)
+            cutout = self._jobs.remove(image, self._options(*settings), previews=True)
         except ClearBGError as error:
-            return None, nothing, messages.sorry(str(error))
-        download = gr.update(value=str(made.path), interactive=True)
-        return (str(made.before), str(made.after)), download, messages.facts(made)
+            return None, nothing, error_html(str(error))
+        download = gr.update(value=str(cutout.path), interactive=True)
+        return (str(cutout.before), str(cutout.after)), download, facts_html(cutout)
 
-    def several(self, images: Any, *settings: Any, progress=gr.Progress()) -> tuple:  # noqa: B008
+    def show_batch(self, images: Any, *settings: Any, progress=gr.Progress()) -> tuple:  # noqa: B008
         """The zip to download, and a table of all images."""
         nothing = gr.update(value=None, interactive=False)
         started = time.perf_counter()
         try:
-            archive, rows = self._removing.batch(
+            archive, rows = self._jobs.remove_batch(
                 images,
-                self._wish(*settings),
+                self._options(*settings),
                 lambda index, number, name: progress((index, number), desc=name, unit="images"),
             )
         except ClearBGError as error:
-            return nothing, messages.sorry(str(error))
-        told = messages.table(rows, time.perf_counter() - started)
+            return nothing, error_html(str(error))
+        table = table_html(rows, time.perf_counter() - started)
         if archive is None:
-            return nothing, told
-        return gr.update(value=str(archive), interactive=True), told
+            return nothing, table
+        return gr.update(value=str(archive), interactive=True), table
 
-    def _wish(self, *settings: Any) -> Wish:
-        """What the settings on the page say; they come in the order of `layout.Settings`."""
-        kind, color, behind, hard, threshold, refine, model = settings
-        grounds = {
-            messages.NONE: TRANSPARENT,
-            messages.IMAGE: TRANSPARENT,
-            messages.BLURRED: BLUR,
-        }
-        if kind == messages.IMAGE and behind is None:
-            raise SettingsError("Drop the image that is to lie behind the subject.")
-        return self._asked.wish(
-            color if kind == messages.COLOR else grounds.get(kind),
-            behind if kind == messages.IMAGE else None,
-            threshold if hard else None,
-            refine,
+    def _options(self, *settings: Any) -> JobOptions:
+        """The settings on the page as options; they come in the order of `layout.Settings`."""
+        kind, color, image, refine_edges, hard_edges, threshold, model = settings
+        if kind == IMAGE and image is None:
+            raise SettingsError("Add the image that is to lie behind the subject.")
+        backgrounds = {NONE: TRANSPARENT, IMAGE: TRANSPARENT, BLURRED: BLUR, COLOR: color}
+        return self._parser.options(
+            backgrounds.get(kind),
+            image if kind == IMAGE else None,
+            refine_edges,
+            hard_edges,
+            threshold if hard_edges else None,
             model,
         )
+
+
+def facts_html(cutout: Cutout) -> str:
+    facts = [
+        f"{cutout.width} × {cutout.height} pixels",
+        f"{cutout.seconds:.2f} s",
+        f"subject {cutout.coverage:.0%}",
+        cutout.model.label,
+        *cutout.notes,
+    ]
+    return f"<span class='facts'>{html.escape(' · '.join(facts))}</span>"
+
+
+def error_html(sentence: str) -> str:
+    return f"<div class='error-line' role='alert'>{html.escape(sentence)}</div>"
+
+
+def table_html(rows: Sequence[Row], seconds: float) -> str:
+    """A row for each image of a batch, and a line about all of them."""
+    done = sum(row.result is not None for row in rows)
+    summary = f"{done} of {len(rows)} images in {seconds:.1f} s"
+    body = "".join(map(_row_html, rows))
+    return (
+        f"<p class='facts'>{summary}</p><table><thead><tr><th>Image</th>"
+        f"<th>Result</th><th>Seconds</th></tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def _row_html(row: Row) -> str:
+    name = html.escape(row.image)
+    if row.result is None:
+        reason = html.escape(row.reason or "")
+        return f"<tr><td>{name}</td><td class='failed' colspan='2'>{reason}</td></tr>"
+    size = f"{row.width} × {row.height}"
+    result = f"{html.escape(row.result)}<br><span class='facts'>{size}</span>"
+    return f"<tr><td>{name}</td><td>{result}</td><td>{row.seconds:.2f}</td></tr>"

@@ -1,4 +1,4 @@
-"""Uploads -> cutouts as `clearbg remove` writes them, one after the other."""
+"""Turns uploads into the same files that `clearbg remove` writes, one after the other."""
 
 import contextlib
 import dataclasses
@@ -16,33 +16,33 @@ from PIL import Image
 
 from clearbg.errors import ClearBGError, ImageError
 from clearbg.images import DecodedImage
-from clearbg.page.models import Offered
-from clearbg.page.requests import Asked, Wish
-from clearbg.page.uploads import Temporary
+from clearbg.page.models import Model, ModelChoices
+from clearbg.page.requests import JobOptions, RequestParser
+from clearbg.page.uploads import UploadFolder
 from clearbg.removal import outputs
 from clearbg.removal.inputs import plan
 from clearbg.system import memory
 
-PREVIEW = 1400
-"""Pixels of the longer side of what a browser shows; the download has them all."""
-SQUARES = 60
-"""Along the longer side, of the pattern that stands for transparency."""
+PREVIEW_SIDE = 1400
+"""Longer side of what a browser shows, pixels; the download has the image's own size."""
+CHECKERS = 60
+"""Number of squares along the longer side of the checkerboard that shows transparency."""
 LIGHT, DARK = 255, 226
-QUALITY = 88
+PREVIEW_QUALITY = 88
 
 
 @dataclass(frozen=True)
-class CutOut:
-    """An image's result.
+class Cutout:
+    """The result of one image.
 
     Attributes:
-        path: of a PNG, of the image's full size.
-        before, after: images for a browser, JPEG; None unless asked for.
-        width, height: of the result, pixels.
-        coverage: mean alpha of the image in [0, 1].
-        seconds: from reading to writing, without previews.
-        model: that made it.
-        notes: what could not be kept.
+        path: a PNG file of the image's full size.
+        before, after: JPEG files for a browser; None unless previews were requested.
+        width, height: size of the result, pixels.
+        coverage: mean alpha of the image, in [0, 1].
+        seconds: time from reading the upload to writing the file, without previews.
+        model: the model that made it.
+        notes: what the file could not keep of the image, a sentence each.
     """
 
     path: Path
@@ -52,24 +52,24 @@ class CutOut:
     height: int
     coverage: float
     seconds: float
-    model: str
+    model: Model
     notes: tuple[str, ...]
 
     def facts(self) -> dict[str, Any]:
-        """For a program."""
+        """What a program gets to know about the result."""
         return {
             "width": self.width,
             "height": self.height,
             "coverage": round(self.coverage, 4),
             "seconds": round(self.seconds, 3),
-            "model": self.model,
+            "model": self.model.name,
             "notes": list(self.notes),
         }
 
 
 @dataclass(frozen=True)
 class Row:
-    """What became of one image of a batch: a result's name and facts, or a reason."""
+    """One image of a batch: the result's name, size and time, or the reason why there is none."""
 
     image: str
     result: str | None = None
@@ -79,100 +79,110 @@ class Row:
     reason: str | None = None
 
 
-class Removing:
-    """Removes the backgrounds of uploads; threads may share one."""
+class Jobs:
+    """Removes the backgrounds of uploads; several threads may share one object."""
 
-    def __init__(self, asked: Asked, offered: Offered, temporary: Temporary):
-        self._asked, self._offered, self._temporary = asked, offered, temporary
+    def __init__(self, parser: RequestParser, models: ModelChoices, uploads: UploadFolder):
+        self._parser, self._models, self._uploads = parser, models, uploads
 
-    def one(self, sent: Any, wish: Wish, previews: bool = False) -> CutOut:
-        """One upload's cutout, in a folder of its own.
+    def remove(self, sent: Any, options: JobOptions, previews: bool = False) -> Cutout:
+        """The cutout of one upload, in a folder of its own.
 
         Raises:
-            ClearBGError: the upload, the wish or the model cannot be used, in a sentence.
+            ClearBGError: the upload, an option or the model cannot be used.
         """
-        source = self._asked.image(sent)
-        with _room_for(source.name):
-            target = self._temporary.new() / f"{source.stem}.png"
-            return self._cut_out(source, target, wish, previews)
+        source = self._parser.upload(sent)
+        with _server_errors(source.name):
+            target = self._uploads.new_folder() / f"{source.stem}.png"
+            return self._cut_out(source, target, options, previews)
 
-    def batch(
-        self, sent: Any, wish: Wish, tell: Callable[[int, int, str], None] | None = None
+    def remove_batch(
+        self,
+        sent: Any,
+        options: JobOptions,
+        progress: Callable[[int, int, str], None] | None = None,
     ) -> tuple[Path | None, list[Row]]:
-        """A zip of cutouts, None when there is none, and a row for each upload in its order.
+        """A zip of cutouts, or None when no image could be used, and a row for each upload.
 
         Args:
-            tell: called before each image with its index, their number and its name.
+            progress: called before each image with its index, the number of images and its name.
 
         Raises:
-            ClearBGError: the wish, or the number of uploads, cannot be used, or there is no room.
+            ClearBGError: an option or the number of uploads cannot be used, or the server has
+                no room.
         """
-        sent = self._asked.images(sent)
-        self._offered.remover(wish.model, wish.refine)  # an unknown name is no image's fault
-        with _room_for("The batch"):
-            folder = self._temporary.new()
-        found = [self._found(one) for one in sent]
-        sources = [source for source in found if isinstance(source, Path)]
-        jobs = plan(sources, folder, None) if sources else []
+        sent = self._parser.batch(sent)
+        self._models.open(
+            options.model, options.refine_edges
+        )  # an unknown name is no image's fault
+        with _server_errors("The batch"):
+            folder = self._uploads.new_folder()
+        items = [self._source_or_row(item) for item in sent]
+        sources = [item for item in items if isinstance(item, Path)]
+        planned = plan(sources, folder, None) if sources else []
         archive, rows = folder / "cutouts.zip", {}
-        with _room_for("The batch"), zipfile.ZipFile(archive, "w") as file:  # PNG is packed already
-            for index, job in enumerate(jobs):
-                if tell is not None:
-                    tell(index, len(jobs), job.source.name)
-                rows[job.source] = self._row(job.source, job.target, wish, file)
-        table = [rows[one] if isinstance(one, Path) else one for one in found]
+        with _server_errors("The batch"), zipfile.ZipFile(archive, "w") as file:  # PNGs are packed
+            for index, job in enumerate(planned):
+                if progress is not None:
+                    progress(index, len(planned), job.source.name)
+                rows[job.source] = self._row(job.source, job.target, options, file)
+        table = [rows[item] if isinstance(item, Path) else item for item in items]
         if not any(row.result for row in table):
             return None, table
-        if not archive.exists():  # made room for others, or for its own images
+        if not archive.exists():  # removed to make room for others, or for its own images
             raise ImageError("The batch found no room on the server: send fewer images.")
         return archive, table
 
-    def _found(self, sent: Any) -> Path | Row:
+    def _source_or_row(self, sent: Any) -> Path | Row:
         try:
-            return self._asked.image(sent)
+            return self._parser.upload(sent)
         except ClearBGError as error:
             path = sent.get("path") if isinstance(sent, dict) else None
             return Row(Path(path).name if isinstance(path, str) else "?", reason=str(error))
 
-    def _row(self, source: Path, target: Path, wish: Wish, archive: zipfile.ZipFile) -> Row:
+    def _row(
+        self, source: Path, target: Path, options: JobOptions, archive: zipfile.ZipFile
+    ) -> Row:
         try:
-            with _room_for(source.name):
-                made = self._cut_out(source, target, wish, previews=False)
+            with _server_errors(source.name):
+                cutout = self._cut_out(source, target, options, previews=False)
                 archive.write(target, target.name)
                 target.unlink()
         except ClearBGError as error:
             return Row(source.name, reason=str(error))
-        return Row(source.name, target.name, made.width, made.height, round(made.seconds, 3))
+        return Row(source.name, target.name, cutout.width, cutout.height, round(cutout.seconds, 3))
 
-    def _cut_out(self, source: Path, target: Path, wish: Wish, previews: bool) -> CutOut:
+    def _cut_out(self, source: Path, target: Path, options: JobOptions, previews: bool) -> Cutout:
         try:
-            return self._made(source, target, wish, previews)
+            return self._write_cutout(source, target, options, previews)
         finally:
             memory.trim()  # a server has many threads, and each would keep what it freed
 
-    def _made(self, source: Path, target: Path, wish: Wish, previews: bool) -> CutOut:
-        name, remover = self._offered.remover(wish.model, wish.refine)
+    def _write_cutout(
+        self, source: Path, target: Path, options: JobOptions, previews: bool
+    ) -> Cutout:
+        model, remover = self._models.open(options.model, options.refine_edges)
         started = time.perf_counter()
-        image = self._asked.read(source)
+        image = self._parser.read(source)
         inferred = remover.infer([image])[0]
-        found, coverage = outputs.result(remover, image, inferred, wish.look)
-        encoded, notes = outputs.encode(found, "PNG", wish.look)
-        if not self._temporary.make_room(len(encoded)):
+        result, coverage = outputs.result(remover, image, inferred, options.look)
+        encoded, notes = outputs.encode(result, "PNG", options.look)
+        if not self._uploads.make_room(len(encoded)):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         target.write_bytes(encoded)
         seconds = time.perf_counter() - started
         before = after = None
         if previews:
             before = _preview(image, target.parent / "preview-before.jpg")
-            after = _preview(found, target.parent / "preview-after.jpg")
-        return CutOut(
-            target, before, after, found.width, found.height, coverage, seconds, name, notes
+            after = _preview(result, target.parent / "preview-after.jpg")
+        return Cutout(
+            target, before, after, result.width, result.height, coverage, seconds, model, notes
         )
 
 
 @contextlib.contextmanager
-def _room_for(name: str) -> Iterator[None]:
-    """What the server lacks, as a sentence about an image."""
+def _server_errors(name: str) -> Iterator[None]:
+    """Turn a lack of memory or disk space into a sentence about an image or a batch."""
     try:
         yield
     except MemoryError as error:
@@ -184,19 +194,19 @@ def _room_for(name: str) -> Iterator[None]:
 
 
 def _preview(decoded: DecodedImage, path: Path) -> Path:
-    """Write a small sRGB JPEG; transparency shows as a pattern of squares."""
+    """Write a small sRGB JPEG, in which a checkerboard shows what is transparent."""
     opaque = decoded.alpha is None
     image = Image.fromarray(decoded.rgb if opaque else np.dstack([decoded.rgb, decoded.alpha]))
-    image.thumbnail((PREVIEW, PREVIEW), Image.Resampling.BILINEAR)
+    image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.BILINEAR)
     small = dataclasses.replace(decoded, rgb=np.array(image.convert("RGB")), deep=None)
     shown = Image.fromarray(small.srgb())
     if not opaque:
-        shown = Image.composite(shown, _squares(shown.size), image.getchannel("A"))
-    shown.save(path, "JPEG", quality=QUALITY)
+        shown = Image.composite(shown, _checkerboard(shown.size), image.getchannel("A"))
+    shown.save(path, "JPEG", quality=PREVIEW_QUALITY)
     return path
 
 
-def _squares(size: tuple[int, int]) -> Image.Image:
-    x, y = (np.arange(side) * SQUARES // max(size) for side in size)
+def _checkerboard(size: tuple[int, int]) -> Image.Image:
+    x, y = (np.arange(side) * CHECKERS // max(size) for side in size)
     odd = (x[None, :] + y[:, None]) % 2
     return Image.fromarray(np.where(odd, DARK, LIGHT).astype(np.uint8)).convert("RGB")

@@ -1,4 +1,4 @@
-"""How much the page takes from people whom nobody knows, and how long it keeps it."""
+"""How much the page accepts from unknown visitors, and how long it stores it."""
 
 from dataclasses import dataclass
 
@@ -7,37 +7,38 @@ MEGA = 1_000_000
 
 @dataclass(frozen=True)
 class Limits:
-    """What a server of the page holds to.
+    """The limits that a server of the page enforces.
 
     Attributes:
-        file_bytes: of one image that is sent.
-        pixels: of one image, by its header; larger ones are refused before they are decoded.
-        images: in a batch.
+        file_bytes: largest file of one image.
+        pixels: most pixels of one image, read from the file's header: a larger image is
+            refused before it is decoded.
+        images: most images in a batch.
         concurrency: removals that run side by side; the others wait in a queue.
-        waiting: the longest queue; whoever comes then is asked to come back.
-        kept_seconds: after which a file that was sent or made is removed.
-        kept_bytes: of all such files together; beyond it the oldest go first.
-        sessions: visitors whose settings are remembered.
+        queue_length: longest queue; a visitor who finds it full is asked to come back.
+        retention_seconds: age at which an uploaded file or a result is removed.
+        storage_bytes: largest total size of all such files; above it the oldest are removed first.
+        sessions: number of visitors whose settings are remembered.
     """
 
     file_bytes: int = 25 * MEGA
     pixels: int = 40 * MEGA
     images: int = 20
     concurrency: int = 2
-    waiting: int = 32
-    kept_seconds: int = 1800
-    kept_bytes: int = 2000 * MEGA
+    queue_length: int = 32
+    retention_seconds: int = 1800
+    storage_bytes: int = 2000 * MEGA
     sessions: int = 200
 
     @property
     def request_bytes(self) -> int:
-        """Of one upload: a whole batch, and the words around it."""
+        """Largest upload request: a whole batch, and the text around it."""
         return self.images * self.file_bytes + MEGA
 
-    def told(self) -> str:
-        """One line for people."""
+    def summary(self) -> str:
+        """One sentence for visitors."""
         return (
-            f"Up to {self.file_bytes / MEGA:g} MB and {self.pixels / MEGA:g} megapixels a "
-            f"image, {self.images} images at once. Files are removed after "
-            f"{self.kept_seconds / 60:g} minutes."
+            f"Up to {self.file_bytes / MEGA:g} MB and {self.pixels / MEGA:g} megapixels an "
+            f"image, {self.images} images in a batch. Files are removed after "
+            f"{self.retention_seconds / 60:g} minutes."
         )

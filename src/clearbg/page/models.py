@@ -7,34 +7,49 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from clearbg.contract import Contract
 from clearbg.errors import ClearBGError, ModelError, SettingsError
 from clearbg.removal.remover import Remover
 
 FIRST = "model"
 """The name of the export that `clearbg remove` takes unless told otherwise."""
 OPEN = 2
-"""Models that stay open; of others only the file is known."""
+"""Number of models that stay in memory."""
+ARCHITECTURES = {
+    "u2net": "U²-Net", "u2netp": "U²-Net-lite", "isnet": "IS-Net", "unet": "U-Net",
+    "deeplab": "DeepLab", "stacked_unet": "Stacked U-Net", "gan_generator": "GAN generator",
+}  # fmt: skip
+PURPOSES = {"cutout": "Cutouts", "ink": "Black ink of documents"}
+VARIANTS = {"model": "fp32", "model-fp16": "fp16", "model-int8": "int8"}
+"""What people read of a contract's model, of its output, and of an export's name."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model to pick: its name in the API, its file, and what people read."""
+    """A model that can be picked.
+
+    Attributes:
+        name: the name that the API takes.
+        path: the ONNX file.
+        label: what people read.
+    """
 
     name: str
     path: Path
     label: str
 
 
-class Offered:
-    """Models by name, the first of which is taken unless another is asked for.
+class ModelChoices:
+    """Models by name, the first of which is taken unless a request names another.
 
     Args:
-        paths: exported models; one that cannot be opened, or carries no contract, is left out.
-        champion: the registry's, under that name or, where an export has it, another.
-        say: told in a sentence which file is left out, and why.
+        paths: exported models; a file that cannot be opened, or has no contract, is left out.
+        champion: the registry's champion. It is named "champion", or "champion-of-registry"
+            where an exported file has that name.
+        say: called with a sentence for each file that is left out.
 
     Raises:
-        ModelError: none is left.
+        ModelError: no model is left.
     """
 
     def __init__(
@@ -45,32 +60,40 @@ class Offered:
     ):
         self._lock = threading.Lock()
         self._open: OrderedDict[tuple, Remover] = OrderedDict()
-        found, refusals = [], []
-        for path in sorted(paths, key=lambda path: (path.stem != FIRST, path.name)):
-            _add(found, refusals, path, path.stem)
+        candidates = [
+            (path.stem, VARIANTS.get(path.stem, path.stem), path)
+            for path in sorted(paths, key=lambda path: (path.stem != FIRST, path.name))
+        ]
         if champion is not None:
-            taken = any(model.name == "champion" for model in found)
-            _add(found, refusals, champion, "champion-of-registry" if taken else "champion")
-        if not found:
-            raise ModelError(" ".join(refusals) or "There is no model to offer.")
+            taken = any(name == "champion" for name, _, _ in candidates)
+            name = "champion-of-registry" if taken else "champion"
+            candidates.append((name, "champion of the registry", champion))
+        self.models: dict[str, Model] = {}
+        refusals = []
+        for name, variant, path in candidates:
+            try:
+                self.models[name] = Model(name, path, _label(Remover(path).contract, variant))
+            except ClearBGError as error:
+                refusals.append(str(error))
+        if not self.models:
+            raise ModelError(" ".join(refusals) or "There is no model to choose from.")
         for refusal in refusals:
             say(f"Left out: {refusal}")
-        self.models: dict[str, Model] = {model.name: model for model in found}
 
     @property
     def choices(self) -> list[tuple[str, str]]:
-        """What people read, and the name, of each."""
+        """Label and name of each model, as Gradio's Dropdown takes them."""
         return [(model.label, model.name) for model in self.models.values()]
 
-    def remover(self, name: str | None, refine: bool) -> tuple[str, Remover]:
-        """A model's name, and the model, opened anew when its file has changed.
+    def open(self, name: str | None, refine_edges: bool) -> tuple[Model, Remover]:
+        """A model and its remover, which is opened again when the file has changed.
 
         Args:
-            name: None: the first one's.
+            name: a model's name; None: the first one.
 
         Raises:
-            SettingsError: no model has the name.
-            ModelError: its file has gone or was damaged since.
+            SettingsError: no model has this name.
+            ModelError: the file has been removed or damaged meanwhile.
         """
         model = next(iter(self.models.values())) if name is None else self.models.get(name)
         if model is None:
@@ -78,15 +101,16 @@ class Offered:
         with self._lock:
             remover = self._opened(model)
         remover = copy.copy(remover)  # shares the network
-        remover.refine = refine
-        return model.name, remover
+        remover.refine = refine_edges
+        return model, remover
 
     def _opened(self, model: Model) -> Remover:
         try:
             facts = model.path.stat()
         except OSError as error:
             raise ModelError(
-                f"The file of model {model.name} has gone: choose another, or start again."
+                f"The file of model {model.name} has been removed: choose another model, or "
+                "start the page again."
             ) from error
         key = (model.path, facts.st_mtime_ns, facts.st_size)
         if key not in self._open:
@@ -97,11 +121,6 @@ class Offered:
         return self._open[key]
 
 
-def _add(found: list[Model], refusals: list[str], path: Path, name: str) -> None:
-    try:
-        facts = Remover(path).contract
-    except ClearBGError as error:
-        refusals.append(str(error))
-        return
-    label = f"{name} · {facts.model} at {facts.width}×{facts.height}"
-    found.append(Model(name, path, label))
+def _label(contract: Contract, variant: str) -> str:
+    architecture = ARCHITECTURES.get(contract.model, contract.model)
+    return f"{PURPOSES[contract.output]} · {architecture} · {variant}"

@@ -1,4 +1,4 @@
-"""What a client sends -> what is to be done. Nothing in it is believed before it was checked."""
+"""Reads requests: what a client sent becomes files and options, or an error in one sentence."""
 
 import math
 import re
@@ -12,73 +12,89 @@ from clearbg.errors import DataError, ImageError, SettingsError
 from clearbg.images import DecodedImage, read_image
 from clearbg.images.decoding import count_pixels
 from clearbg.page.limits import MEGA, Limits
-from clearbg.page.uploads import Temporary
+from clearbg.page.uploads import UploadFolder
 from clearbg.removal.backgrounds import BLUR, Ground, color
 from clearbg.removal.outputs import Look
 
 TRANSPARENT = "transparent"
-_PICKED = re.compile(r"rgba?\(\s*([\d.]+)\s*,\s*([\d.]+)\s*,\s*([\d.]+)\s*(?:,\s*[\d.]+\s*)?\)")
+HALF = 0.5
+"""Alpha from which a pixel of hard edges is opaque unless a request says otherwise."""
+_PICKER = re.compile(r"rgba?\(\s*([\d.]+)\s*,\s*([\d.]+)\s*,\s*([\d.]+)\s*(?:,\s*[\d.]+\s*)?\)")
 
 
 @dataclass(frozen=True)
-class Wish:
-    """How results are to look, and what makes them.
+class JobOptions:
+    """How a result is to look, and which model makes it.
 
     Attributes:
-        look: as the command line's options set it.
-        refine: follow the image's edges.
-        model: a name; None: the first that is offered.
+        look: the same options as those of `clearbg remove`.
+        refine_edges: whether alpha follows the image's own edges.
+        model: a model's name; None: the first one.
     """
 
     look: Look
-    refine: bool
+    refine_edges: bool
     model: str | None
 
 
-class Asked:
-    """Reads requests, within the limits.
+class RequestParser:
+    """Checks every value of a request before anything uses it.
 
     Args:
-        temporary: where uploads lie; a request can name no other file.
+        uploads: the folder of uploads; a request can name no file outside it.
     """
 
-    def __init__(self, temporary: Temporary, limits: Limits):
-        self._temporary, self._limits = temporary, limits
+    def __init__(self, uploads: UploadFolder, limits: Limits):
+        self._uploads, self._limits = uploads, limits
 
-    def wish(self, ground: Any, image: Any, threshold: Any, refine: Any, model: Any) -> Wish:
-        """What is to be done, from the values of a request.
+    def options(
+        self,
+        background: Any,
+        background_image: Any,
+        refine_edges: Any,
+        hard_edges: Any,
+        threshold: Any,
+        model: Any,
+    ) -> JobOptions:
+        """The options of a removal, from the values of a request.
 
         Args:
-            ground: "transparent", "blur", or a color.
-            image: an upload to lay behind the subject, or None.
-            threshold: alpha in [0, 1] from which a pixel is opaque, or None.
-            refine: a truth value.
+            background: "transparent", "blur", or a color.
+            background_image: an upload to lay behind the subject, or None.
+            refine_edges: True or False.
+            hard_edges: True or False.
+            threshold: alpha in [0, 1] from which a pixel is opaque, for hard edges alone;
+                None: 0.5.
             model: a name, or None.
 
         Raises:
-            SettingsError: a value is none of these, or two exclude each other.
-            ImageError: the image behind cannot be read.
+            SettingsError: a value is none of these, or two values exclude each other.
+            ImageError: the background image cannot be read.
         """
-        if not isinstance(refine, bool):
-            raise SettingsError(f"refine is {refine!r}: give true or false.")
+        for name, value in (("refine_edges", refine_edges), ("hard_edges", hard_edges)):
+            if not isinstance(value, bool):
+                raise SettingsError(f"{name} is {value!r}: give true or false.")
         if model is not None and not isinstance(model, str):
             raise SettingsError(f"model is {model!r}: give a name, or leave it out.")
-        look = Look(background=self._ground(ground, image), threshold=_share(threshold))
-        return Wish(look, refine, model)
+        look = Look(
+            background=self._background(background, background_image),
+            threshold=_threshold(hard_edges, threshold),
+        )
+        return JobOptions(look, refine_edges, model)
 
-    def image(self, sent: Any) -> Path:
-        """The file of an upload, small enough by its bytes and by its header.
+    def upload(self, sent: Any) -> Path:
+        """The file of an uploaded image whose bytes and pixels are within the limits.
 
         Raises:
-            DataError: it is no upload, or it is there no more.
-            ImageError: it is larger than the limits.
+            DataError: the request names no upload, or one that has been removed.
+            ImageError: the file or the image is larger than the limits.
         """
         path = sent.get("path") if isinstance(sent, dict) else None
-        if not isinstance(path, str) or not self._temporary.holds(path):
-            raise DataError("This is no image that was sent here: send the file itself.")
+        if not isinstance(path, str) or not self._uploads.contains(path):
+            raise DataError("The request names no uploaded image: send the file itself.")
         file = Path(path)
         if not file.is_file():
-            raise DataError(f"{file.name} is here no more: send it again.")
+            raise DataError(f"{file.name} has been removed meanwhile: send it again.")
         if file.stat().st_size > self._limits.file_bytes:
             limit = f"{self._limits.file_bytes / MEGA:g} MB"
             raise ImageError(f"{file.name} is larger than {limit}: scale it down.", "too-large")
@@ -88,51 +104,56 @@ class Asked:
         return file
 
     def read(self, file: Path) -> DecodedImage:
-        """The image in a file of an upload; its name alone stands in messages.
+        """Decode an upload; error messages hold the file's name, and no folder.
 
         Raises:
-            ImageError: it cannot be read.
+            ImageError: the file cannot be read as an image.
         """
         return read_image(file.read_bytes(), max_pixels=self._limits.pixels, name=file.name)
 
-    def images(self, sent: Any) -> list[Any]:
-        """The uploads of a batch, each of which `image` checks.
+    def batch(self, sent: Any) -> list[Any]:
+        """The items of a batch, each of which `upload` has to check.
 
         Raises:
-            DataError: there are none, or too many.
+            DataError: the batch has no items, or more than the limit.
         """
         if not isinstance(sent, list) or not sent:
-            raise DataError("There are no images: send some.")
+            raise DataError("The batch has no images: send at least one.")
         if len(sent) > self._limits.images:
             raise DataError(
-                f"{len(sent)} images are more than {self._limits.images}: send them in parts."
+                f"The batch has {len(sent)} images, more than {self._limits.images}: "
+                "send several smaller ones."
             )
         return sent
 
-    def _ground(self, ground: Any, image: Any) -> Ground | None:
+    def _background(self, background: Any, image: Any) -> Ground | None:
         if image is not None:
-            if ground != TRANSPARENT:
-                raise SettingsError("There are two grounds: leave the image or the other out.")
-            return Ground(self.read(self.image(image)).srgb())
-        if not isinstance(ground, str):
-            raise SettingsError(f"ground is {ground!r}: give transparent, blur, or a color.")
-        if ground == TRANSPARENT:
+            if background != TRANSPARENT:
+                raise SettingsError("Give background or background_image, and not both.")
+            return Ground(self.read(self.upload(image)).srgb())
+        if not isinstance(background, str):
+            raise SettingsError(
+                f"background is {background!r}: give transparent, blur, or a color."
+            )
+        if background == TRANSPARENT:
             return None
-        if ground == BLUR:
+        if background == BLUR:
             return Ground(None)
-        return Ground(_one_color(ground))
+        return Ground(_one_color(background))
 
 
 def _one_color(text: str) -> np.ndarray:
     """uint8 `(1,1,3)` sRGB from a name, #rrggbb, or a color picker's rgba(...)."""
-    picked = _PICKED.fullmatch(text.strip())
-    values = [min(255, round(float(part))) for part in picked.groups()] if picked else color(text)
+    matched = _PICKER.fullmatch(text.strip())
+    values = [min(255, round(float(part))) for part in matched.groups()] if matched else color(text)
     return np.array([[values]], np.uint8)
 
 
-def _share(threshold: Any) -> float | None:
+def _threshold(hard_edges: bool, threshold: Any) -> float | None:
     if threshold is None:
-        return None
+        return HALF if hard_edges else None
+    if not hard_edges:
+        raise SettingsError("threshold is for hard edges alone: set hard_edges, or leave it out.")
     number = isinstance(threshold, int | float) and not isinstance(threshold, bool)
     if not number or not (math.isfinite(threshold) and 0 <= threshold <= 1):
         raise SettingsError(f"threshold is {threshold!r}: give a number from 0 to 1, or none.")

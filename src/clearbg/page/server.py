@@ -1,4 +1,4 @@
-"""Serves the page, until somebody ends it."""
+"""Serves the page until the process ends."""
 
 import contextlib
 import os
@@ -8,61 +8,60 @@ from pathlib import Path
 
 from clearbg.errors import SettingsError
 from clearbg.page.limits import Limits
-from clearbg.page.models import Offered
-from clearbg.page.uploads import Temporary
+from clearbg.page.models import ModelChoices
+from clearbg.page.uploads import UploadFolder
 
 LOGIN = "CLEARBG_PAGE_LOGIN"
-QUIET = {
+NO_ANALYTICS = {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "GRADIO_ANALYTICS_MAX_EVENTS": "100",  # or it keeps thousands in memory
     "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000",  # or it counts them anew at every request
 }
-HERE = ("127.0.0.1", "localhost", "::1")
+LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
-def application(offered: Offered, limits: Limits, login: tuple[str, str] | None = None):
-    """The page as an ASGI application, with a temporary folder that lives as long as it runs.
+def application(models: ModelChoices, limits: Limits, login: tuple[str, str] | None = None):
+    """The page as an ASGI application, with a temporary folder that exists while it runs.
 
     Args:
-        login: name and password, without which nobody gets in.
+        login: the name and password that visitors have to enter; None: no login.
     """
-    temporary = Temporary(limits)
-    os.environ.update(QUIET, GRADIO_TEMP_DIR=str(temporary.folder))  # read when it is imported
+    uploads = UploadFolder(limits)
+    os.environ.update(NO_ANALYTICS, GRADIO_TEMP_DIR=str(uploads.folder))  # read when it is imported
     import gradio as gr
     from fastapi import FastAPI
 
-    from clearbg.page import style
-    from clearbg.page.layout import build
-    from clearbg.page.security import Gate
+    from clearbg.page import layout
+    from clearbg.page.security import RouteFilter
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI):
-        with temporary.kept_small():
+        with uploads.cleaned_regularly():
             yield
 
     app = FastAPI(lifespan=lifespan, openapi_url=None)
     gr.mount_gradio_app(
         app,
-        build(offered, limits, temporary),
+        layout.build(models, limits, uploads),
         path="/",
         auth=login,
         footer_links=["api"],
         run_history=False,
-        show_error=False,  # but for errors that are meant to be read
+        show_error=False,  # except errors that are written for visitors
         max_file_size=limits.file_bytes,
         ssr_mode=False,
         enable_monitoring=False,
         pwa=False,
         favicon_path=str(Path(__file__).with_name("icon.svg")),
         mcp_server=False,
-        theme=style.theme(),
-        css=style.CSS,
+        theme=layout.theme(),
+        css=layout.CSS,
     )
-    return Gate(app, temporary, limits)
+    return RouteFilter(app, uploads, limits)
 
 
 def serve(
-    offered: Offered,
+    models: ModelChoices,
     limits: Limits,
     host: str = "127.0.0.1",
     port: int = 7860,
@@ -72,11 +71,11 @@ def serve(
     """Serve the page until the process is interrupted or terminated.
 
     Args:
-        port: 0 takes any that is free.
-        say: told the page's address.
+        port: port to listen on; 0 takes any free one.
+        say: called with sentences for the person who started the server.
 
     Raises:
-        SettingsError: nobody can listen there.
+        SettingsError: the address or the port cannot be used.
     """
     import uvicorn
 
@@ -88,10 +87,11 @@ def serve(
             f"Port {port} of {host} cannot be used ({error.strerror or error}): choose another."
         ) from error
     with listener:
-        app = application(offered, limits, login)
-        if host not in HERE and login is None:
+        app = application(models, limits, login)
+        if host not in LOCAL_HOSTS and login is None:
             say(
-                f"Whoever reaches this computer can use the page; {LOGIN}=name:password asks first."
+                f"Everybody who reaches this computer can use the page: set {LOGIN}=name:password "
+                "to ask for a login."
             )
         shown = f"[{host}]" if ":" in host else host
         say(f"The page: http://{shown}:{listener.getsockname()[1]} (Ctrl+C ends it)")
@@ -103,10 +103,10 @@ def serve(
 
 
 def login(environment: Mapping[str, str]) -> tuple[str, str] | None:
-    """Name and password that the page asks for, from the environment; None: it asks for none.
+    """Name and password from the environment, or None when the page asks for no login.
 
     Raises:
-        SettingsError: the variable holds something else.
+        SettingsError: the variable is not of the form name:password.
     """
     text = environment.get(LOGIN)
     if text is None:

@@ -29,12 +29,12 @@ import os
 from pathlib import Path
 
 from clearbg.page.limits import Limits
-from clearbg.page.models import Offered
+from clearbg.page.models import ModelChoices
 from clearbg.page.server import login, serve
 
 if __name__ == "__main__":
     serve(
-        Offered([Path(__file__).parent / "{MODEL}"]),
+        ModelChoices([Path(__file__).parent / "{MODEL}"]),
         Limits(),
         host="0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1",
         port=int(os.environ.get("PORT", "7860")),
@@ -68,15 +68,15 @@ HUB_LICENSES = {
     "cc-by-nc-2.0", "cc-by-nc-3.0", "cc-by-nc-4.0", "cc-by-nc-sa-2.0", "cc-by-nc-sa-3.0",
     "cc-by-nc-sa-4.0", "cc-by-nc-nd-3.0", "cc-by-nc-nd-4.0", "odbl",
 }  # fmt: skip
-"""What the hub knows by name; everything else is "other" there."""
+"""Licenses that the hub knows by name; it calls every other one "other"."""
 
 
 def write(model: Path, folder: Path) -> None:
-    """Write the Space of an exported model, whose card lies beside it.
+    """Write a Space for an exported model. The model's card is in the same folder.
 
     Raises:
-        ModelError: the model cannot be opened, or carries no contract.
-        ExportError: the card is missing or another model's, or the folder holds other things.
+        ModelError: the model cannot be opened, has no contract, or has another model's card.
+        ExportError: the card is missing, or the folder holds files that are no Space's.
         SettingsError: Gradio, whose version the Space names, is not installed.
         ClearBGError: the folder cannot be written.
     """
@@ -106,7 +106,7 @@ def write(model: Path, folder: Path) -> None:
 
 
 def sources(script: Path) -> Iterator[Path]:
-    """The package's files that a script reaches, and the page's images."""
+    """The package's files that a script imports, directly or not, and the page's icon."""
     finder = modulefinder.ModuleFinder(path=[str(PACKAGE.parent)])
     finder.run_script(str(script))
     for module in finder.modules.values():
@@ -127,7 +127,7 @@ def _card(path: Path, facts: Contract) -> str:
 
 
 def _license(text: str) -> str:
-    """Lines of the header for the model's terms, in the hub's words."""
+    """Header lines for the model's license, as the hub names it."""
     if text.lower() in HUB_LICENSES:
         return f"license: {text.lower()}\n"
     return f"license: other\nlicense_name: see-card\nlicense_link: {CARD}\n"
@@ -141,17 +141,17 @@ def _version(name: str) -> str:
 
 
 def _refuse_to_lose(folder: Path, own: set[str]) -> None:
-    """A folder may be replaced when all in it was written by an earlier export."""
+    """Refuse to replace a folder in which anything was not written by an earlier export."""
     if not folder.exists():
         return
     if not folder.is_dir():
         raise ExportError(f"{folder} is a file: name a folder.")
-    there = {path.name for path in folder.iterdir()}
+    present = {path.name for path in folder.iterdir()}
     app = folder / "app.py"
     marked = app.is_file() and app.read_text(errors="replace").startswith(MARK)
-    strange = sorted(there - own) if marked else sorted(there)
-    if strange:
+    foreign = sorted(present - own) if marked else sorted(present)
+    if foreign:
         raise ExportError(
-            f"{folder} holds {strange[0]}, which is of no export and would be lost: "
+            f"{folder} holds {foreign[0]}, which no export has written and which would be lost: "
             "name a new folder."
         )

@@ -1,4 +1,4 @@
-"""The folder of what people send and get: nothing in it grows old, and it does not grow."""
+"""The server's temporary folder for uploads and results, held to an age and a total size."""
 
 import contextlib
 import os
@@ -11,50 +11,54 @@ from pathlib import Path
 
 from clearbg.page.limits import Limits
 
-OFTEN = 60.0
-"""Seconds between two looks for what has grown old."""
+CLEANING_INTERVAL = 60.0
+"""Seconds between two searches for files that have become too old."""
 
 
-class Temporary:
-    """A folder of the server's own, removed when it ends.
+class UploadFolder:
+    """A temporary folder that belongs to one server and is removed when the server ends.
 
     Attributes:
-        folder: its real path.
+        folder: its path, with all links resolved.
     """
 
     def __init__(self, limits: Limits):
         self.folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="clearbg-page-")))
         self._limits = limits
-        self._sweeping, self._ended = threading.Lock(), threading.Event()
+        self._cleaning, self._ended = threading.Lock(), threading.Event()
 
-    def new(self) -> Path:
-        """An empty folder in it, with a name that nobody guesses."""
-        return Path(tempfile.mkdtemp(prefix="made-", dir=self.folder))
+    def new_folder(self) -> Path:
+        """An empty folder inside, with a name that nobody can guess."""
+        return Path(tempfile.mkdtemp(prefix="result-", dir=self.folder))
 
-    def holds(self, path: str | os.PathLike) -> bool:
-        """Whether a path leads to something in the folder, links followed."""
+    def contains(self, path: str | os.PathLike) -> bool:
+        """Whether a path leads to something in the folder, after all links are resolved."""
         with contextlib.suppress(OSError, ValueError):  # a path may hold anything, NUL too
             return Path(os.path.realpath(path)).is_relative_to(self.folder)
         return False
 
     def make_room(self, needed: int = 0) -> bool:
-        """Remove what is too old, then the oldest until `needed` bytes fit in; whether they do."""
-        with self._sweeping:
-            found = sorted(_files(self.folder))
-            total = sum(size for _, size, _ in found) + needed
-            oldest = time.time() - self._limits.kept_seconds
-            for changed, size, path in found:
-                if changed >= oldest and total <= self._limits.kept_bytes:
+        """Remove files that are too old, then the oldest until `needed` more bytes fit.
+
+        Returns:
+            Whether they fit.
+        """
+        with self._cleaning:
+            files = sorted(_files(self.folder))
+            total = sum(size for _, size, _ in files) + needed
+            oldest = time.time() - self._limits.retention_seconds
+            for changed, size, path in files:
+                if changed >= oldest and total <= self._limits.storage_bytes:
                     break
                 path.unlink(missing_ok=True)
                 total -= size
             _remove_empty(self.folder, oldest)
-        return total <= self._limits.kept_bytes
+        return total <= self._limits.storage_bytes
 
     @contextlib.contextmanager
-    def kept_small(self) -> Iterator[None]:
-        """Sweep every now and then inside; remove the folder at the end."""
-        thread = threading.Thread(target=self._sweep, name="clearbg-sweep", daemon=True)
+    def cleaned_regularly(self) -> Iterator[None]:
+        """Remove old files from time to time inside the block, and the folder at its end."""
+        thread = threading.Thread(target=self._clean, name="clearbg-clean", daemon=True)
         thread.start()
         try:
             yield
@@ -66,13 +70,13 @@ class Temporary:
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _sweep(self) -> None:
-        while not self._ended.wait(min(OFTEN, self._limits.kept_seconds)):
+    def _clean(self) -> None:
+        while not self._ended.wait(min(CLEANING_INTERVAL, self._limits.retention_seconds)):
             self.make_room()
 
 
 def _remove_empty(folder: Path, oldest: float) -> None:
-    """Remove folders in which nothing is, and nothing has changed since."""
+    """Remove empty folders that have not changed since the time `oldest`."""
     for parent, _, _ in os.walk(folder, topdown=False):
         with contextlib.suppress(OSError):  # it holds something, or is gone already
             if Path(parent) != folder and os.stat(parent).st_mtime < oldest:
@@ -80,7 +84,7 @@ def _remove_empty(folder: Path, oldest: float) -> None:
 
 
 def _files(folder: Path) -> Iterator[tuple[float, int, Path]]:
-    """Time of the last change, bytes and path of every file below."""
+    """Time of the last change, size in bytes and path of every file below a folder."""
     for parent, _, names in os.walk(folder):
         for name in names:
             path = Path(parent, name)

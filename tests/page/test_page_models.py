@@ -1,0 +1,48 @@
+"""Which models the page offers, and what it calls them."""
+
+import pytest
+from support.models import brightness_model
+
+from clearbg.errors import ModelError, SettingsError
+from clearbg.models import MODELS
+from clearbg.page.models import ARCHITECTURES, ModelChoices
+
+
+def test_models_start_with_the_default_and_a_file_that_is_no_model_is_named(model, tmp_path):
+    for name in ("model", "small", "champion"):
+        brightness_model(tmp_path / f"{name}.onnx", height=64 if name == "small" else 32)
+    (tmp_path / "broken.onnx").write_text("no model")
+    told = []
+    choices = ModelChoices(sorted(tmp_path.glob("*.onnx")), champion=model, say=told.append)
+    assert list(choices.models) == ["model", "champion", "small", "champion-of-registry"]
+    assert len(told) == 1 and "broken.onnx is not a whole ONNX file" in told[0]
+    assert choices.open(None, True)[0].name == "model"
+    small, remover = choices.open("small", refine_edges=False)
+    assert (small.name, remover.contract.height, remover.refine) == ("small", 64, False)
+    assert choices.open("small", refine_edges=True)[1].refine
+    with pytest.raises(SettingsError, match="no model 'big': choose model or"):
+        choices.open("big", True)
+    brightness_model(tmp_path / "small.onnx", height=128)
+    assert choices.open("small", True)[1].contract.height == 128
+    (tmp_path / "small.onnx").unlink()
+    with pytest.raises(ModelError, match="has been removed"):
+        choices.open("small", True)
+    with pytest.raises(ModelError, match="broken"):
+        ModelChoices([tmp_path / "broken.onnx"])
+
+
+def test_people_read_what_a_model_is_for_its_architecture_and_its_precision(model, tmp_path):
+    brightness_model(tmp_path / "model-int8.onnx", model="isnet", output="ink")
+    brightness_model(tmp_path / "mine.onnx", model="new")
+    paths = [model, tmp_path / "model-int8.onnx", tmp_path / "mine.onnx"]
+    assert dict(map(reversed, ModelChoices(paths, champion=model).choices)) == {
+        "model": "Cutouts · U²-Net-lite · fp32",
+        "mine": "Cutouts · new · mine",
+        "model-int8": "Black ink of documents · IS-Net · int8",
+        "champion": "Cutouts · U²-Net-lite · champion of the registry",
+    }
+
+
+def test_every_network_that_makes_cutouts_has_a_name_for_people():
+    in_training_alone = {"isnet_gt", "gan_discriminator"}
+    assert set(ARCHITECTURES) == set(MODELS) - in_training_alone

@@ -1,0 +1,114 @@
+"""Photographs as people send them, a server of the page, and a visitor with a browser."""
+
+import functools
+import io
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+from PIL import Image, ImageCms
+
+from clearbg.page.limits import Limits
+from support.images import disc
+
+LIMITS = Limits(file_bytes=100_000, pixels=20_000, images=4)
+DEFAULTS = {
+    "background": "transparent", "background_image": None, "refine_edges": True,
+    "hard_edges": False, "threshold": None, "model": None,
+}  # fmt: skip
+"""What a request says when its sender chose nothing."""
+
+WATCHED = """
+import sys
+log = open(sys.argv.pop(1), "a", buffering=1)
+def heard(event, facts):
+    if event == "socket.getaddrinfo":
+        log.write(f"{facts[0]}\\n")
+    elif event == "socket.connect" and isinstance(facts[1], tuple):
+        log.write(f"{facts[1][0]}\\n")
+sys.addaudithook(heard)
+from clearbg.cli.app import main
+main()
+"""
+"""Runs the command line, and writes down every name and address that Python asks or calls."""
+
+
+@functools.cache  # a profile holds the second in which it was made
+def photo(index: int = 0, format: str = "JPEG", size: tuple[int, int] = (60, 80)) -> bytes:
+    """An image of `size` (height, width) with a profile, a resolution and a camera."""
+    exif = Image.Exif()
+    exif[271] = "Maker"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    buffer = io.BytesIO()
+    Image.fromarray(disc(index, size)[0]).save(
+        buffer, format, quality=90, icc_profile=profile, dpi=(240, 240), exif=exif
+    )
+    return buffer.getvalue()
+
+
+def write_photo(path: Path, index: int = 0, size: tuple[int, int] = (60, 80)) -> Path:
+    path.write_bytes(photo(index, size=size))
+    return path
+
+
+class Server:
+    """A process that serves the page, with what it said and whom it called."""
+
+    def __init__(self, folder: Path, command: list[str], cwd: Path, **variables: str):
+        self.temporary, self.log = folder / "tmp", folder / "log.txt"
+        self.temporary.mkdir()
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("GRADIO", "CLEARBG"))}
+        environment = {
+            **inherited,
+            "TMPDIR": str(self.temporary),
+            "PYTHONUNBUFFERED": "1",
+            **variables,
+        }
+        with open(self.log, "w") as log:
+            self.process = subprocess.Popen(
+                command, cwd=cwd, env=environment, stdout=log, stderr=subprocess.STDOUT
+            )
+        self.url = self._wait()
+
+    def _wait(self) -> str:
+        for _ in range(1200):
+            found = re.search(r"The page: (http://\S+)", self.log.read_text())
+            if found or self.process.poll() is not None:
+                break
+            time.sleep(0.05)
+        assert found and self.process.poll() is None, self.log.read_text()
+        httpx.get(found[1], timeout=60)  # its socket queues who comes early
+        return found[1]
+
+    def end(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=20)
+
+
+class Visit:
+    """A browser's page, with what went wrong in it and whom it asked."""
+
+    def __init__(self, browser, url: str, **options):
+        self.context = browser.new_context(accept_downloads=True, **options)
+        self.page, self.url = self.context.new_page(), url
+        self.errors, self.requested = [], set()
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("request", lambda request: self.requested.add(request.url))
+        self.page.set_default_timeout(60_000)
+        self.page.goto(url)
+        self.page.wait_for_selector("#image input[type=file]", state="attached")
+
+    def _heard(self, message) -> None:
+        if message.type == "error":
+            self.errors.append(message.text)
+
+    def drop(self, path: Path, where: str = "#image") -> None:
+        self.page.set_input_files(f"{where} input[type=file]", path)
+
+    def outside(self) -> set[str]:
+        return {url for url in self.requested if not url.startswith((self.url, "data:", "blob:"))}
