@@ -7,7 +7,8 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from clearbg import config, synthetic
-from clearbg.data.transforms import Normalize, RandomWarp, training_transform
+from clearbg.data.transforms import Normalize, training_transform
+from clearbg.data.warp import RandomWarp
 from clearbg.images import luma, resize
 
 WARP = {"crop": 48, "scale": [0.6, 1.5], "rotate": 180.0}
@@ -155,7 +156,7 @@ def test_scales_fill_the_range_evenly_above_and_below_one():
 def test_window_as_large_as_the_scaled_image_shows_all_of_it(scale):
     _, alpha = pair()
     side = round(64 * scale)
-    shown = RandomWarp(side, [scale, scale], 0.0)(alpha)
+    shown = RandomWarp(settings(crop=side, scale=[scale, scale]))(alpha)
     wanted = resize(alpha[0].numpy(), (side, side))
     assert np.abs(shown[0].numpy().astype(int) - wanted).max() <= 2
 

@@ -35,7 +35,8 @@ from clearbg.config.data import (
     SyntheticData,
 )
 from clearbg.config.section import Section
-from clearbg.config.sections import Augment, Evaluate, Export, Model, Promote, Train, Transform
+from clearbg.config.sections import Augment, Evaluate, Export, Model, Promote, Train
+from clearbg.config.transform import Transform
 from clearbg.errors import SettingsError
 
 __all__ = [

@@ -40,38 +40,6 @@ class Augment(Section):
         return self
 
 
-class Transform(Section):
-    """Random changes of the training images, drawn anew for every step; only train reads it."""
-
-    crop: Annotated[int, Field(ge=32, description="side of the random crop, <= augment.size")]
-    scale: Annotated[
-        list[Annotated[float, Field(gt=0, le=4)]],
-        Field(min_length=2, max_length=2, description="least and largest random scale; 1 = as is"),
-    ]
-    rotate: Annotated[float, Field(ge=0, le=180, description="largest rotation, degrees")]
-    flip: Annotated[Fraction, Field(description="chance of a horizontal flip")]
-    flip_vertical: Annotated[Fraction, Field(description="chance of a vertical flip")]
-    bleed_through: Annotated[Fraction, Field(description="chance of ink from the page's reverse")]
-    color: Annotated[Fraction, Field(description="strength of the color jitter; 0 = off")]
-    channel_shuffle: Annotated[Fraction, Field(description="chance of swapped channels")]
-    tint: Annotated[Fraction, Field(description="chance of an RGB shift, HSV shift or shuffle")]
-    tone: Annotated[
-        Fraction,
-        Field(description="chance of gamma, equalization, brightness-contrast or color jitter"),
-    ]
-    noise: Annotated[Fraction, Field(description="chance of Gaussian or ISO noise")]
-    blur: Annotated[Fraction, Field(description="chance of a Gaussian, box or motion blur")]
-    coarse_dropout: Annotated[
-        int, Field(ge=0, le=64, description="most black rectangles laid over an image; 0 = off")
-    ]
-
-    @model_validator(mode="after")
-    def _scale_is_a_range(self) -> Self:
-        if self.scale[0] > self.scale[1]:
-            raise ValueError(f"scale = {self.scale} must be [least, largest]")
-        return self
-
-
 class Model(Section):
     name: Literal["u2net", "u2netp", "isnet", "unet", "deeplab", "stacked_unet", "gan_generator"]
     norm: Annotated[

@@ -10,7 +10,6 @@ Arrays in this module are images, uint8 `(H,W,3)` RGB, unless their name says ot
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import cv2
 import numpy as np
@@ -20,7 +19,9 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from clearbg import config
-from clearbg.images import luma, resize
+from clearbg.data import colors
+from clearbg.data.warp import RandomWarp, array, tensor, warps
+from clearbg.images import luma
 
 Change = Callable[[np.ndarray], np.ndarray]
 
@@ -69,52 +70,10 @@ class Normalize:
         return torch.addcmul(self.offset, pixels, self.scale)
 
 
-class RandomWarp(v2.Transform):
-    """Scale, turn and place a window of `side`×`side` pixels, by one bilinear resampling.
-
-    The scale is log-uniform in `scale`, the angle uniform within ±`rotate` degrees. The window
-    lies wholly inside the image wherever it fits, and in its middle along an axis on which it
-    does not. What it shows beyond the border is the image, and its alpha, mirrored there: no
-    pixel is invented whose truth is unknown. Reduced images are averaged first.
-    """
-
-    def __init__(self, side: int, scale: list[float], rotate: float):
-        super().__init__()
-        self.side, self.scale, self.rotate = side, scale, rotate
-
-    def make_params(self, flat_inputs: list[Tensor]) -> dict[str, Any]:
-        at_scale, at_angle, *at_place = torch.rand(4, dtype=torch.float64).tolist()
-        least, largest = self.scale
-        scale = least * (largest / least) ** at_scale
-        angle = math.radians(self.rotate) * (2 * at_angle - 1)
-        size = [max(1, round(n * min(scale, 1))) for n in flat_inputs[0].shape[-2:]]
-        step = min(1, 1 / scale)  # pixels of the (reduced) image for one of the window
-        cos, sin = step * math.cos(angle), step * math.sin(angle)
-        reach = self.side * (abs(cos) + abs(sin))  # height and width that the window spans
-        y, x = ((n - 1) / 2 + max(0, n - reach) * (place - 0.5) for n, place in zip(size, at_place))
-        middle = (self.side - 1) / 2
-        window = [
-            [cos, -sin, x - middle * (cos - sin)],
-            [sin, cos, y - middle * (sin + cos)],
-        ]
-        return {"size": tuple(size), "window": np.array(window)}
-
-    def transform(self, inpt: Tensor, params: dict[str, Any]) -> Tensor:
-        """`window`, 2×3, leads from a place (x, y) in the output to one in the image."""
-        pixels = _array(inpt)
-        if params["size"] != pixels.shape[:2]:
-            pixels = resize(pixels, params["size"])
-        side, flags = (self.side, self.side), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        pixels = cv2.warpAffine(
-            pixels, params["window"], side, flags=flags, borderMode=cv2.BORDER_REFLECT
-        )
-        return tv_tensors.wrap(_tensor(pixels), like=inpt)
-
-
 def _geometry(settings: config.Transform, size: int) -> list[v2.Transform]:
     steps: list[v2.Transform] = []
-    if settings.scale != [1, 1] or settings.rotate:
-        steps.append(RandomWarp(settings.crop, settings.scale, settings.rotate))
+    if warps(settings):
+        steps.append(RandomWarp(settings))
     elif settings.crop < size:
         steps.append(v2.RandomCrop(settings.crop))
     if settings.flip:
@@ -130,6 +89,8 @@ def _colors(settings: config.Transform) -> list[v2.Transform]:
     if settings.color:
         strength = settings.color
         steps.append(v2.ColorJitter(strength, strength, strength, strength / 10))
+    if settings.recolors:
+        steps.append(_on_image(partial(colors.change, settings)))
     if settings.channel_shuffle:
         steps.append(v2.RandomApply([shuffle], p=settings.channel_shuffle))
     if settings.tint:
@@ -152,17 +113,7 @@ def _on_image(change: Change) -> v2.Transform:
 
 
 def _changed(change: Change, image: tv_tensors.Image) -> tv_tensors.Image:
-    return tv_tensors.wrap(_tensor(change(_array(image))), like=image)
-
-
-def _array(pixels: Tensor) -> np.ndarray:
-    """`(C,H,W)` -> `(H,W,C)`, or `(H,W)` of one channel; a view where memory allows."""
-    array = np.ascontiguousarray(pixels.as_subclass(Tensor).permute(1, 2, 0).numpy())
-    return array[..., 0] if array.shape[2] == 1 else array
-
-
-def _tensor(array: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.atleast_3d(array)).permute(2, 0, 1)
+    return tv_tensors.wrap(tensor(change(array(image))), like=image)
 
 
 def _between(least: float, largest: float) -> float:
