@@ -14,10 +14,9 @@ import numpy as np
 import pytest
 from support.loopback import served, whole
 
-from clearbg.data.fetching.archive import MARKER, extract
+from clearbg.data.fetching.archive import extract
 from clearbg.data.fetching.download import BLOCK, fingerprint
 from clearbg.data.fetching.fetch import fetch
-from clearbg.system import files
 
 BODY = b"PK\3\4" + np.random.default_rng(2).bytes((24 << 20) - 4)
 FETCH = (
@@ -104,26 +103,10 @@ def test_killed_extraction_starts_over_and_leaves_nothing(tmp_path):
         process.wait()
         process.stderr.close()
         assert not target.exists()
-        assert len(list(tmp_path.glob(".out.*"))) == 1
+        assert len(list(tmp_path.glob(".out.aside"))) == 1
     extract(archive, target)
     assert sorted((p.name, p.read_bytes()) for p in target.iterdir()) == truth
     assert sorted(os.listdir(tmp_path)) == ["out", "set.zip", "truth"]
-
-
-def test_left_over_of_a_killed_run_is_removed_and_that_of_a_living_one_kept(tmp_path):
-    archive = tmp_path / "set.zip"
-    with zipfile.ZipFile(archive, "w") as file:
-        file.writestr("a.txt", "a")
-    dead = tmp_path / ".out.aside-12345678"
-    dead.mkdir()
-    (dead / "half.jpg").write_bytes(b"x")
-    (tmp_path / ".out.backup").mkdir()  # somebody's own
-    with files.replacing_folder(tmp_path / "out") as living:
-        assert not dead.exists()
-        extract(archive, tmp_path / "out")
-        assert living.exists()
-        assert (tmp_path / "out" / MARKER).exists()
-    assert sorted(os.listdir(tmp_path)) == [".out.backup", "out", "set.zip"]
 
 
 def test_finished_file_leaves_no_part_of_a_killed_run(tmp_path, site):

@@ -2,23 +2,16 @@
 SHA-256."""
 
 import contextlib
-import glob
 import hashlib
 import json
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from clearbg.errors import ClearBGError
-
-try:
-    import fcntl
-except ImportError:  # Windows has no locks on folders: two runs at once are not kept apart there
-    fcntl = None
 
 
 @contextlib.contextmanager
@@ -63,87 +56,65 @@ def file_sha256(path: Path | str) -> str:
 def replacing_folder(target: Path | str) -> Iterator[Path]:
     """Yield an empty folder beside `target`; on success it takes the place of `target`.
 
-    What a killed run left beside `target` is removed first.
+    What a killed run left beside `target` is removed first. A second process that wants to
+    replace the same folder waits until the first has ended.
 
     Raises:
         ClearBGError: the parent cannot be written to, or the disk is full.
     """
     target = Path(target)
-    with _sentence(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _remove_left_overs(target)
-        aside, lock = _locked_aside(target)
+    aside = target.with_name(f".{target.name}.aside")
+    with _sentence(target), _locked(target):
+        shutil.rmtree(aside, ignore_errors=True)
         try:
+            aside.mkdir()
             yield aside
             shutil.rmtree(target, ignore_errors=True)
             os.replace(aside, target)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-            _unlock(lock)
 
 
 @contextlib.contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
     """Make `folder` and keep other processes out of it; a process that dies lets go of it.
 
-    The folder may be removed inside; who waited for it then makes a new one.
+    The folder may be removed inside; a process that waited for it then makes a new one.
+
+    Raises:
+        ClearBGError: the folder cannot be locked.
     """
-    while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = _lock(folder, wait=False)
-        if lock is None and fcntl is not None:
-            print(f"waiting for another run that is at work in {folder}", file=sys.stderr)
-            lock = _lock(folder, wait=True)
-        with contextlib.suppress(FileNotFoundError):
-            if lock is None or os.path.samestat(os.fstat(lock), folder.stat()):
-                break
-        _unlock(lock)  # of a folder that its owner has removed
+    with _locked(folder):
+        folder.mkdir(exist_ok=True)
+        yield
+
+
+@contextlib.contextmanager
+def _locked(target: Path) -> Iterator[None]:
+    """Hold the lock file beside `target`; say so where another process makes this one wait."""
+    from filelock import FileLock, Timeout
+
+    file = target.with_name(f".{target.name}.lock")
+    lock = FileLock(file)
+    with _sentence(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        print(f"waiting for another run that is at work in {target}", file=sys.stderr)
+        lock.acquire()
+    except OSError as error:
+        raise ClearBGError(
+            f"{target} could not be written, since {file.name} beside it cannot be locked "
+            f"({error.strerror or error}): check the folder's permissions and that its disk "
+            "supports locks, then run again."
+        ) from error
     try:
         yield
     finally:
-        _unlock(lock)
-
-
-def _aside_prefix(target: Path) -> str:
-    return f".{target.name}.aside-"
-
-
-def _remove_left_overs(target: Path) -> None:
-    """Remove folders aside whose process is gone: nobody holds their lock."""
-    for left in target.parent.glob(f"{glob.escape(_aside_prefix(target))}*"):
-        lock = _lock(left, wait=False)
-        if lock is not None:
-            shutil.rmtree(left, ignore_errors=True)
-            _unlock(lock)
-
-
-def _locked_aside(target: Path) -> tuple[Path, int | None]:
-    while True:
-        aside = Path(tempfile.mkdtemp(prefix=_aside_prefix(target), dir=target.parent))
-        lock = _lock(aside, wait=True)
-        if aside.exists():  # another run may have taken it for a left-over before the lock
-            aside.chmod(0o755)
-            return aside, lock
-        _unlock(lock)
-
-
-def _lock(folder: Path, *, wait: bool) -> int | None:
-    """An open descriptor that holds the folder; None: somebody else does, or there are no locks."""
-    if fcntl is None:
-        return None
-    with contextlib.suppress(OSError):
-        lock = os.open(folder, os.O_RDONLY)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            return lock
-        except OSError:  # held, or a file system without locks
-            os.close(lock)
-    return None
-
-
-def _unlock(lock: int | None) -> None:
-    if lock is not None:
-        os.close(lock)
+        with contextlib.suppress(OSError):  # Windows removes no file that is open
+            file.unlink()  # while it is held: whoever waits for it then makes a new one
+        lock.release()
 
 
 @contextlib.contextmanager

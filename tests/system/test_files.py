@@ -1,0 +1,98 @@
+"""What is written appears whole, and processes that want the same folder wait for each other."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import filelock
+import pytest
+
+from clearbg.errors import ClearBGError
+from clearbg.system.files import exclusive, replacing_folder
+
+HOLD = """
+import sys
+from pathlib import Path
+from clearbg.system import files
+with getattr(files, sys.argv[1])(Path("out")):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def holder(kind: str) -> subprocess.Popen:
+    """A process that holds the folder `out` until it reads a line or is killed."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, kind], stdin=-1, stdout=-1, text=True
+    )  # fmt: skip
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_folder_that_was_replaced_holds_only_what_is_new(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/old").touch()
+    with replacing_folder("out") as aside:
+        (aside / "new").touch()
+        assert os.listdir("out") == ["old"]
+    assert os.listdir("out") == ["new"]
+    assert os.listdir() == ["out"]
+
+
+def test_folder_stays_as_it_was_when_the_new_one_fails(tmp_path):
+    (tmp_path / "out").mkdir()
+    with pytest.raises(ValueError), replacing_folder("out"):
+        raise ValueError
+    assert os.listdir() == ["out"]
+
+
+@pytest.mark.parametrize("take", [exclusive, replacing_folder])
+def test_second_process_says_that_it_waits_and_goes_on_when_the_first_has_ended(
+    tmp_path, capfd, take
+):
+    process = holder(take.__name__)
+
+    def let_go():
+        while "waiting for another run that is at work in out" not in "".join(told):
+            told.append(capfd.readouterr().err)
+        process.communicate("\n")
+
+    told, thread = [], threading.Thread(target=let_go)
+    thread.start()
+    with take(tmp_path.joinpath("out").relative_to(tmp_path)):
+        assert process.wait(timeout=60) == 0
+    thread.join()
+    assert os.listdir() == ["out"]
+
+
+@pytest.mark.parametrize("take", [exclusive, replacing_folder])
+def test_killed_process_lets_go_and_what_it_left_is_removed(tmp_path, capfd, take):
+    process = holder(take.__name__)
+    process.kill()
+    process.wait()
+    process.stdin.close()
+    process.stdout.close()
+    (tmp_path / ".out.backup").mkdir()  # somebody's own
+    with take(tmp_path / "out"):
+        pass
+    assert capfd.readouterr().err == ""
+    assert sorted(os.listdir()) == [".out.backup", "out"]
+
+
+def test_folder_may_be_removed_by_who_holds_it(tmp_path):
+    with exclusive(tmp_path / "out"):
+        (tmp_path / "out").rmdir()
+    assert os.listdir() == []
+
+
+def test_disk_that_takes_no_locks_is_one_sentence(tmp_path, monkeypatch):
+    def refused(self, **options):
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", refused)
+    with (
+        pytest.raises(ClearBGError, match=r"out could not be written, since \.out\.lock .* locks"),
+        exclusive(tmp_path / "out"),
+    ):
+        pass
