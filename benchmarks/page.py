@@ -33,7 +33,7 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from clearbg.images.convert import image_of
-from clearbg.removal import outputs
+from clearbg.removal.cutout import cut
 from clearbg.removal.remover import Remover
 from clearbg.synthetic import generate
 
@@ -91,9 +91,7 @@ def photo(index: int, side: int) -> bytes:
 
 def cut_out(remover: Remover, content: bytes) -> bytes:
     """What the page must answer, as a PNG."""
-    look, image = outputs.Look(), image_of(content)
-    found, _ = outputs.result(remover, image, remover.infer([image])[0], look)
-    return outputs.encode(found, "PNG", look)[0]
+    return cut(remover, image_of(content)).encoded
 
 
 class Server:

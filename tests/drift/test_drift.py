@@ -16,9 +16,10 @@ from typer.testing import CliRunner
 
 from clearbg.cli.app import app
 from clearbg.data import manifest
-from clearbg.drift import comparison, log, samples, statistics
+from clearbg.drift import comparison, samples
 from clearbg.errors import DataError
 from clearbg.images import DecodedImage, luma, read_image, resize, write_image
+from clearbg.removal import image_statistics, log
 from clearbg.system.files import file_sha256
 
 WEIGHTS = "0" * 64  # of `brightness_model`
@@ -124,31 +125,31 @@ def test_training_images_all_of_one_size_are_no_division_by_nought():
 
 def test_numbers_follow_the_image():
     rgb, _ = disc(0, (60, 80))
-    plain = statistics.of_image(DecodedImage(rgb))
+    plain = image_statistics.of_image(DecodedImage(rgb))
     assert (plain["width"], plain["height"]) == (80, 60)
-    darker = statistics.of_image(DecodedImage(np.uint8(rgb * 0.7)))
+    darker = image_statistics.of_image(DecodedImage(np.uint8(rgb * 0.7)))
     assert darker["brightness"] == pytest.approx(0.7 * plain["brightness"], rel=0.05)
     assert darker["contrast"] == pytest.approx(0.7 * plain["contrast"], rel=0.05)
     gray = np.repeat(luma(rgb)[..., None], 3, -1)
-    assert statistics.of_image(DecodedImage(gray))["saturation"] == 0
+    assert image_statistics.of_image(DecodedImage(gray))["saturation"] == 0
     smooth = resize(resize(rgb, (15, 20)), (60, 80))
-    assert statistics.of_image(DecodedImage(smooth))["sharpness"] < plain["sharpness"] / 2
-    assert statistics.of_image(DecodedImage(rgb[:1, :1]))["sharpness"] == 0
+    assert image_statistics.of_image(DecodedImage(smooth))["sharpness"] < plain["sharpness"] / 2
+    assert image_statistics.of_image(DecodedImage(rgb[:1, :1]))["sharpness"] == 0
 
 
 def test_numbers_of_a_large_image_are_those_of_all_its_pixels():
     rgb = np.random.default_rng(0).integers(0, 256, (900, 1300, 3), dtype=np.uint8)
     light = luma(rgb) / 255
-    found = statistics.of_image(DecodedImage(rgb))
+    found = image_statistics.of_image(DecodedImage(rgb))
     assert found["brightness"] == pytest.approx(light.mean(), abs=0.01)
     assert found["contrast"] == pytest.approx(light.std(), abs=0.01)
 
 
 def test_numbers_follow_the_alpha():
     alpha = np.zeros((40, 40), np.float32)
-    assert statistics.of_alpha(alpha) == {"coverage": 0, "empty": 1, "soft_fraction": 0}
+    assert image_statistics.of_alpha(alpha) == {"coverage": 0, "empty": 1, "soft_fraction": 0}
     alpha[:10], alpha[10:12] = 1, 0.5
-    found = statistics.of_alpha(alpha)
+    found = image_statistics.of_alpha(alpha)
     assert found == pytest.approx({"coverage": 0.275, "empty": 0, "soft_fraction": 0.05})
 
 
@@ -205,7 +206,7 @@ def test_page_needs_nothing_beside_itself_and_is_the_same_again(drift):
     for name in ("one.html", "two.html"):
         drift("dark", "--html", name, status=3)
         pages.append(Path(name).read_text())
-    assert pages[0] == pages[1] and pages[0].count("<svg") == len(statistics.OF_IMAGE)
+    assert pages[0] == pages[1] and pages[0].count("<svg") == len(image_statistics.OF_IMAGE)
     assert "http" not in pages[0] and "prefers-color-scheme: dark" in pages[0]
 
 
@@ -291,7 +292,7 @@ def test_log_has_a_line_for_every_image_that_the_network_saw_and_names_none(made
     remove(tmp_path / "in", "--log", "log", status=1)
     lines = Path("log").read_text().splitlines()
     assert len(lines) == 2
-    expected = {"format", "model", *statistics.OF_IMAGE, *statistics.OF_ALPHA}
+    expected = {"format", "model", *image_statistics.OF_IMAGE, *image_statistics.OF_ALPHA}
     assert all(set(json.loads(line)) == expected for line in lines)
     assert json.loads(lines[0])["model"] == WEIGHTS
     assert "90" not in Path("log").read_text().replace(WEIGHTS, "").split('"')
@@ -329,7 +330,7 @@ def test_log_that_fails_later_costs_no_image(made, monkeypatch):
 WRITER = """
 import sys, pathlib, numpy
 from clearbg import images
-from clearbg.drift.log import RemovalLog
+from clearbg.removal.log import RemovalLog
 log = RemovalLog(pathlib.Path("log"), sys.argv[1])
 image = images.DecodedImage(numpy.zeros((8, 8, 3), numpy.uint8))
 for _ in range(200):
@@ -357,8 +358,10 @@ def test_threads_and_processes_append_whole_lines():
 
 
 def line(**changes) -> str:
-    facts = dict.fromkeys((*statistics.OF_IMAGE, *statistics.OF_ALPHA), 0.5)
-    return json.dumps({"format": statistics.FORMAT, "model": WEIGHTS, **facts, **changes}) + "\n"
+    facts = dict.fromkeys((*image_statistics.OF_IMAGE, *image_statistics.OF_ALPHA), 0.5)
+    return (
+        json.dumps({"format": image_statistics.FORMAT, "model": WEIGHTS, **facts, **changes}) + "\n"
+    )
 
 
 def test_torn_lines_and_those_of_other_versions_are_counted():
@@ -379,7 +382,7 @@ def test_lines_of_another_model_tell_of_the_images_only(made):
     model = samples.Model(samples.Remover(made / "model.onnx"), made / "model.onnx")
     Path("log").write_text(line(model="f" * 64) * 3)
     found = samples.recent(Path("log"), 100, model)
-    assert set(found.left_out) == set(statistics.OF_ALPHA)
+    assert set(found.left_out) == set(image_statistics.OF_ALPHA)
     assert "no line of the log is of the model" in found.left_out["coverage"]
     Path("log").write_text(line(model="f" * 64) + line())
     found = samples.recent(Path("log"), 100, model)

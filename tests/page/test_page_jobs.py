@@ -93,7 +93,7 @@ def test_what_the_server_lacks_is_one_sentence(error, jobs, parser, send, monkey
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(page_jobs.outputs, "result", fail)
+    monkeypatch.setattr(page_jobs, "cut", fail)
     with pytest.raises(ClearBGError, match=r"^a.jpg (needs more memory|found no room)"):
         jobs.remove(send("a.jpg", photo()), parser.options(**DEFAULTS))
 

@@ -137,7 +137,7 @@ foreground.foreground(rgb, guided_filter.refine(numpy.eye(4), rgb))"""
         ("from clearbg import Remover", "torch mlflow pandas scipy cv2"),
         ("import clearbg.removal.files", "torch mlflow pandas scipy cv2"),
         ("import clearbg.removal.distributed.bulk", "torch mlflow pandas scipy cv2 ray fsspec"),
-        ("import clearbg.drift.log", "torch mlflow pandas scipy cv2"),
+        ("import clearbg.removal.log", "torch mlflow pandas scipy cv2"),
         ("import clearbg.page.server", "torch mlflow pandas scipy cv2 gradio"),
         ("import clearbg.page.jobs", "torch mlflow pandas scipy cv2 gradio"),
         (REFINING, "torch mlflow pandas scipy cv2"),

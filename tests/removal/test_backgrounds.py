@@ -1,4 +1,4 @@
-"""What lies behind a cutout: colors, images, and the image's own ground out of focus."""
+"""What lies behind a cutout: colors, images, and the image's own background out of focus."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from PIL import Image, ImageCms
 
 from clearbg.errors import ImageError, SettingsError
 from clearbg.images import DecodedImage, write_image
-from clearbg.removal.backgrounds import ground, lay_over
+from clearbg.removal.backgrounds import lay_over, parse_background
 
 SIZE = (40, 60)
 
@@ -38,7 +38,7 @@ def wide_profile() -> bytes:
 @pytest.mark.parametrize("text", ["red", "#f00", "#ff0000", "rgb(255,0,0)"])
 def test_color_lies_behind_and_opaque_pixels_stay(text):
     image = front()
-    laid = lay_over(image, ground(text), image.rgb)
+    laid = lay_over(image, parse_background(text), image.rgb)
     assert laid.alpha is None
     assert (laid.rgb[:, :20] == [255, 0, 0]).all()
     assert np.array_equal(laid.rgb[:, 40:], image.rgb[:, 40:])
@@ -49,9 +49,9 @@ def test_color_lies_behind_and_opaque_pixels_stay(text):
 def test_image_fills_the_ground_from_its_middle(tmp_path):
     behind = np.zeros((100, 60, 3), np.uint8)
     behind[30:70] = 200  # the middle, of the cutout's own proportions
-    write_image("ground.png", behind)
+    write_image("background.png", behind)
     image = front()
-    laid = lay_over(image, ground("ground.png"), image.rgb)
+    laid = lay_over(image, parse_background("background.png"), image.rgb)
     assert (laid.rgb[2:-2, :20] == 200).all()
     assert np.array_equal(laid.rgb[:, 40:], image.rgb[:, 40:])
 
@@ -59,14 +59,14 @@ def test_image_fills_the_ground_from_its_middle(tmp_path):
 def test_blur_shows_no_trace_of_the_subject():
     rgb, alpha = np.full((*SIZE, 3), 50, np.uint8), np.zeros(SIZE, np.uint8)
     rgb[10:30, 20:40], alpha[10:30, 20:40] = [255, 0, 0], 255
-    laid = lay_over(DecodedImage(rgb, alpha), ground("blur"), rgb)
+    laid = lay_over(DecodedImage(rgb, alpha), parse_background("blur"), rgb)
     assert (laid.rgb[alpha == 0] == 50).all() and (laid.rgb[alpha == 255] == [255, 0, 0]).all()
 
 
 def test_blur_takes_the_detail_out_of_the_ground():
     rgb = np.zeros((*SIZE, 3), np.uint8)
     rgb[::2] = 200
-    laid = lay_over(DecodedImage(rgb, np.zeros(SIZE, np.uint8)), ground("blur"), rgb)
+    laid = lay_over(DecodedImage(rgb, np.zeros(SIZE, np.uint8)), parse_background("blur"), rgb)
     assert laid.rgb.std() < 0.1 * rgb.std()
     assert laid.rgb.mean() == pytest.approx(rgb.mean(), abs=3)
 
@@ -75,12 +75,12 @@ def test_blur_takes_the_detail_out_of_the_ground():
 @pytest.mark.parametrize("value", [0, 255])
 def test_blur_takes_any_size_and_alpha(size, value):
     rgb, alpha = np.full((*size, 3), 77, np.uint8), np.full(size, value, np.uint8)
-    assert (lay_over(DecodedImage(rgb, alpha), ground("blur"), rgb).rgb == 77).all()
+    assert (lay_over(DecodedImage(rgb, alpha), parse_background("blur"), rgb).rgb == 77).all()
 
 
 def test_ground_is_converted_into_the_images_profile():
     image = front(icc_profile=wide_profile())
-    laid = lay_over(image, ground("#c86432"), image.rgb)
+    laid = lay_over(image, parse_background("#c86432"), image.rgb)
     assert laid.icc_profile == image.icc_profile
     assert np.array_equal(laid.rgb[:, 40:], image.rgb[:, 40:])
     assert not (laid.rgb[:, :20] == [200, 100, 50]).all()
@@ -89,7 +89,7 @@ def test_ground_is_converted_into_the_images_profile():
 
 def test_sixteen_bits_are_laid_over_too():
     deep = np.random.default_rng(1).integers(0, 65536, (*SIZE, 3), dtype=np.uint16)
-    laid = lay_over(front(deep=deep), ground("white"), front().rgb)
+    laid = lay_over(front(deep=deep), parse_background("white"), front().rgb)
     assert np.array_equal(laid.deep[:, 40:], deep[:, 40:])
     assert (laid.deep[:, :20] == 65535).all()
 
@@ -97,20 +97,20 @@ def test_sixteen_bits_are_laid_over_too():
 def test_color_wins_over_a_file_of_its_name(tmp_path):
     write_image("white.png", np.zeros((4, 4, 3), np.uint8))
     (tmp_path / "white.png").rename("white")
-    assert (ground("white").values == 255).all()
-    assert (ground("./white").values == 0).all()
+    assert (parse_background("white").values == 255).all()
+    assert (parse_background("./white").values == 0).all()
 
 
 def test_ground_that_is_none_is_one_sentence(tmp_path):
     with pytest.raises(SettingsError, match=r"'sky\.jpg' is no opaque color"):
-        ground("sky.jpg")
+        parse_background("sky.jpg")
     (tmp_path / "sky.jpg").write_text("text")
     with pytest.raises(ImageError, match="is not an image"):
-        ground("sky.jpg")
+        parse_background("sky.jpg")
 
 
 def test_ground_of_a_turned_photograph_is_upright():
     exif = Image.Exif()
     exif[274] = 6
     Image.new("RGB", (4, 8)).save("g.jpg", exif=exif)
-    assert ground("g.jpg").values.shape == (4, 8, 3)
+    assert parse_background("g.jpg").values.shape == (4, 8, 3)

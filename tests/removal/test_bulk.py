@@ -23,11 +23,11 @@ from clearbg.errors import ClearBGError, SettingsError
 from clearbg.images import read_image, write_image
 from clearbg.removal import files
 from clearbg.removal.distributed import bulk, cluster
-from clearbg.removal.distributed.actors import Orders, RemoverActor
-from clearbg.removal.distributed.cluster import Fleet, astray, connected
-from clearbg.removal.files import Work, outcome
-from clearbg.removal.inputs import Job
-from clearbg.removal.outputs import Look
+from clearbg.removal.distributed.actors import ActorSettings, RemoverActor
+from clearbg.removal.distributed.cluster import connected, missing_here, room_for_actors
+from clearbg.removal.files import outcome
+from clearbg.removal.options import OutputOptions, RunOptions
+from clearbg.removal.plan import Job
 
 
 @pytest.fixture(scope="module")
@@ -50,44 +50,44 @@ def remove(model):
 
 def test_as_many_actors_as_the_machines_have_room_for():
     machines = [{"CPU": 16}, {"CPU": 7}, {"CPU": 2}, {}]
-    assert Fleet().on(machines) == (5, 4)
-    assert Fleet(cores=2).on(machines) == (12, 2)
-    assert Fleet(actors=3).on(machines) == (3, 4)
-    assert Fleet().on([{"CPU": 2}]) == (1, 2)
+    assert room_for_actors(machines) == (5, 4)
+    assert room_for_actors(machines, cores=2) == (12, 2)
+    assert room_for_actors(machines, actors=3) == (3, 4)
+    assert room_for_actors([{"CPU": 2}]) == (1, 2)
 
 
 def test_actors_share_the_gpus_and_the_cores_beside_them():
     machines = [{"CPU": 64, "GPU": 4}, {"CPU": 128}]
-    assert Fleet(gpus=1).on(machines) == (4, 16)
-    assert Fleet(gpus=0.25).on(machines) == (16, 4)
-    assert Fleet(gpus=0.5, cores=2).on(machines) == (8, 2)
+    assert room_for_actors(machines, gpus=1) == (4, 16)
+    assert room_for_actors(machines, gpus=0.25) == (16, 4)
+    assert room_for_actors(machines, gpus=0.5, cores=2) == (8, 2)
 
 
 @pytest.mark.parametrize(
-    "fleet, says",
+    "wanted, says",
     [
-        (Fleet(cores=8), "--workers 2 or fewer"),
-        (Fleet(gpus=1), "has a GPU"),
+        ({"cores": 8}, "workers to 2 or fewer"),
+        ({"gpus": 1}, "has a GPU"),
     ],
 )
-def test_fleet_that_no_machine_has_room_for_is_refused(fleet, says):
+def test_actors_that_no_machine_has_room_for_are_refused(wanted, says):
     with pytest.raises(SettingsError, match=says):
-        fleet.on([{"CPU": 2}, {"CPU": 1}])
+        room_for_actors([{"CPU": 2}, {"CPU": 1}], **wanted)
 
 
 @pytest.mark.parametrize(
     "options, says",
     [
-        (["in", "--engine", "ray", "--fail-fast"], "--fail-fast"),
-        (["-", "--engine", "ray", "-o", "out"], "leave --engine ray out"),
-        (["in/a.png", "--engine", "ray", "-o", "-"], "leave --engine ray out"),
+        (["in", "--engine", "ray", "--fail-fast"], "leave fail-fast out"),
+        (["-", "--engine", "ray", "-o", "out"], "leave the engine ray out"),
+        (["in/a.png", "--engine", "ray", "-o", "-"], "leave the engine ray out"),
         (["in/a.png", "--engine", "ray", "-o", "b.png"], "b.png is one image"),
-        (["in", "--engine", "ray", "--log", "l.jsonl"], "--log"),
-        (["in", "--engine", "ray", "--gpus", "0.5"], "--device cuda"),
+        (["in", "--engine", "ray", "--log", "l.jsonl"], "keeps no log"),
+        (["in", "--engine", "ray", "--gpus", "0.5"], "needs the device cuda"),
         (["in", "--engine", "ray", "--mask", "--background", "red"], "no background"),
         (["none", "--engine", "ray"], "none does not exist"),
-        (["in", "--actors", "2"], "are of --engine ray"),
-        (["in", "--device", "cuda", "--gpus", "0.5"], "are of --engine ray"),
+        (["in", "--actors", "2"], "need the engine ray"),
+        (["in", "--device", "cuda", "--gpus", "0.5"], "need the engine ray"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_ray_starts(remove, monkeypatch, options, says):
@@ -128,7 +128,7 @@ def test_cluster_that_does_not_answer_is_a_sentence(monkeypatch, address):
 def test_result_that_another_machine_kept_to_itself_is_a_failure():
     jobs = [Job(Path(f"in/{name}.png"), Path(f"out/{name}.png"), "PNG") for name in "ab"]
     write_image("out/a.png", disc(0)[0])
-    found = astray({job: outcome(job, "written") for job in jobs})
+    found = missing_here({job: outcome(job, "written") for job in jobs})
     assert list(found) == jobs[1:] and found[jobs[1]].status == "failed"
     assert "out/b.png is not here" in found[jobs[1]].message
 
@@ -136,7 +136,7 @@ def test_result_that_another_machine_kept_to_itself_is_a_failure():
 def test_output_that_cannot_be_made_is_a_sentence():
     Path("file").write_text("in the way")
     with pytest.raises(ClearBGError, match="file/out could not be written"):
-        cluster.seen_by_all([Job(Path("a.png"), Path("file/out/a.png"), "PNG")])
+        cluster.shared_paths([Job(Path("a.png"), Path("file/out/a.png"), "PNG")])
 
 
 # From here on with Ray.
@@ -171,7 +171,7 @@ def s3():
 @pytest.fixture(scope="module")
 def ray(s3):
     """Ray on two cores, with a GPU as it believes; its processes see the store."""
-    module = cluster.imported()
+    module = cluster.import_ray()
     module.init(
         "local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False,
         logging_level=cluster.MUTE, object_store_memory=cluster.OBJECTS,
@@ -249,8 +249,10 @@ def test_device_that_an_actor_has_not_ends_the_run_with_the_reason(remove, ray):
 
 @pytest.mark.slow
 def test_machine_that_does_not_see_the_folders_says_so(model, ray):
-    orders = Orders("cpu", True, Look(), Work(), os.getcwd(), shared=("/nowhere",))
-    actor = RemoverActor(ray.put(model.read_bytes()), None, orders)
+    settings = ActorSettings(
+        "cpu", True, OutputOptions(), RunOptions(), os.getcwd(), shared=("/nowhere",)
+    )
+    actor = RemoverActor(ray.put(model.read_bytes()), None, settings)
     portion = pyarrow.table(
         {"number": [0], "source": [b"a.png"], "target": [b"b.png"], "format": ["PNG"]}
     )

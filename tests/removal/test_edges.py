@@ -20,7 +20,7 @@ def noise(*shape: int) -> np.ndarray:
 
 
 def bright_disc(size: tuple[int, int] = (150, 200)) -> np.ndarray:
-    """A yellow disc with a soft edge on a dark blue ground; the middle is white."""
+    """A yellow disc with a soft edge on a dark blue background; the middle is white."""
     y, x = np.mgrid[: size[0], : size[1]]
     away = np.hypot(y - size[0] / 2, x - size[1] / 2)
     cover = np.clip((50 - away) / 6, 0, 1)[..., None]
@@ -137,7 +137,7 @@ def test_ink_and_tiles_are_not_refined(tmp_path, changes):
 
 
 def test_new_ground_meets_no_halo_of_the_old(model):
-    """Where the disc is half transparent the old ground would leave blue, and darken."""
+    """Where the disc is half transparent the old background would leave blue, and darken."""
     rgb = bright_disc()
     on_yellow = [np.array(Remover(model, refine=r)(rgb, "#ffe628")) for r in (True, False)]
     refined, plain = (image[..., 0].min() for image in on_yellow)

@@ -96,10 +96,10 @@ def test_any_size_and_all_soft_is_finite(size):
     assert found.min() >= 0 and found.max() <= 1
 
 
-@pytest.mark.parametrize("ground", ["subject everywhere", "ground everywhere"])
-def test_only_one_of_subject_and_ground_may_be_there(ground):
+@pytest.mark.parametrize("everywhere", ["subject everywhere", "background everywhere"])
+def test_only_one_of_subject_and_background_may_be_there(everywhere):
     alpha = soft_disc()
-    alpha = 0.5 + alpha / 2 if ground == "subject everywhere" else alpha / 2
+    alpha = 0.5 + alpha / 2 if everywhere == "subject everywhere" else alpha / 2
     assert foreground(laid(RED, GREEN, alpha), alpha).shape == (90, 120, 3)
 
 

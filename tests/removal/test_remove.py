@@ -70,7 +70,7 @@ def test_opaque_pixels_keep_their_values_in_every_format_with_alpha(remove, form
 @pytest.mark.parametrize("format", ["png", "webp", "tiff"])
 @pytest.mark.parametrize("refine", ["--refine", "--no-refine"])
 def test_what_was_removed_is_not_in_the_file(remove, format, refine):
-    """The ground is nearly black, and not quite."""
+    """The background is nearly black, and not quite."""
     write_image("p.png", np.maximum(scene(), 3))
     remove("p.png", "-o", f"c.{format}", refine, "--threshold", "0.5")
     made = np.array(opened(f"c.{format}"))
@@ -87,7 +87,7 @@ def test_sixteen_bits_of_what_was_removed_are_not_in_the_file(remove):
     assert made.alpha.min() == 0 and not made.deep[made.alpha == 0].any()
 
 
-def test_jpeg_wants_a_ground(remove):
+def test_jpeg_needs_a_background(remove):
     write_image("in/p.png", scene())
     done = remove("in", "--format", "jpeg", status=2)
     assert "JPEG cannot be transparent" in done.stderr and not Path("cutouts").exists()
@@ -164,7 +164,7 @@ def test_crop_of_nothing_is_a_failure_of_that_image_alone(remove):
 @pytest.mark.parametrize(
     "options, says",
     [
-        (["--margin", "3"], "--crop"),
+        (["--margin", "3"], "needs crop"),
         (["--crop", "--margin", "wide"], "neither pixels"),
         (["--background", "nowhere.jpg"], "no opaque color"),
         (["-o", "p.gif"], "cannot be written as .gif"),

@@ -8,7 +8,7 @@ from support.images import disc
 
 from clearbg.errors import DataError
 from clearbg.images import write_image
-from clearbg.removal.inputs import plan
+from clearbg.removal.plan import plan
 
 
 def images(*names: str) -> None:

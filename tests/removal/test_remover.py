@@ -20,7 +20,8 @@ from clearbg import Remover
 from clearbg.errors import ImageError, ModelError, SettingsError
 from clearbg.images import decoding, read_image, write_image
 from clearbg.removal import files
-from clearbg.removal.files import Work, remove_files
+from clearbg.removal.files import remove_files
+from clearbg.removal.options import RunOptions
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,7 @@ def test_batch_gives_what_single_calls_give_in_runs_of_the_size_asked_for(model)
     network = remover.network
     remover.network = lambda batch: sizes.append(len(batch)) or network(batch)
     images = [disc(index, (30 + index, 40))[0] for index in range(5)]
-    together = remover.batch(images, "red", at_once=2)
+    together = remover.batch(images, "red", batch_size=2)
     assert sizes == [2, 2, 1]
     assert [a.tobytes() for a in together] == [remover(p, "red").tobytes() for p in images]
 
@@ -157,7 +158,7 @@ def test_later_images_are_read_while_the_network_runs(model, monkeypatch, six):
 
     monkeypatch.setattr(files, "read_image", watched)
     remover.network = waiting
-    report = remove_files(["in"], "out", remover, work=Work(batch=1, workers=2))
+    report = remove_files(["in"], "out", remover, run_options=RunOptions(batch=1, workers=2))
     assert report.count("written") == 6
 
 
@@ -176,14 +177,14 @@ def test_first_image_is_finished_while_the_network_runs(model, six):
         return opacity(*arguments)
 
     remover.network, remover.opacity = watched, waiting
-    report = remove_files(["in"], "out", remover, work=Work(batch=1, workers=2))
+    report = remove_files(["in"], "out", remover, run_options=RunOptions(batch=1, workers=2))
     assert report.count("written") == 6
 
 
 def test_large_images_go_one_after_the_other(model, monkeypatch, six):
     """So that a folder of them needs no more memory than one."""
     remover, read = Remover(model, threads=1), read_image
-    colored, held, most = remover.colored, [], []
+    compose, held, most = remover.compose, [], []
 
     def reading(source, **options):
         held.append(source)
@@ -192,14 +193,14 @@ def test_large_images_go_one_after_the_other(model, monkeypatch, six):
 
     def finishing(*arguments):
         held.pop()
-        return colored(*arguments)
+        return compose(*arguments)
 
     monkeypatch.setattr(files, "read_image", reading)
-    remover.colored = finishing
+    remover.compose = finishing
     for limit, expected in ((1, {1}), (2**26, {1, 2, 3, 4, 5, 6})):
         monkeypatch.setattr(files, "PIXELS_IN_FLIGHT", limit)
         most.clear()
-        remove_files(["in"], "out", remover, work=Work(batch=4, workers=2))
+        remove_files(["in"], "out", remover, run_options=RunOptions(batch=4, workers=2))
         assert set(most) <= expected
     assert max(most) > 1
 
@@ -210,7 +211,7 @@ def test_batch_of_the_command_is_what_the_network_gets(model):
     remover.network = lambda batch: sizes.append(len(batch)) or network(batch)
     for index in range(7):
         write_image(f"in/{index}.png", disc(index)[0])
-    report = remove_files(["in"], "out", remover, work=Work(batch=3, workers=1))
+    report = remove_files(["in"], "out", remover, run_options=RunOptions(batch=3, workers=1))
     assert report.count("written") == 7 and sum(sizes) == 7 and max(sizes) == 3
 
 
@@ -225,7 +226,7 @@ def test_network_has_as_many_images_at_once_as_the_model_was_opened_for(model, s
         return network(batch)
 
     remover.network = waiting
-    report = remove_files(["in"], "out", remover, work=Work(batch=1, workers=2))
+    report = remove_files(["in"], "out", remover, run_options=RunOptions(batch=1, workers=2))
     assert report.count("written") == 6
 
 
@@ -263,6 +264,7 @@ def test_memory_does_not_grow_with_the_number_of_images(model):
 import sys, psutil
 from clearbg import Remover
 from clearbg.removal import files
+from clearbg.removal.options import RunOptions
 remover, count, process = Remover(sys.argv[1], threads=1), 0, psutil.Process()
 write = files._write
 def counted(*arguments):
@@ -272,7 +274,7 @@ def counted(*arguments):
     if count in (100, 2000):
         print(process.memory_info().rss)
 files._write = counted
-files.remove_files(["in"], "out", remover, work=files.Work(batch=4, workers=2))
+files.remove_files(["in"], "out", remover, run_options=RunOptions(batch=4, workers=2))
 """
     done = subprocess.run(
         [sys.executable, "-c", program, str(model)], capture_output=True, text=True, check=True

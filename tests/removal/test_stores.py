@@ -14,7 +14,7 @@ from clearbg.cli.app import app
 from clearbg.errors import DataError
 from clearbg.images import encode_image, read_image, write_image
 from clearbg.removal import stores
-from clearbg.removal.inputs import plan
+from clearbg.removal.plan import plan
 from clearbg.removal.stores import Stored, place
 
 

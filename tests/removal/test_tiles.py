@@ -22,9 +22,8 @@ from clearbg.errors import DataError, ExportError, ModelError, SettingsError
 from clearbg.export import parity
 from clearbg.images import encode_image, read_image, write_image
 from clearbg.inference.predict import PIXELS_AT_ONCE, predict, prepare
-from clearbg.removal.backgrounds import ground
 from clearbg.removal.files import remove_files
-from clearbg.removal.outputs import Look
+from clearbg.removal.options import OutputOptions
 
 SIDE, OVERLAP = 32, 8
 PAGE = Contract(
@@ -32,7 +31,7 @@ PAGE = Contract(
     kernel="bilinear", color_order="L", mean=(1.0,), std=(-1.0,), threshold=0.5, output="ink",
     headline="f_measure", weights_sha256="0" * 64, data_digest="", data_license="CC0-1.0",
 )  # fmt: skip
-WHITE = Look(background=ground("white"))
+WHITE = OutputOptions(background="white")
 SIZES = [(1, 1), (5, 2000), (2000, 5), (32, 32), (56, 80), (33, 31), (57, 57), (81, 200)]
 """Smaller than a tile, exactly one, exact multiples of the stride, and anything else."""
 
@@ -198,7 +197,7 @@ def test_subject_keeps_its_colors_in_front_of_a_background(tmp_path, background)
 @pytest.mark.parametrize("background", ["paper", "#12", "", "#ffffff80"])
 def test_bad_color_is_one_sentence(background):
     with pytest.raises(SettingsError, match=r"is no opaque color: give .*#rrggbb\."):
-        ground(background)
+        OutputOptions(background=background)
 
 
 def test_page_turned_by_its_camera_comes_out_upright(model, tmp_path):
@@ -211,7 +210,7 @@ def test_page_turned_by_its_camera_comes_out_upright(model, tmp_path):
 
 def test_resolution_of_a_scan_stays(model, tmp_path):
     write_image(tmp_path / "page.png", written_page(), dpi=(300, 300))
-    remove_files([tmp_path / "page.png"], tmp_path / "c.png", Remover(model), look=WHITE)
+    remove_files([tmp_path / "page.png"], tmp_path / "c.png", Remover(model), output_options=WHITE)
     assert read_image(tmp_path / "c.png").dpi == pytest.approx((300, 300), abs=0.1)
 
 
@@ -236,7 +235,7 @@ def test_command_writes_an_opaque_page(model, tmp_path, name):
 
 def test_folder_with_a_background_becomes_opaque_png(model, tmp_path):
     write_image(tmp_path / "in/sub/page.jpg", written_page())
-    remove_files([tmp_path / "in"], tmp_path / "out", Remover(model), look=WHITE)
+    remove_files([tmp_path / "in"], tmp_path / "out", Remover(model), output_options=WHITE)
     assert read_image(tmp_path / "out/sub/page.png").alpha is None
 
 
@@ -249,7 +248,7 @@ def test_jpeg_without_background_is_refused(model, tmp_path):
 def test_no_input_is_written_over(model, tmp_path):
     write_image(tmp_path / "page.png", written_page())
     with pytest.raises(DataError, match="would be lost"):
-        remove_files([tmp_path / "page.png"], tmp_path, Remover(model), look=WHITE)
+        remove_files([tmp_path / "page.png"], tmp_path, Remover(model), output_options=WHITE)
 
 
 class Darkness(torch.nn.Module):

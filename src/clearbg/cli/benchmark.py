@@ -1,10 +1,11 @@
 """The command `clearbg benchmark`. Heavy imports wait until they are used."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from clearbg.cli.options import DeviceOption
 from clearbg.errors import ModelError
 
 EXPORTS = Path("exports")
@@ -15,10 +16,7 @@ def benchmark(
         list[Path] | None,
         typer.Argument(help="Exported models.", show_default="every .onnx in exports/"),
     ] = None,
-    device: Annotated[
-        Literal["cpu", "cuda", "openvino"],
-        typer.Option(help="What runs the models; one that is not there is an error."),
-    ] = "cpu",
+    device: DeviceOption = "cpu",
     images: Annotated[
         int, typer.Option("--images", "-n", min=1, help="Of 1600×1200, generated; the median.")
     ] = 5,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from clearbg.cli.remove import onnx_file
+from clearbg.cli.options import DEFAULT_MODEL, onnx_file
 
 
 def compare(
@@ -15,7 +15,7 @@ def compare(
     ] = None,
     model: Annotated[
         list[Path], typer.Option(help="As for remove; give several for a column each.")
-    ] = [Path("exports/model.onnx")],  # noqa: B006 - typer copies it
+    ] = [DEFAULT_MODEL],  # noqa: B006 - typer copies it
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="Images to draw.")] = 8,
     seed: Annotated[int, typer.Option(help="Which images are drawn.")] = 0,
     output: Annotated[Path, typer.Option("--output", "-o", help="A .jpg or .png file.")] = Path(

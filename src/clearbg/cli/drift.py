@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from clearbg.cli.remove import onnx_file
+from clearbg.cli.options import onnx_file
 
 DRIFT = 3  # exit status when recent images have moved away from the training
 UNJUDGED = 4  # exit status when there are too few images to tell

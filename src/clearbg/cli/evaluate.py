@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
+from clearbg.cli.options import DEFAULT_MODEL, ModelOption
+
 
 def evaluate(
     images: Annotated[Path, typer.Argument(help="A folder of images.")],
     masks: Annotated[Path, typer.Argument(help="A folder of masks of the same names.")],
-    model: Annotated[
-        Path, typer.Option(help="An exported model, or a folder with model.json and weights.")
-    ] = Path("exports/model.onnx"),
+    model: ModelOption = DEFAULT_MODEL,
     metrics: Annotated[
         str, typer.Option(help="saliency, segmentation, matting, document; commas between.")
     ] = "saliency,segmentation",

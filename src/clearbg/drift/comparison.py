@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from clearbg.drift.statistics import OF_ALPHA, OF_IMAGE
 from clearbg.errors import DataError
+from clearbg.removal.image_statistics import OF_ALPHA, OF_IMAGE
 
 LEAST_SPREAD = {
     "width": 16.0,

@@ -10,10 +10,10 @@ from pathlib import Path
 import pandas as pd
 
 from clearbg.data import manifest
-from clearbg.drift import log, statistics
 from clearbg.errors import DataError, ImageError
 from clearbg.images import SUFFIXES, DecodedImage, find_images, read_image
 from clearbg.inference import predict, sessions
+from clearbg.removal import image_statistics, log
 from clearbg.removal.remover import Remover
 from clearbg.system import code, project
 from clearbg.system.files import file_sha256, replacing_file
@@ -45,7 +45,7 @@ class Recent:
     """The recent images.
 
     Attributes:
-        frame: columns as `statistics` names them; what is unknown is NaN.
+        frame: columns as `image_statistics` names them; what is unknown is NaN.
         left_out: feature -> why the frame does not tell.
         unreadable: how many images or lines could not be read.
     """
@@ -61,7 +61,7 @@ def recent(path: Path, last: int, model: Model | None) -> Recent:
     Raises:
         DataError: `path` is neither.
     """
-    left_out = {} if model else dict.fromkeys(statistics.OF_ALPHA, NEEDS_MODEL)
+    left_out = {} if model else dict.fromkeys(image_statistics.OF_ALPHA, NEEDS_MODEL)
     if path.is_dir():
         found = find_images(path)
         newest = sorted(found, key=lambda file: (file.stat().st_mtime_ns, file))[-last:]
@@ -75,10 +75,10 @@ def recent(path: Path, last: int, model: Model | None) -> Recent:
     frame = _frame(lines.rows, "model")
     if model and len(frame):
         others = frame["model"] != model.weights
-        frame.loc[others, list(statistics.OF_ALPHA)] = float("nan")
+        frame.loc[others, list(image_statistics.OF_ALPHA)] = float("nan")
         if others.all():
             reason = f"no line of the log is of the model {model.path}"
-            left_out = dict.fromkeys(statistics.OF_ALPHA, reason)
+            left_out = dict.fromkeys(image_statistics.OF_ALPHA, reason)
     return Recent(frame, left_out, lines.unreadable)
 
 
@@ -127,7 +127,7 @@ def _groups(paths: Sequence[Path], model: Model | None) -> Iterator[dict[str, fl
             if model and read:
                 inferred = model.remover.infer([image for image, _ in read])
                 for (_, row), alpha in zip(read, inferred, strict=True):
-                    row.update(statistics.of_alpha(alpha))
+                    row.update(image_statistics.of_alpha(alpha))
             yield from (found if isinstance(found, ImageError) else found[1] for found in group)
 
 
@@ -136,11 +136,13 @@ def _measure(path: Path) -> tuple[DecodedImage, dict[str, float]] | ImageError:
         image = read_image(path)
     except ImageError as error:
         return error
-    return image, statistics.of_image(image)
+    return image, image_statistics.of_image(image)
 
 
 def _frame(rows: Sequence[dict], *more: str) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=[*more, *statistics.OF_IMAGE, *statistics.OF_ALPHA])
+    return pd.DataFrame(
+        rows, columns=[*more, *image_statistics.OF_IMAGE, *image_statistics.OF_ALPHA]
+    )
 
 
 def _kept(path: Path) -> pd.DataFrame:
@@ -154,5 +156,5 @@ def _kept(path: Path) -> pd.DataFrame:
 def _key(model: Model | None) -> str:
     """A name for all that decides an image's numbers beside the image."""
     weights = "" if model is None else file_sha256(model.path)
-    numbers = code.digest(*(module.__file__ for module in (statistics, predict, sessions)))
+    numbers = code.digest(*(module.__file__ for module in (image_statistics, predict, sessions)))
     return hashlib.sha256(f"{weights} {numbers}".encode()).hexdigest()[:24]

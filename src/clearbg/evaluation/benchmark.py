@@ -16,8 +16,7 @@ from clearbg.errors import ModelError
 from clearbg.images import encode_image, read_image, resize
 from clearbg.inference.predict import prepare
 from clearbg.inference.sessions import Device
-from clearbg.removal import outputs
-from clearbg.removal.outputs import Look
+from clearbg.removal.cutout import cut
 from clearbg.removal.remover import Remover
 
 SIZE = (1200, 1600)
@@ -92,9 +91,7 @@ def _cost(model: Path, device: Device, files: list[bytes]) -> Cost:
     load = time.perf_counter() - started
 
     def whole(file: bytes) -> None:
-        image = read_image(file)
-        found, _ = outputs.result(remover, image, remover.infer([image])[0], Look())
-        outputs.encode(found, "PNG", Look())
+        cut(remover, read_image(file))
 
     batches = [prepare(read_image(file).srgb(), remover.contract)[None] for file in files]
     return Cost(

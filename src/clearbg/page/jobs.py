@@ -19,8 +19,8 @@ from clearbg.images import DecodedImage
 from clearbg.page.models import Model, ModelChoices
 from clearbg.page.requests import JobOptions, RequestParser
 from clearbg.page.uploads import UploadFolder
-from clearbg.removal import outputs
-from clearbg.removal.inputs import plan
+from clearbg.removal.cutout import cut
+from clearbg.removal.plan import plan
 from clearbg.system import memory
 
 PREVIEW_SIDE = 1400
@@ -164,19 +164,18 @@ class Jobs:
         model, remover = self._models.open(options.model, options.refine_edges)
         started = time.perf_counter()
         image = self._parser.read(source)
-        inferred = remover.infer([image])[0]
-        result, coverage = outputs.result(remover, image, inferred, options.look)
-        encoded, notes = outputs.encode(result, "PNG", options.look)
-        if not self._uploads.make_room(len(encoded)):
+        made = cut(remover, image, options.output)
+        if not self._uploads.make_room(len(made.encoded)):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        target.write_bytes(encoded)
+        target.write_bytes(made.encoded)
         seconds = time.perf_counter() - started
         before = after = None
         if previews:
             before = _preview(image, target.parent / "preview-before.jpg")
-            after = _preview(result, target.parent / "preview-after.jpg")
+            after = _preview(made.image, target.parent / "preview-after.jpg")
+        width, height = made.image.width, made.image.height
         return Cutout(
-            target, before, after, result.width, result.height, coverage, seconds, model, notes
+            target, before, after, width, height, made.coverage, seconds, model, made.notes
         )
 
 

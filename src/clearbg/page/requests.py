@@ -13,8 +13,8 @@ from clearbg.images import DecodedImage, read_image
 from clearbg.images.decoding import count_pixels
 from clearbg.page.limits import MEGA, Limits
 from clearbg.page.uploads import UploadFolder
-from clearbg.removal.backgrounds import BLUR, Ground, color
-from clearbg.removal.outputs import Look
+from clearbg.removal.backgrounds import BLUR, Background, color
+from clearbg.removal.options import OutputOptions
 
 TRANSPARENT = "transparent"
 HALF = 0.5
@@ -27,12 +27,12 @@ class JobOptions:
     """How a result is to look, and which model makes it.
 
     Attributes:
-        look: the same options as those of `clearbg remove`.
+        output: the same options as those of `clearbg remove`.
         refine_edges: whether alpha follows the image's own edges.
         model: a model's name; None: the first one.
     """
 
-    look: Look
+    output: OutputOptions
     refine_edges: bool
     model: str | None
 
@@ -76,11 +76,11 @@ class RequestParser:
                 raise SettingsError(f"{name} is {value!r}: give true or false.")
         if model is not None and not isinstance(model, str):
             raise SettingsError(f"model is {model!r}: give a name, or leave it out.")
-        look = Look(
+        output = OutputOptions(
             background=self._background(background, background_image),
             threshold=_threshold(hard_edges, threshold),
         )
-        return JobOptions(look, refine_edges, model)
+        return JobOptions(output, refine_edges, model)
 
     def upload(self, sent: Any) -> Path:
         """The file of an uploaded image whose bytes and pixels are within the limits.
@@ -126,11 +126,11 @@ class RequestParser:
             )
         return sent
 
-    def _background(self, background: Any, image: Any) -> Ground | None:
+    def _background(self, background: Any, image: Any) -> Background | None:
         if image is not None:
             if background != TRANSPARENT:
                 raise SettingsError("Give background or background_image, and not both.")
-            return Ground(self.read(self.upload(image)).srgb())
+            return Background(self.read(self.upload(image)).srgb())
         if not isinstance(background, str):
             raise SettingsError(
                 f"background is {background!r}: give transparent, blur, or a color."
@@ -138,8 +138,8 @@ class RequestParser:
         if background == TRANSPARENT:
             return None
         if background == BLUR:
-            return Ground(None)
-        return Ground(_one_color(background))
+            return Background(None)
+        return Background(_one_color(background))
 
 
 def _one_color(text: str) -> np.ndarray:

@@ -18,13 +18,13 @@ ROWS = 256  # of an image laid over its ground at once, so that memory stays sma
 
 
 @dataclass(frozen=True, eq=False)
-class Ground:
+class Background:
     """uint8 `(h,w,3)` sRGB, or `(1,1,3)` for one color; None: the image's own, blurred."""
 
     values: np.ndarray | None
 
 
-def ground(text: str) -> Ground:
+def parse_background(text: str) -> Background:
     """The ground that a person names: a color, "blur", or an image's path.
 
     Raises:
@@ -32,13 +32,13 @@ def ground(text: str) -> Ground:
         ImageError: the image cannot be read.
     """
     if text == BLUR:
-        return Ground(None)
+        return Background(None)
     try:
-        return Ground(np.array([[color(text)]], np.uint8))
+        return Background(np.array([[color(text)]], np.uint8))
     except SettingsError:
         if not Path(text).is_file():
             raise
-    return Ground(read_image(text).srgb())
+    return Background(read_image(text).srgb())
 
 
 def color(text: str) -> tuple[int, int, int]:
@@ -57,7 +57,7 @@ def color(text: str) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def lay_over(front: DecodedImage, behind: Ground, own: np.ndarray) -> DecodedImage:
+def lay_over(front: DecodedImage, behind: Background, own: np.ndarray) -> DecodedImage:
     """A cutout in front of a ground, opaque; where its alpha is 255 it keeps its values.
 
     It keeps its profile too, into which the ground is converted. With a profile that has no

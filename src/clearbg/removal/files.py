@@ -4,19 +4,19 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from clearbg.errors import ClearBGError
+from clearbg.errors import ClearBGError, SettingsError
 from clearbg.images import DecodedImage, read_image
 from clearbg.images.decoding import count_pixels
-from clearbg.removal import outputs
-from clearbg.removal.inputs import STREAM, Job, plan
-from clearbg.removal.outcomes import Outcome, Report, Status
-from clearbg.removal.outputs import Look
+from clearbg.inference.sessions import BATCH, cores
+from clearbg.removal.cutout import cut
+from clearbg.removal.options import OutputOptions, RunOptions
+from clearbg.removal.plan import STREAM, Job, plan
 from clearbg.removal.remover import Remover
+from clearbg.removal.report import Outcome, RemovalReport, Status
 from clearbg.removal.stores import Place, Stored, present
 from clearbg.system.files import replacing_file
 
@@ -26,22 +26,7 @@ PIXELS_IN_FLIGHT = 2**26
 PIXELS_UNSEEN = 2**23
 """What an image in a store counts for: 8 megapixels."""
 
-
-@dataclass(frozen=True)
-class Work:
-    """How many images go through at once, and what happens along the way.
-
-    Attributes:
-        batch: images in a run of the network; see `devices.BATCH`.
-        workers: threads that read, refine and encode while the network runs.
-        skip_existing: leave results that are there as they are.
-        fail_fast: begin no further image once one has failed.
-    """
-
-    batch: int = 1
-    workers: int = 2
-    skip_existing: bool = False
-    fail_fast: bool = False
+MOST_WORKERS = 4  # unless the user asks for more
 
 
 def remove_files(
@@ -49,43 +34,45 @@ def remove_files(
     output: str | Path | None,
     remover: Remover,
     model: str = "",
-    look: Look | None = None,
-    work: Work | None = None,
+    output_options: OutputOptions | None = None,
+    run_options: RunOptions | None = None,
     format: str | None = None,
     log: Callable[[DecodedImage, np.ndarray], None] | None = None,
-) -> Report:
-    """Do every image; one that fails stops no other unless `work` says so.
+) -> RemovalReport:
+    """Remove the backgrounds of files; an image that fails does not stop the others.
 
     Args:
-        inputs, output, format: as `inputs.plan` takes them.
+        inputs, output, format: see `plan.plan`.
         model: what the report calls the model.
-        look, work: None: as their own defaults say.
-        log: is given every image and what the network said of it, by any of the threads.
+        output_options, run_options: None: the defaults.
+        log: called with every image and what the network found in it, from several threads.
 
     Raises:
         DataError: an input is missing or holds no images, or `output` cannot take them.
-        SettingsError: the choices exclude each other.
+        SettingsError: options exclude each other, or an image would go to a terminal.
     """
-    look, work = look or Look(), work or Work()
+    output_options, run_options = output_options or OutputOptions(), run_options or RunOptions()
     jobs = plan(inputs, output, format)
-    outputs.check(look, {job.format for job in jobs})
-    todo = undone(jobs, work)
-    done = Pipeline(remover, look, work, log).run(todo)
+    output_options.refuse_formats({job.format for job in jobs})
+    if jobs[0].target is None and sys.stdout.isatty():
+        raise SettingsError("An image does not fit a terminal: redirect it, or name a file.")
+    todo = undone(jobs, run_options)
+    done = Pipeline(remover, output_options, run_options, log).run(todo)
     if len(todo) > 1:
         from clearbg.system.progress import progress  # imported here: a single image does without
 
         done = progress(done, what="remove", unit="images", total=len(todo))
     outcomes = in_order(jobs, todo, dict(zip(todo, done)))
-    return Report(model, remover.device, remover.refine, outcomes)
+    return RemovalReport(model, remover.device, remover.refine, outcomes)
 
 
-def undone(jobs: Sequence[Job], work: Work) -> list[Job]:
-    """The jobs but for those whose results are there already and are to stay.
+def undone(jobs: Sequence[Job], options: RunOptions) -> list[Job]:
+    """The jobs that are still to do: without those whose results exist and shall stay.
 
     Raises:
         DataError: the store of the results refuses, or cannot be reached.
     """
-    targets = [job.target for job in jobs if work.skip_existing and job.target is not None]
+    targets = [job.target for job in jobs if options.skip_existing and job.target is not None]
     there = present(targets)
     return [job for job in jobs if job.target not in there]
 
@@ -93,7 +80,10 @@ def undone(jobs: Sequence[Job], work: Work) -> list[Job]:
 def in_order(
     jobs: Sequence[Job], todo: Sequence[Job], made: Mapping[Job, Outcome]
 ) -> tuple[Outcome, ...]:
-    """What became of all jobs; of those `todo` that nothing was `made` of: they were left."""
+    """The outcomes of all jobs, in their order.
+
+    A job of `todo` without an outcome in `made` was left undone; one outside `todo` was skipped.
+    """
     left = set(todo)
     return tuple(
         made.get(job) or outcome(job, "left" if job in left else "skipped") for job in jobs
@@ -101,24 +91,33 @@ def in_order(
 
 
 def outcome(job: Job, status: Status, **facts) -> Outcome:
-    """What became of a job, by the names that people gave."""
+    """The outcome of a job, with the names that the user gave."""
     return Outcome(str(job.source or STREAM), str(job.target or STREAM), status, **facts)
 
 
 class Pipeline:
-    """Workers read ahead and finish behind; other threads run the network between."""
+    """Worker threads read images and finish results while other threads run the network."""
 
-    def __init__(self, remover: Remover, look: Look, work: Work, log: Callable | None = None):
-        self._remover, self._look, self._work, self._log = remover, look, work, log
+    def __init__(
+        self,
+        remover: Remover,
+        output_options: OutputOptions,
+        run_options: RunOptions,
+        log: Callable | None = None,
+    ):
+        self._remover, self._options, self._log = remover, output_options, log
+        self._batch = run_options.batch or BATCH[remover.device]
+        self._workers = run_options.workers or min(MOST_WORKERS, cores())
+        self._fail_fast = run_options.fail_fast
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
-        """Outcomes in the order of the jobs; those of jobs left undone are missing at the end."""
+        """Outcomes in the order of the jobs. With `fail_fast` those after a failure are missing."""
         waiting = deque(jobs)
         begun: deque[tuple[int, Future]] = deque()  # pixels, and what becomes futures of outcomes
         networks = ThreadPoolExecutor(self._remover.runs, "clearbg network")
-        workers = ThreadPoolExecutor(self._work.workers, "clearbg")
+        workers = ThreadPoolExecutor(self._workers, "clearbg")
         # Some groups are read and some finished while others are in the network.
-        ahead = self._remover.runs + 2 * -(-self._work.workers // self._work.batch)
+        ahead = self._remover.runs + 2 * -(-self._workers // self._batch)
         try:
             while waiting or begun:
                 while waiting and len(begun) < ahead:
@@ -128,7 +127,7 @@ class Pipeline:
                     begun.append((pixels, self._begin(group, networks, workers)))
                 for future in begun[0][1].result():
                     ended = future.result()
-                    if ended.status == "failed" and self._work.fail_fast:
+                    if ended.status == "failed" and self._fail_fast:
                         waiting.clear()
                     yield ended
                 begun.popleft()
@@ -139,7 +138,7 @@ class Pipeline:
     def _group(self, waiting: deque[Job], in_flight: int) -> tuple[list[Job], int]:
         """The next jobs that there is room for, taken away, and their pixels."""
         group, pixels = [], 0
-        while waiting and len(group) < self._work.batch:
+        while waiting and len(group) < self._batch:
             more = _pixels(waiting[0].source)
             if in_flight + pixels and in_flight + pixels + more > PIXELS_IN_FLIGHT:
                 break
@@ -177,14 +176,17 @@ class Pipeline:
         if self._log is not None:
             self._log(held[0], inferred)
         try:
-            found, coverage = outputs.result(self._remover, held.pop(), inferred, self._look)
-            encoded, notes = outputs.encode(found, job.format, self._look)
-            _write(job.target, encoded)
+            made = cut(self._remover, held.pop(), self._options, job.format, inferred)
+            _write(job.target, made.encoded)
         except (ClearBGError, MemoryError) as error:
             return _failure(job, error)
-        height, width = found.rgb.shape[:2]
         return outcome(
-            job, "written", width=width, height=height, coverage=round(coverage, 4), notes=notes
+            job,
+            "written",
+            width=made.image.width,
+            height=made.image.height,
+            coverage=round(made.coverage, 4),
+            notes=made.notes,
         )
 
 

@@ -11,7 +11,7 @@ from clearbg.images import DecodedImage
 from clearbg.images.convert import Source, image_of
 from clearbg.inference.predict import infer, restore
 from clearbg.inference.sessions import BATCH, Device, ImageCount, Opened, open_model
-from clearbg.removal.backgrounds import Ground, ground, lay_over
+from clearbg.removal.backgrounds import Background, lay_over, parse_background
 from clearbg.removal.foreground import foreground
 from clearbg.removal.guided_filter import refine
 
@@ -23,22 +23,23 @@ class Remover:
     """Removes backgrounds with an exported model; any number of threads may use one.
 
     Args:
-        model: an ONNX file written by the export stage; it carries its own preprocessing.
-        threads: of the processor, for the network; 0 leaves the choice to the runtime.
-        device: what runs the network, and nothing else in its place.
-        refine: follow the image's edges, and take the old background's color out of them.
-            Has no effect on ink, or where the contract cuts images into tiles.
-        images: how many it is for, "one", "some" or "many": see `devices.Images`. With
-            "many" a single image takes longer, and several threads should call `infer`.
+        model: an ONNX file written by the export stage; its preprocessing contract is embedded.
+        threads: processor threads for the network; 0 leaves the choice to the runtime.
+        device: where the network runs; there is no silent change to another device.
+        refine: follow the edges in the image, and remove the old background's color from them.
+            It has no effect on ink, or when the contract cuts images into tiles.
+        images: for how many images the model is opened, "one", "some" or "many": see
+            `sessions.ImageCount`. With "many" a single image takes longer, and several threads
+            should call `infer`.
 
     Attributes:
         contract: how images enter the model.
-        device: what runs it.
+        device: where the network runs.
         runs: how many threads should call `infer` at once.
 
     Raises:
-        ModelError: the file is missing, is not ONNX, or carries no contract.
-        SettingsError: the device is not there.
+        ModelError: the file is missing, is not ONNX, or has no contract embedded.
+        SettingsError: the device is not available.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Remover:
 
     @classmethod
     def of(cls, opened: Opened, refine: bool = True) -> "Remover":
-        """Of a model that `open_model` opened, perhaps before this module was imported."""
+        """A remover with a model that `open_model` has opened already."""
         remover = cls.__new__(cls)
         remover._use(opened, refine)
         return remover
@@ -63,83 +64,88 @@ class Remover:
         self.device, self.runs = opened.device, opened.runs
         self.refine = refine
 
-    def __call__(self, image: Source, background: str | Ground | None = None) -> Image.Image:
+    def __call__(self, image: Source, background: str | Background | None = None) -> Image.Image:
         """Remove one image's background.
 
         Args:
-            image: a path, a file's bytes, a binary stream, an image of Pillow's, or an array
+            image: a path, the bytes of a file, a binary stream, a Pillow image, or an array
                 uint8 or uint16 `(H,W)`, `(H,W,3)` or `(H,W,4)`.
             background: as `cut_out` takes it.
 
         Returns:
-            An image of exactly the input's (upright) size, 8 bits a channel: RGBA, or RGB
-            with a background.
+            An image with the size of the upright input, 8 bits per channel: RGBA, or RGB with a
+            background.
 
         Raises:
             ImageError: the image cannot be read.
-            SettingsError: the background is none.
+            SettingsError: the background is not a color, "blur" or an image.
         """
         return _image(self.cut_out(image_of(image), background))
 
     def batch(
         self,
         images: Sequence[Source],
-        background: str | Ground | None = None,
-        at_once: int | None = None,
+        background: str | Background | None = None,
+        batch_size: int | None = None,
     ) -> list[Image.Image]:
-        """Remove the backgrounds of several images, `at_once` of them in a run of the network.
+        """Remove the backgrounds of several images, `batch_size` of them in a run of the network.
 
-        Takes, returns and raises what a call with each of them does. Without `at_once` the
-        device decides, see `devices.BATCH`.
+        Returns and raises what calls with the single images do. Without `batch_size` the device
+        decides, see `sessions.BATCH`.
         """
-        at_once = at_once or BATCH[self.device]
-        behind = ground(background) if isinstance(background, str) else background
+        batch_size = batch_size or BATCH[self.device]
+        behind = parse_background(background) if isinstance(background, str) else background
         found = []
-        for first in range(0, len(images), at_once):
-            read = [image_of(image) for image in images[first : first + at_once]]
+        for first in range(0, len(images), batch_size):
+            read = [image_of(image) for image in images[first : first + batch_size]]
             for image, inferred in zip(read, self.infer(read), strict=True):
                 alpha = self.opacity(image, inferred)
-                found.append(_image(self.colored(image, alpha, behind)))
+                found.append(_image(self.compose(image, alpha, behind)))
         return found
 
-    def cut_out(self, image: DecodedImage, background: str | Ground | None = None) -> DecodedImage:
+    def cut_out(
+        self, image: DecodedImage, background: str | Background | None = None
+    ) -> DecodedImage:
         """The subject of an image, or its ink in black where the contract's output is "ink".
 
         Args:
-            background: to lie behind the subject or the ink: a color's name or #rrggbb,
-                "blur" for the image's own out of focus, an image's path, or what
-                `backgrounds.ground` made of one of these.
+            background: what to put behind the subject or the ink: a color (a name or #rrggbb),
+                "blur" for the image's own background out of focus, the path of an image, or what
+                `parse_background` made of one of these.
 
         Returns:
             An image of the same size. Without a background it has an alpha; with one it is
-            opaque. Where the alpha is 255 it has the input's colors, in the input's profile.
+            opaque. Where the alpha is 255 it keeps the input's colors, in the input's profile.
 
         Raises:
-            SettingsError: the background is none.
+            SettingsError: the background is not a color, "blur" or an image.
             ImageError: the background is an image that cannot be read.
         """
-        behind = ground(background) if isinstance(background, str) else background
-        return self.colored(image, self.matte(image), behind)
+        behind = parse_background(background) if isinstance(background, str) else background
+        return self.compose(image, self.matte(image), behind)
 
     def matte(self, image: DecodedImage) -> np.ndarray:
-        """Alpha uint8 `(H,W)` of an image; transparency that it had already stays."""
+        """Alpha uint8 `(H,W)` of an image; transparency that the image already had is kept."""
         return self.opacity(image, self.infer([image])[0])
 
     def infer(self, images: Sequence[DecodedImage]) -> list[np.ndarray]:
-        """What the network says of each, as one batch where the contract allows it.
+        """The network's alpha of each image, in one batch if the contract allows it.
 
-        The first of three steps; the others, `opacity` and `colored`, are one image's.
+        This is the first of three steps. The other two, `opacity` and `compose`, take one image.
+
+        Returns:
+            float32 `(h,w)` in [0, 1] each, at the size that the contract says.
         """
         return infer([image.srgb() for image in images], self.network, self.contract)
 
     def opacity(
         self, image: DecodedImage, inferred: np.ndarray, threshold: float | None = None
     ) -> np.ndarray:
-        """Alpha uint8 `(H,W)` from what `infer` gave; transparency that was there stays.
+        """Alpha uint8 `(H,W)` from what `infer` gave; existing transparency is kept.
 
         Args:
-            threshold: alpha in [0, 1] from which a pixel is wholly opaque, and else wholly
-                transparent; None: soft edges.
+            threshold: alpha in [0, 1] from which a pixel becomes fully opaque; the others become
+                fully transparent. None: edges stay soft.
         """
         alpha = self._full_size(inferred, image.rgb)
         result = np.empty(alpha.shape, np.uint8)
@@ -154,10 +160,10 @@ class Remover:
                 result[rows] = np.uint8(255) * (part >= threshold)
         return result
 
-    def colored(
-        self, image: DecodedImage, alpha: np.ndarray, behind: Ground | None = None
+    def compose(
+        self, image: DecodedImage, alpha: np.ndarray, behind: Background | None = None
     ) -> DecodedImage:
-        """The cutout of an image by an alpha, uint8 `(H,W)`, in front of a ground if any."""
+        """The cutout of an image with an alpha, uint8 `(H,W)`, in front of a background if any."""
         front = dataclasses.replace(image, alpha=alpha)
         if self.contract.output == "ink":
             black = np.zeros_like(image.rgb)
@@ -185,9 +191,9 @@ class Remover:
 
 
 def _without(had: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Alpha, uint8 `(H,W)`, less the transparency that the image `had`, where it shows at all.
+    """Alpha, uint8 `(H,W)`, without the transparency that the image already `had`.
 
-    That one mixed nothing into the image's colors.
+    That transparency has mixed no background into the image's colors.
     """
     return np.rint(alpha * np.float32(255) / np.maximum(had, alpha).clip(1)).astype(np.uint8)
 

@@ -1,4 +1,4 @@
-"""What a machine of a Ray cluster runs: the model in a process, and a portion of the work."""
+"""What runs on the machines of a Ray cluster: processes that hold the model."""
 
 import contextlib
 import dataclasses
@@ -12,39 +12,43 @@ from typing import Any
 
 from clearbg.errors import ClearBGError
 from clearbg.inference.sessions import Device
-from clearbg.removal.files import Pipeline, Work, outcome
-from clearbg.removal.inputs import Job
-from clearbg.removal.outcomes import Outcome
-from clearbg.removal.outputs import Look
+from clearbg.removal.files import Pipeline, outcome
+from clearbg.removal.options import OutputOptions, RunOptions
+from clearbg.removal.plan import Job
 from clearbg.removal.remover import Remover
+from clearbg.removal.report import Outcome
 from clearbg.removal.stores import place
 
 
 @dataclass(frozen=True)
-class Orders:
+class ActorSettings:
     """What an actor needs to know beside the model.
 
     Attributes:
-        folder: that relative paths start from.
-        shared: paths that must be there on its machine as well.
+        run_options: with `workers` set to the processor cores of the actor.
+        folder: where relative paths start.
+        shared: paths that must exist on the actor's machine as well.
     """
 
     device: Device
     refine: bool
-    look: Look
-    work: Work
+    output_options: OutputOptions
+    run_options: RunOptions
     folder: str
     shared: tuple[str, ...] = ()
 
 
-class Tally:
-    """An actor that knows what is in work, and so what ended the process that worked on it."""
+class AttemptCounter:
+    """An actor that counts the attempts at each piece of work.
+
+    A second attempt means that the first one ended its process.
+    """
 
     def __init__(self):
         self._begun = Counter()
 
     def begin(self, *work: str | int) -> int:
-        """How often this was begun before and never ended."""
+        """Count an attempt. Returns how many earlier ones never ended."""
         self._begun[work] += 1
         return self._begun[work] - 1
 
@@ -53,23 +57,23 @@ class Tally:
 
 
 class RemoverActor:
-    """Holds the model, and does what `files.Pipeline` does, a portion of the jobs at a time.
+    """A process of Ray that holds the model, and works on a group of jobs at a time.
 
-    A portion that has ended its process comes again, to a new one; its images are then done
-    one by one, and one that ends the process again has failed.
+    When a group ends its process, Ray gives it to a new one. That process does the images one by
+    one, and an image that ends the process again has failed.
 
     Args:
         model: Ray's reference to the ONNX file's bytes.
-        tally: Ray's handle of a `Tally`.
+        attempts: Ray's handle of an `AttemptCounter`.
     """
 
-    def __init__(self, model: Any, tally: Any, orders: Orders):
+    def __init__(self, model: Any, attempts: Any, settings: ActorSettings):
         import ray
 
-        self._ray, self._tally, self._refusal = ray, tally, ""
+        self._ray, self._attempts, self._refusal = ray, attempts, ""
         with contextlib.suppress(OSError):
-            os.chdir(orders.folder)
-        for path in orders.shared:
+            os.chdir(settings.folder)
+        for path in settings.shared:
             if not os.path.exists(path):
                 self._refusal = (
                     f"{path} is not there on every machine of the cluster: name folders that all "
@@ -81,15 +85,15 @@ class RemoverActor:
             self._folder = tempfile.TemporaryDirectory()
             file = Path(self._folder.name, "model.onnx")
             file.write_bytes(ray.get(model))
-            threads = orders.work.workers
-            remover = Remover(file, threads, orders.device, orders.refine, images="many")
-            self._pipeline = Pipeline(remover, orders.look, orders.work)
+            threads = settings.run_options.workers
+            remover = Remover(file, threads, settings.device, settings.refine, images="many")
+            self._pipeline = Pipeline(remover, settings.output_options, settings.run_options)
         except ClearBGError as error:
             self._refusal = str(error)
 
-    def __call__(self, portion: Any) -> dict[str, list]:
-        """A table of jobs -> what became of them, as JSON, or why nothing can be done here."""
-        columns = portion.to_pydict()
+    def __call__(self, table: Any) -> dict[str, list]:
+        """A table of jobs -> their outcomes as JSON, or why this machine can do nothing."""
+        columns = table.to_pydict()
         numbers = columns["number"]
         jobs = [
             Job(place(os.fsdecode(source)), place(os.fsdecode(target)), format)
@@ -106,7 +110,7 @@ class RemoverActor:
             ended = [self._alone(*one) for one in zip(numbers, jobs, strict=True)]
         else:
             ended = list(self._pipeline.run(jobs))
-        self._tally.end.remote("together", *numbers)
+        self._attempts.end.remote("together", *numbers)
         return ended
 
     def _alone(self, number: int, job: Job) -> Outcome:
@@ -117,8 +121,8 @@ class RemoverActor:
             )
             return outcome(job, "failed", message=sentence)
         (ended,) = self._pipeline.run([job])
-        self._tally.end.remote("alone", number)
+        self._attempts.end.remote("alone", number)
         return ended
 
     def _begin(self, *work: str | int) -> int:
-        return self._ray.get(self._tally.begin.remote(*work))
+        return self._ray.get(self._attempts.begin.remote(*work))

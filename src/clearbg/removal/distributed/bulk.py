@@ -7,18 +7,23 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from clearbg.errors import ClearBGError, SettingsError
-from clearbg.inference.sessions import Device, open_model
-from clearbg.removal import outputs
-from clearbg.removal.distributed.actors import Orders, RemoverActor, Tally
-from clearbg.removal.distributed.cluster import Fleet, astray, connected, imported, seen_by_all
-from clearbg.removal.files import Work, in_order, undone
-from clearbg.removal.inputs import STREAM, Job, plan
-from clearbg.removal.outcomes import Outcome, Report
-from clearbg.removal.outputs import Look
+from clearbg.inference.sessions import BATCH, Device, open_model
+from clearbg.removal.distributed.actors import ActorSettings, AttemptCounter, RemoverActor
+from clearbg.removal.distributed.cluster import (
+    connected,
+    import_ray,
+    missing_here,
+    room_for_actors,
+    shared_paths,
+)
+from clearbg.removal.files import in_order, undone
+from clearbg.removal.options import OutputOptions, RayOptions, RunOptions
+from clearbg.removal.plan import STREAM, Job, plan
+from clearbg.removal.report import Outcome, RemovalReport
 from clearbg.removal.stores import address, place, plain
 from clearbg.system.progress import progress
 
-PORTION = 32  # images that an actor is given at a time, at most, or one run of the network
+GROUP = 32  # images that an actor gets at a time, at most, unless a batch is larger
 
 
 def remove_in_bulk(
@@ -29,66 +34,81 @@ def remove_in_bulk(
     name: str = "",
     device: Device = "cpu",
     refine: bool = True,
-    look: Look | None = None,
-    work: Work | None = None,
-    fleet: Fleet | None = None,
+    output_options: OutputOptions | None = None,
+    run_options: RunOptions | None = None,
+    ray_options: RayOptions | None = None,
     format: str | None = None,
-) -> Report:
-    """Do every image with Ray Data; results are those of `files.remove_files`, byte for byte.
+) -> RemovalReport:
+    """Remove backgrounds with Ray Data; the results equal those of `remove_files` byte for byte.
 
     Ray is the one that this process has started or joined already, else the cluster at
     RAY_ADDRESS, else one on this machine that ends with the call. The model goes to the actors
     through Ray; folders must be ones that all machines see, or addresses.
 
     Args:
-        inputs, output, format: as `inputs.plan` takes them, without standard streams.
+        inputs, output, format: see `plan.plan`; standard input and output are refused.
         model: an ONNX file on this machine.
         name: what the report calls the model.
-        device, refine: as `Remover` takes them, on each machine.
-        look, work: None: as their own defaults say. Of `work`, `workers` is the fleet's choice.
+        device, refine: see `Remover`; they hold on every machine.
+        output_options, run_options, ray_options: None: the defaults.
 
     Raises:
         DataError: an input is missing or holds no images, or `output` cannot take them.
         ModelError: the model cannot be used.
-        SettingsError: the choices exclude each other, Ray is not installed, or no machine has
+        SettingsError: options exclude each other, Ray is not installed, or no machine has
             what an actor needs.
         ClearBGError: Ray cannot be reached, or broke off.
     """
-    look, work, fleet = look or Look(), work or Work(), fleet or Fleet()
-    if work.fail_fast:
-        raise SettingsError("Ray has begun others by the time one fails: leave --fail-fast out.")
-    if STREAM in map(os.fspath, inputs) or output == STREAM:
-        raise SettingsError("Standard input and output hold one image: leave --engine ray out.")
-    jobs = plan(inputs, output, format)
-    if output is not None and jobs[0].target == place(plain(os.fspath(output))):
-        raise SettingsError(f"{output} is one image: name a folder, or leave --engine ray out.")
-    outputs.check(look, {job.format for job in jobs})
+    output_options, run_options = output_options or OutputOptions(), run_options or RunOptions()
+    ray_options = ray_options or RayOptions()
+    gpus = ray_options.gpus_with(device)
+    jobs = _planned(inputs, output, format, run_options)
+    output_options.refuse_formats({job.format for job in jobs})
     open_model(model, "cpu", 1)  # whether it can be used; only the actors know their devices
-    todo, made = undone(jobs, work), {}
+    todo, made = undone(jobs, run_options), {}
     if todo:
-        orders = Orders(device, refine, look, work, os.getcwd())
+        run_options = dataclasses.replace(run_options, batch=run_options.batch or BATCH[device])
+        settings = ActorSettings(device, refine, output_options, run_options, os.getcwd())
         few = len(todo) <= 1
         with progress(what="remove", unit="images", total=len(todo), disable=few) as bar:
-            for number, ended in _ended(todo, Path(model).read_bytes(), orders, fleet):
-                made[todo[number]] = ended
+            ended = _ended(todo, Path(model).read_bytes(), settings, ray_options.actors, gpus)
+            for number, result in ended:
+                made[todo[number]] = result
                 bar.update()
-    return Report(name, device, refine, in_order(jobs, todo, made | astray(made)))
+    return RemovalReport(name, device, refine, in_order(jobs, todo, made | missing_here(made)))
+
+
+def _planned(
+    inputs: Sequence[str | Path], output: str | Path | None, format: str | None, run: RunOptions
+) -> list[Job]:
+    """The jobs; what needs a single process is refused."""
+    if run.fail_fast:
+        raise SettingsError(
+            "With Ray other images have begun by the time one fails: leave fail-fast out, or the "
+            "engine ray."
+        )
+    if STREAM in map(os.fspath, inputs) or output == STREAM:
+        raise SettingsError("Standard input and output hold one image: leave the engine ray out.")
+    jobs = plan(inputs, output, format)
+    if output is not None and jobs[0].target == place(plain(os.fspath(output))):
+        raise SettingsError(f"{output} is one image: name a folder, or leave the engine ray out.")
+    return jobs
 
 
 def _ended(
-    jobs: Sequence[Job], model: bytes, orders: Orders, fleet: Fleet
+    jobs: Sequence[Job], model: bytes, settings: ActorSettings, actors: int | None, gpus: float
 ) -> Iterator[tuple[int, Outcome]]:
-    """Numbers of jobs and what became of them, as they end."""
-    ray = imported()
+    """Numbers of jobs and their outcomes, as they end."""
+    ray = import_ray()
     with connected(ray) as alone:
-        shared = () if alone else seen_by_all(jobs)
+        shared = () if alone else shared_paths(jobs)
         machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        actors, cores = fleet.on(machines)
-        batch = orders.work.batch
-        actors = min(actors, -(-len(jobs) // batch))
-        rows = batch * max(1, min(PORTION, len(jobs) // (4 * actors)) // batch)
-        work = dataclasses.replace(orders.work, workers=cores)
-        orders = dataclasses.replace(orders, work=work, shared=shared)
+        options = settings.run_options
+        actors, cores = room_for_actors(machines, actors, options.workers, gpus)
+        actors = min(actors, -(-len(jobs) // options.batch))
+        rows = options.batch * max(1, min(GROUP, len(jobs) // (4 * actors)) // options.batch)
+        options = dataclasses.replace(options, workers=cores)
+        settings = dataclasses.replace(settings, run_options=options, shared=shared)
         data = ray.data.from_items(
             [
                 {
@@ -108,8 +128,12 @@ def _ended(
             batch_format="pyarrow",
             compute=ray.data.ActorPoolStrategy(size=actors),
             num_cpus=cores,
-            num_gpus=fleet.gpus or None,
-            fn_constructor_args=(ray.put(model), ray.remote(num_cpus=0)(Tally).remote(), orders),
+            num_gpus=gpus or None,
+            fn_constructor_args=(
+                ray.put(model),
+                ray.remote(num_cpus=0)(AttemptCounter).remote(),
+                settings,
+            ),
         )
         try:
             for row in done.iter_rows():

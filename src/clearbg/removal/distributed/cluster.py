@@ -6,21 +6,20 @@ import os
 import socket
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from clearbg.errors import ClearBGError, SettingsError
 from clearbg.removal.files import outcome
-from clearbg.removal.inputs import Job
-from clearbg.removal.outcomes import Outcome
+from clearbg.removal.plan import Job
+from clearbg.removal.report import Outcome
 
 CORES = 4  # of a processor, at most, that an actor takes unless it is told
 OBJECTS = 256 << 20  # bytes of Ray's store on one machine: it holds the model, never an image
 MUTE = logging.CRITICAL + 1
 
 # Read while Ray is being imported or started.
-SURROUNDINGS = {
+ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # or it uploads the folder that `uv run` was called in
@@ -29,59 +28,55 @@ SURROUNDINGS = {
 LOCAL = "local"  # Ray's word for a cluster of its own on this machine
 
 
-@dataclass(frozen=True)
-class Fleet:
-    """How many actors there are, each of which holds the model.
+def room_for_actors(
+    machines: Sequence[Mapping[str, float]],
+    actors: int | None = None,
+    cores: int | None = None,
+    gpus: float = 0,
+) -> tuple[int, int]:
+    """How many actors to start, and how many processor cores each of them takes.
 
-    Attributes:
+    Args:
+        machines: the "CPU" and "GPU" counts of each machine, as Ray reports them.
         actors: None: as many as the machines have room for.
-        cores: processor cores of each; None: 4, or with GPUs the share that falls to each.
-        gpus: of each, in [0, 1]; below 1 several actors use one.
+        cores: None: 4, or with GPUs the share of the cores that belongs to an actor's GPU share.
+        gpus: of each actor, in [0, 1]; below 1 several actors use one GPU.
+
+    Raises:
+        SettingsError: no machine has room for one actor.
     """
-
-    actors: int | None = None
-    cores: int | None = None
-    gpus: float = 0
-
-    def on(self, machines: Sequence[Mapping[str, float]]) -> tuple[int, int]:
-        """Actors, and the cores of each, for machines of so many "CPU" and "GPU".
-
-        Raises:
-            SettingsError: no machine has room for one actor.
-        """
-        able = [machine for machine in machines if machine.get("GPU", 0) >= self.gpus]
-        if not able:
-            raise SettingsError(
-                f"No machine that Ray knows has a GPU, or {self.gpus:g} of one (see `ray status`): "
-                "start Ray where there is one, or choose another device."
-            )
-        most = int(max((machine.get("CPU", 0) for machine in able), default=0))
-        if self.cores is not None:
-            cores = self.cores
-        elif self.gpus:
-            cores = max(1, int(min(m.get("CPU", 0) * self.gpus / m["GPU"] for m in able)))
-        else:
-            cores = max(1, min(CORES, most))
-        room = sum(self._room(machine, cores) for machine in able)
-        if not room:
-            raise SettingsError(
-                f"No machine that Ray knows has {cores} processor cores for an actor: give "
-                f"--workers {most} or fewer, or start Ray with more."
-            )
-        return self.actors or room, cores
-
-    def _room(self, machine: Mapping[str, float], cores: int) -> int:
-        room = int(machine.get("CPU", 0) // cores)
-        return min(room, int(machine["GPU"] / self.gpus)) if self.gpus else room
+    able = [machine for machine in machines if machine.get("GPU", 0) >= gpus]
+    if not able:
+        raise SettingsError(
+            f"No machine that Ray knows has a GPU, or {gpus:g} of one (see `ray status`): "
+            "start Ray where there is one, or choose another device."
+        )
+    most = int(max((machine.get("CPU", 0) for machine in able), default=0))
+    if cores is None and gpus:
+        cores = max(1, int(min(m.get("CPU", 0) * gpus / m["GPU"] for m in able)))
+    elif cores is None:
+        cores = max(1, min(CORES, most))
+    room = sum(_room(machine, cores, gpus) for machine in able)
+    if not room:
+        raise SettingsError(
+            f"No machine that Ray knows has {cores} processor cores for an actor: set the number "
+            f"of workers to {most} or fewer, or start Ray with more."
+        )
+    return actors or room, cores
 
 
-def imported() -> Any:
+def _room(machine: Mapping[str, float], cores: int, gpus: float) -> int:
+    room = int(machine.get("CPU", 0) // cores)
+    return min(room, int(machine["GPU"] / gpus)) if gpus else room
+
+
+def import_ray() -> Any:
     """The module `ray`, told to be quiet, and to upload nothing from this machine.
 
     Raises:
         SettingsError: Ray is not installed.
     """
-    for name, value in SURROUNDINGS.items():
+    for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     if _address() == LOCAL:  # nobody else in the network may use it
         os.environ.setdefault("RAY_AUTH_MODE", "token")
@@ -90,7 +85,7 @@ def imported() -> Any:
         import ray.data
     except ImportError:
         raise SettingsError(
-            'Ray is not installed: `pip install "clearbg[ray]"`, or leave --engine ray out.'
+            'Ray is not installed: `pip install "clearbg[ray]"`, or leave the engine ray out.'
         ) from None
     for handler in logging.getLogger("ray.data").handlers:
         if isinstance(handler, logging.StreamHandler):  # the other one writes Ray's own log file
@@ -155,7 +150,7 @@ def _knock(where: str) -> None:
         socket.create_connection((parts.hostname, parts.port), timeout=3).close()
 
 
-def seen_by_all(jobs: Sequence[Job]) -> tuple[str, ...]:
+def shared_paths(jobs: Sequence[Job]) -> tuple[str, ...]:
     """Paths that every machine must see: one of the inputs, and the output folder, now made.
 
     Raises:
@@ -176,7 +171,7 @@ def seen_by_all(jobs: Sequence[Job]) -> tuple[str, ...]:
     return (*sources, str(folder))
 
 
-def astray(made: Mapping[Job, Outcome]) -> dict[Job, Outcome]:
+def missing_here(made: Mapping[Job, Outcome]) -> dict[Job, Outcome]:
     """Failures in place of results that other machines have written and this one does not see."""
     written = [job for job, ended in made.items() if ended.status == "written"]
     targets = {job: job.target for job in written if isinstance(job.target, Path)}

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from clearbg.drift import statistics
 from clearbg.errors import DataError, SettingsError
 from clearbg.images import DecodedImage
+from clearbg.removal import image_statistics
 
 DIGITS = 4  # after the point
 
@@ -23,12 +23,12 @@ DIGITS = 4  # after the point
 class RemovalLog:
     """Appends a line an image; threads and processes may share one file.
 
-    A line goes out in a single write to the file's end, so that none is torn by another. What
-    fails here costs a line and never an image: see `sentence`.
+    Every line is one write at the end of the file, so that lines never mix. A failure here costs
+    a line and never an image: see `notes`.
 
     Args:
-        path: made with its folders when it is not there.
-        model: sha256 of the weights of the network.
+        path: a file; it and its folders are created when they do not exist.
+        model: the SHA-256 of the network's weights.
 
     Raises:
         SettingsError: nothing can be appended to the file.
@@ -43,27 +43,27 @@ class RemovalLog:
         except OSError as error:
             raise SettingsError(
                 f"{path} cannot be appended to ({error.strerror or error}): name another file "
-                "with --log, or leave it out."
+                "for the log, or leave the log out."
             ) from error
 
     def __call__(self, image: DecodedImage, inferred: np.ndarray) -> None:
         """Add the line of an image and of its alpha, float32 `(h,w)` in [0, 1]."""
-        facts = statistics.of_image(image) | statistics.of_alpha(inferred)
+        facts = image_statistics.of_image(image) | image_statistics.of_alpha(inferred)
         facts = {name: round(value, DIGITS) for name, value in facts.items()}
-        line = json.dumps({"format": statistics.FORMAT, "model": self._model, **facts})
+        line = json.dumps({"format": image_statistics.FORMAT, "model": self._model, **facts})
         try:
             self._append(f"{line}\n".encode())
         except OSError as error:
             self._failures.append(error.strerror or str(error))
 
-    def sentence(self) -> str:
-        """What is missing in the log, for people; empty when nothing is."""
+    def notes(self) -> tuple[str, ...]:
+        """A sentence about lines that could not be written; empty when all of them are there."""
         if not self._failures:
-            return ""
+            return ()
         return (
             f"{self.path} misses the lines of {len(self._failures)} images "
             f"({self._failures[-1]}): check the file and the free disk space; the cutouts are "
-            "not affected."
+            "not affected.",
         )
 
     def _append(self, line: bytes) -> None:
@@ -110,9 +110,11 @@ def read(path: Path, last: int) -> Lines:
 def _row(line: str) -> dict[str, Any] | None:
     try:
         row = json.loads(line)
-        if row["format"] != statistics.FORMAT or not isinstance(row["model"], str):
+        if row["format"] != image_statistics.FORMAT or not isinstance(row["model"], str):
             return None
-        values = {name: float(row[name]) for name in statistics.OF_IMAGE + statistics.OF_ALPHA}
+        values = {
+            name: float(row[name]) for name in image_statistics.OF_IMAGE + image_statistics.OF_ALPHA
+        }
     except (ValueError, TypeError, KeyError):
         return None
     if not all(map(math.isfinite, values.values())):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clearbg.errors import DataError
+from clearbg.errors import DataError, SettingsError
 from clearbg.images import SUFFIXES, WRITERS, find_images
 from clearbg.removal.stores import Place, Stored, images_below, place, plain
 
@@ -50,9 +50,12 @@ def plan(inputs: Sequence[str | Path], output: str | Path | None, format: str | 
         format: "png", "webp", "tiff" or "jpeg"; None: as the suffix of `output` says, or PNG.
 
     Raises:
-        DataError: an input is missing or holds no images, `output` cannot take them, or a
+        DataError: an input is missing or holds no images, `output` cannot take them, or an
             image would be written over an input.
+        SettingsError: the format is not known.
     """
+    if format is not None and format not in SUFFIX:
+        raise SettingsError(f"The format {format!r} is not known: choose {', '.join(SUFFIX)}.")
     names = [plain(os.fspath(item)) for item in inputs]
     if names.count(STREAM) > 1:
         raise DataError("Standard input holds one image: give - once.")

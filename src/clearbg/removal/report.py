@@ -1,4 +1,4 @@
-"""What became of every image, for people and for programs."""
+"""The report of a run: the outcome of every image, for people and for programs."""
 
 import dataclasses
 import json
@@ -10,15 +10,16 @@ Status = Literal["written", "skipped", "failed", "left"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """One image's end.
+    """How one image ended.
 
     Attributes:
-        source, target: paths, or "-".
-        status: "skipped": its result was there; "left": an earlier failure ended the run.
-        width, height: of what was written, pixels.
+        source, target: paths, addresses, or "-".
+        status: "written"; "skipped": its result was already there; "failed"; "left": an earlier
+            failure ended the run.
+        width, height: of the written image, in pixels.
         coverage: mean alpha of the image in [0, 1]; 0: nothing was found in it.
-        notes: what could not be kept.
-        message: why it failed.
+        notes: what the format could not keep.
+        message: one sentence that says why the image failed.
     """
 
     source: str
@@ -32,13 +33,19 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Report:
-    """All outcomes, in the order of the inputs, and what made them."""
+class RemovalReport:
+    """All outcomes, in the order of the inputs, and what produced them.
+
+    Attributes:
+        model, device, refine: what ran.
+        notes: sentences about the run itself, such as a log that misses lines.
+    """
 
     model: str
     device: str
     refine: bool
     outcomes: tuple[Outcome, ...]
+    notes: tuple[str, ...] = ()
 
     def count(self, status: Status) -> int:
         return sum(outcome.status == status for outcome in self.outcomes)
@@ -57,7 +64,7 @@ class Report:
         return 1 if missing < len(self.outcomes) else 2
 
     def summary(self) -> str:
-        """One line, with what ran the network."""
+        """One line: how many images ended how, and on which device."""
         words = {"written": "written", "skipped": "there already", "failed": "failed",
                  "left": "left undone"}  # fmt: skip
         counts = {word: self.count(status) for status, word in words.items()}
@@ -65,6 +72,7 @@ class Report:
         return f"{len(self.outcomes)} images on {self.device}: {told}"
 
     def to_json(self) -> str:
+        """The report as a JSON object, with one entry for each image."""
         facts = {
             "model": self.model,
             "device": self.device,
