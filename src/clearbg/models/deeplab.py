@@ -13,7 +13,7 @@ import torchvision
 from torch import Tensor, nn
 
 from clearbg.errors import ModelError
-from clearbg.models.u2net import upsample_to
+from clearbg.models.resize import resize_bilinear
 
 BACKBONES = ("resnet18", "resnet34")
 DILATIONS = (6, 12, 18)
@@ -109,10 +109,10 @@ class Decoder(nn.Module):
         self.norm = nn.BatchNorm2d(1)
 
     def forward(self, low: Tensor, deep: Tensor, images: Tensor) -> Tensor:
-        high = upsample_to(self.high(self.pyramid(deep)), low)
+        high = resize_bilinear(self.high(self.pyramid(deep)), low.shape[2:])
         x = self.refine(torch.cat((high, self.low(low)), 1))
         # A pointwise map and a resize commute; this way round one channel grows, not 256.
-        return self.norm(upsample_to(self.logit(x), images))
+        return self.norm(resize_bilinear(self.logit(x), images.shape[2:]))
 
 
 class DeepLab(nn.Module):

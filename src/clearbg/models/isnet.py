@@ -15,7 +15,8 @@ from collections import OrderedDict
 
 from torch import Tensor, nn
 
-from clearbg.models.u2net import RSU, RSU4F, NestedUNet, upsample_to, xavier_initialized
+from clearbg.models.resize import resize_bilinear
+from clearbg.models.u2net import RSU, RSU4F, NestedUNet, xavier_initialized
 
 
 class ISNet(NestedUNet):
@@ -51,7 +52,7 @@ class ISNet(NestedUNet):
             first at half the images' size, rounded up, each next one at half of the last.
         """
         maps = self.maps(self.conv_in(images))
-        return [upsample_to(side, images) for side in self.sides(maps)], maps
+        return [resize_bilinear(side, images.shape[2:]) for side in self.sides(maps)], maps
 
 
 class GroundTruthEncoder(nn.Module):
@@ -87,7 +88,7 @@ class GroundTruthEncoder(nn.Module):
         for level in range(2, 7):
             maps.append(getattr(self, f"stage{level}")(self.pool(maps[-1])))
         sides = [getattr(self, f"side{level}")(x) for level, x in enumerate(maps, 1)]
-        return [upsample_to(side, alpha) for side in sides], maps
+        return [resize_bilinear(side, alpha.shape[2:]) for side in sides], maps
 
 
 def isnet() -> ISNet:

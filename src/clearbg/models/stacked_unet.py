@@ -5,11 +5,11 @@ Convolutions are depthwise separable, resizing is bicubic. A page enters gray wi
 values outside [0, 1] are taken as they are.
 """
 
-import functools
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from clearbg.models.resize import resize_bicubic
 
 
 class SeparableConv(nn.Sequential):
@@ -58,8 +58,8 @@ class Block(nn.Module):
         full = self.inc(x)
         half = self.dropout(self.down1(F.max_pool2d(full, 2)))
         quarter = self.down2(F.max_pool2d(half, 2))
-        y = self.dropout(self.up1(_up_and_join(quarter, half, self.training)))
-        y = self.dropout(self.up2(_up_and_join(y, full, self.training)))
+        y = self.dropout(self.up1(_up_and_join(quarter, half)))
+        y = self.dropout(self.up2(_up_and_join(y, full)))
         return self.outc(y)
 
 
@@ -78,31 +78,11 @@ class StackedUNet(nn.Module):
         return logits[::-1]
 
 
-def _up_and_join(x: Tensor, skip: Tensor, training: bool) -> Tensor:
+def _up_and_join(x: Tensor, skip: Tensor) -> Tensor:
     """Double `x` bicubically, pad it with zeros to an odd size of the skip, join both."""
-    if training:
-        # The same weights as matrices: several times faster, and deterministic on CUDA.
-        x = _double(x)
-    else:
-        x = F.interpolate(x, scale_factor=2, mode="bicubic", align_corners=True)
+    x = resize_bicubic(x, (2 * x.shape[-2], 2 * x.shape[-1]))
     missing = skip.shape[-2] - x.shape[-2], skip.shape[-1] - x.shape[-1]
     return torch.cat([skip, F.pad(x, (0, missing[1], 0, missing[0]))], dim=1)
-
-
-def _double(x: Tensor) -> Tensor:
-    rows, columns = (_bicubic(length, x.device, x.dtype) for length in x.shape[-2:])
-    x = columns @ x.permute(0, 2, 3, 1)  # (N,H,2W,C): the channels lie innermost in training
-    n, h, w, c = x.shape
-    x = rows @ x.reshape(n, h, w * c)
-    return x.view(n, 2 * h, w, c).permute(0, 3, 1, 2)
-
-
-@functools.cache
-def _bicubic(length: int, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """`(2·length, length)`: what bicubic doubling with aligned corners does to a column."""
-    columns = torch.eye(length)[None, None]
-    doubled = F.interpolate(columns, (2 * length, length), mode="bicubic", align_corners=True)
-    return doubled[0, 0].to(device, dtype)
 
 
 def stacked_unet(blocks: int = 2) -> StackedUNet:

@@ -9,8 +9,9 @@ by a binary cross entropy is not finite in half precision.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from clearbg.models.resize import resize_bilinear
 
 
 class ConvBlock(nn.Module):
@@ -24,11 +25,6 @@ class ConvBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.relu_s1(self.bn_s1(self.conv_s1(x)))
-
-
-def upsample_to(x: Tensor, like: Tensor) -> Tensor:
-    """Bilinear resize of `x (N,C,h,w)` to the height and width of `like`."""
-    return F.interpolate(x, size=like.shape[2:], mode="bilinear", align_corners=False)
 
 
 class RSU(nn.Module):
@@ -61,7 +57,7 @@ class RSU(nn.Module):
         for level in range(self.depth - 1, 0, -1):
             skip = skips[level - 1]
             if x.shape[2:] != skip.shape[2:]:
-                x = upsample_to(x, skip)
+                x = resize_bilinear(x, skip.shape[2:])
             x = getattr(self, f"rebnconv{level}d")(torch.cat((x, skip), 1))
         return x + residual
 
@@ -127,7 +123,7 @@ class NestedUNet(nn.Module):
         decoded = [encoded.pop()]
         for level in range(5, 0, -1):
             skip = encoded.pop()
-            x = torch.cat((upsample_to(decoded[-1], skip), skip), 1)
+            x = torch.cat((resize_bilinear(decoded[-1], skip.shape[2:]), skip), 1)
             decoded.append(getattr(self, f"stage{level}d")(x))
         return decoded[::-1]
 
@@ -154,7 +150,8 @@ class U2Net(NestedUNet):
             Seven logits `(N,1,H,W)`: the fusion d0, then the side outputs d1 (finest) to d6.
         """
         sides = self.sides(self.maps(images))
-        sides = [sides[0]] + [upsample_to(side, sides[0]) for side in sides[1:]]
+        size = sides[0].shape[2:]
+        sides = [sides[0]] + [resize_bilinear(side, size) for side in sides[1:]]
         return [self.outconv(torch.cat(sides, 1)), *sides]
 
 
