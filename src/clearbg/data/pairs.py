@@ -47,22 +47,27 @@ class FilePair:
         image = self.read_decoded(max_pixels)
         alpha, _ = self.read_mask(max_pixels)
         self.refuse_sizes(image, alpha)
-        return image, 255 - alpha if self.invert else alpha, self.image
+        return image, 255 - alpha if self.invert else alpha, self.files()[0]
 
-    def read_decoded(self, max_pixels: int) -> DecodedImage:
-        """The image alone. Raises ImageError, also when a partner is missing."""
+    def files(self) -> tuple[Path, Path]:
+        """Image and mask. Raises ImageError when either has no partner."""
         if self.mask is None:
             raise ImageError(f"{self.image} has no mask of the same name.", "no-mask")
         if self.image is None:
             raise ImageError(f"{self.mask} has no image of the same name.", "no-image")
-        return read_image(self.image, max_pixels=max_pixels)
+        return self.image, self.mask
+
+    def read_decoded(self, max_pixels: int) -> DecodedImage:
+        """The image alone. Raises ImageError, also when a partner is missing."""
+        return read_image(self.files()[0], max_pixels=max_pixels)
 
     def read_mask(self, max_pixels: int) -> tuple[np.ndarray, tuple[str, ...]]:
         """The mask uint8 `(H,W)`, not yet inverted, and notes. Raises ImageError."""
+        mask = self.files()[1]
         if self.transparency:
-            cutout = read_cutout(self.mask, max_pixels)
-            return cutout.alpha, cutout.notes
-        return read_mask(self.mask, index_foreground=self.index_foreground, max_pixels=max_pixels)
+            cutout, alpha = read_cutout(mask, max_pixels)
+            return alpha, cutout.notes
+        return read_mask(mask, index_foreground=self.index_foreground, max_pixels=max_pixels)
 
     def refuse_sizes(self, image: DecodedImage, alpha: np.ndarray) -> None:
         """Raise ImageError when image and mask differ in size."""
@@ -106,17 +111,17 @@ class CutoutPair:
 
     def read(self, max_pixels: int) -> tuple[DecodedImage, np.ndarray, None]:
         """`alpha·F + (1 − alpha)·B` on sRGB values, and the alpha uint8 `(H,W)`."""
-        cutout = read_cutout(self.cutout, max_pixels)
-        size = cutout.alpha.shape
+        cutout, opacity = read_cutout(self.cutout, max_pixels)
+        size = cutout.height, cutout.width
         if self.background is None:
             key = np.random.SeedSequence([self.seed, int(short_hash(self.id), 16)])
             background = _generated_background(np.random.default_rng(key), size)
         else:
             image = read_image(self.background, max_pixels=max_pixels)
             background = _filling(image.srgb(), size)
-        alpha = cutout.alpha[..., None].astype(np.float32) / 255
+        alpha = opacity[..., None].astype(np.float32) / 255
         rgb = alpha * cutout.srgb() + (1 - alpha) * background
-        return DecodedImage(rgb=np.round(rgb).astype(np.uint8)), cutout.alpha, None
+        return DecodedImage(rgb=np.round(rgb).astype(np.uint8)), opacity, None
 
 
 @dataclass(frozen=True)
@@ -137,8 +142,8 @@ class UnusablePair:
 Pair = FilePair | GeneratedPair | CutoutPair | UnusablePair
 
 
-def read_cutout(path: Path, max_pixels: int) -> DecodedImage:
-    """An image some of which is transparent; its `alpha` is never None.
+def read_cutout(path: Path, max_pixels: int) -> tuple[DecodedImage, np.ndarray]:
+    """An image that is transparent in places, and its alpha uint8 `(H,W)`.
 
     Raises:
         ImageError: it cannot be read, or nothing in it is transparent ("no-alpha").
@@ -150,7 +155,7 @@ def read_cutout(path: Path, max_pixels: int) -> DecodedImage:
             "with a transparent background.",
             "no-alpha",
         )
-    return image
+    return image, image.alpha
 
 
 def safe_id(name: str) -> str:
@@ -167,7 +172,7 @@ def short_hash(text: str) -> str:
 def _generated_background(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
     """A generated place without subject, uint8 `(H,W,3)`."""
     scale = min(1.0, LONGEST / max(size))
-    small = tuple(max(32, round(side * scale)) for side in size)
+    small = max(32, round(size[0] * scale)), max(32, round(size[1] * scale))
     place = rng.choice(list(SCENES))
     return resize(photographed(rng, backdrop(rng, place, small).image), size, "bicubic")
 

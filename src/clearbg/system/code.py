@@ -33,7 +33,7 @@ BESIDE_WEIGHTS = {
 
 
 def deciding(*entries: str | Path, beside: Collection[str] = ()) -> list[Path]:
-    """The files that decide what these give, sorted: they and all that they import, directly or not.
+    """The files that decide what the entries give: they and all that they import, sorted.
 
     Files that a module names and that lie in its folder, such as templates, belong to it.
 
@@ -105,9 +105,9 @@ def _used_by(path: Path) -> Iterator[Path]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 yield from _files_of(f"{node.module}.{alias.name}")
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if re.fullmatch(r"[\w.-]+\.\w+", node.value) and (path.parent / node.value).is_file():
-                yield path.parent / node.value
+        elif isinstance(node, ast.Constant) and re.fullmatch(r"[\w.-]+\.\w+", str(node.value)):
+            beside = path.parent / str(node.value)
+            yield from filter(Path.is_file, (beside,))
 
 
 def _files_of(name: str) -> Iterator[Path]:
