@@ -36,7 +36,6 @@ ONLY_IN = {
 LONG_FILES = {
     "tests/doctor/test_doctor.py",
     "tests/drift/test_drift.py",
-    "tests/images/test_images.py",
     "tests/importing/test_importing.py",
     "tests/page/test_page_served.py",
     "tests/promotion/test_promotion.py",

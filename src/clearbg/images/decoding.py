@@ -7,14 +7,13 @@ import contextlib
 import functools
 import io
 import os
-import sys
 import threading
 import warnings
 from collections.abc import Iterator
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
 from clearbg.errors import ImageError
 
@@ -25,11 +24,8 @@ SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"II*\0", b"MM\0*", b"GIF8",
 
 Source = str | os.PathLike | bytes | BinaryIO
 ORIENTATION = 274  # the EXIF tag
+BITS_PER_SAMPLE, COMPRESSION, PLANAR = 258, 259, 284  # TIFF's tags
 MAX_EXIF_BYTES = 65_533  # of one JPEG segment
-
-# Pillow unpacks 16-bit color to the high bytes; the opposite byte order gives the low ones.
-_OPPOSITE = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
-_LOW_BYTES = {f"{m};16{o}": f"{m};16{low}" for m in ("RGB", "RGBA") for o, low in _OPPOSITE.items()}
 
 
 class _Quiet:
@@ -112,13 +108,20 @@ def _decode(
         raise ImageError(
             f"{name} has more pixels than the limit of {max_pixels:,}: scale it down.", "too-large"
         )
-    notes, tiles = [], image.tile
-    if image.format == "TIFF" and image.getexif().get(ORIENTATION, 1) != 1:
+    notes: list[str] = []
+    turned = image.getexif().get(ORIENTATION, 1) if image.format == "TIFF" else 1
+    if turned != 1:
         notes.append("exif-orientation")  # Pillow applies it itself when it loads a TIFF
     image.load()
     if getattr(image, "is_animated", False):
         notes.append("first-frame")
-    return image, _sixteen_bits(image, stream, tiles, notes, name), notes
+    if image.mode == "F" or image.mode.startswith("I"):
+        return image, _sixteen_bit_gray(image, notes, name), notes
+    if 16 not in _bits_per_sample(image, stream):
+        return image, None, notes
+    deep = _sixteen_bit_color(image, stream, turned)
+    notes.append("16-bit-as-8" if deep is None else "16-bit")
+    return image, deep, notes
 
 
 def _failure(error: Exception, stream: BinaryIO, name: str) -> ImageError:
@@ -162,38 +165,58 @@ def _formats() -> tuple[str, ...]:
     return (*FORMATS, "HEIF")
 
 
-def _sixteen_bits(
-    image: Image.Image, stream: BinaryIO, tiles: list, notes: list[str], name: str
-) -> np.ndarray | None:
-    """uint16 (H, W, C) with C 1, 3 or 4; None when the file has 8 bits a channel."""
-    if image.mode == "F" or image.mode.startswith("I"):
-        values = np.asarray(image)
-        peak = 1.0 if image.mode == "F" else 65535
-        if not (values.min() >= 0 and values.max() <= peak):  # also when one is NaN
-            raise ImageError(
-                f"{name} has values outside 0..{peak:g}: export it with 8 or 16 bits a channel.",
-                "unreadable",
-            )
-        notes.append("float" if image.mode == "F" else "16-bit")
-        scaled = np.rint(values * np.float32(65535)) if image.mode == "F" else values
-        return scaled.astype(np.uint16)[..., None]
-    if image.format not in ("PNG", "TIFF"):
-        return None
-    unpackers = [(tile.args,) if isinstance(tile.args, str) else tile.args for tile in tiles]
-    if not any(";16" in str(unpacker[0]) for unpacker in unpackers):
-        return None
-    if not all(unpacker[0] in _LOW_BYTES for unpacker in unpackers):
-        notes.append("16-bit-as-8")
-        return None
-    notes.append("16-bit")
+def _sixteen_bit_gray(image: Image.Image, notes: list[str], name: str) -> np.ndarray:
+    """uint16 (H, W, 1) of an image of floats, which count in 0..1, or of integers."""
+    values = np.asarray(image)
+    peak = 1.0 if image.mode == "F" else 65535
+    if not (values.min() >= 0 and values.max() <= peak):  # also when one is NaN
+        raise ImageError(
+            f"{name} has values outside 0..{peak:g}: export it with 8 or 16 bits a channel.",
+            "unreadable",
+        )
+    notes.append("float" if image.mode == "F" else "16-bit")
+    scaled = np.rint(values * np.float32(65535)) if image.mode == "F" else values
+    return scaled.astype(np.uint16)[..., None]
+
+
+def _bits_per_sample(image: Image.Image, stream: BinaryIO) -> tuple[int, ...]:
+    """What the file itself says; nothing where its format has 8 bits only."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return image.tag_v2.get(BITS_PER_SAMPLE, ())
+    stream.seek(24)  # in a PNG: the depth, in the header that is always first
+    return tuple(stream.read(1)) if image.format == "PNG" else ()
+
+
+def _sixteen_bit_color(image: Image.Image, stream: BinaryIO, turned: int) -> np.ndarray | None:
+    """uint16 (H, W, C) with C 3 or 4, of which Pillow's image holds the high bytes.
+
+    None where only those can be had.
+
+    Args:
+        turned: the orientation by which Pillow has turned a TIFF upright.
+
+    Raises:
+        ValueError: Pillow misreads the file, and nothing else reads it.
+    """
+    import cv2  # imported here, as tifffile: few images have 16 bits
+    import tifffile
+
+    planar = image.format == "TIFF" and image.tag_v2.get(PLANAR, 1) == 2
+    color = image.mode in ("RGB", "RGBA")
     stream.seek(0)
-    low = Image.open(stream, formats=[image.format])
-    low.tile = [
-        tile._replace(args=(_LOW_BYTES[unpacker[0]], *unpacker[1:]))
-        for tile, unpacker in zip(tiles, unpackers, strict=True)
-    ]
-    low.load()
-    return np.asarray(image).astype(np.uint16) << 8 | np.asarray(low)
+    if planar and color:
+        with contextlib.suppress(ValueError), tifffile.TiffFile(stream) as file:
+            return upright(np.moveaxis(file.pages.first.asarray(maxworkers=1), 0, -1), turned)
+    if planar and image.tag_v2.get(COMPRESSION, 1) == 1:  # Pillow takes each byte for a value
+        raise ValueError("16-bit channels one after another; export it with interleaved channels")
+    if planar or not color:
+        return None
+    read = cv2.imdecode(np.frombuffer(stream.read(), np.uint8), cv2.IMREAD_UNCHANGED)
+    high = np.asarray(image)
+    if read is None or read.dtype != np.uint16 or read.shape[:2] != high.shape[:2]:
+        return None
+    deep = read[..., [2, 1, 0, 3][: high.shape[2]]]
+    return deep if np.array_equal(deep >> 8, high) else None
 
 
 def split_opacity(

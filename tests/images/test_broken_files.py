@@ -1,0 +1,114 @@
+"""Files that are not what they seem."""
+
+import contextlib
+import random
+import struct
+import sys
+import zlib
+
+import numpy as np
+import pytest
+from support.image_files import (
+    FORMATS,
+    encoded,
+    made_image,
+    png,
+    profile,
+    reason,
+    sixteen_bit_png,
+    with_orientation,
+)
+
+from clearbg.errors import ImageError
+from clearbg.images import decoding, read_image, read_mask
+
+
+def test_missing_file(tmp_path):
+    assert reason(tmp_path / "none.png") == "missing"
+
+
+def test_folder_in_place_of_a_file(tmp_path):
+    assert reason(tmp_path) == "unreadable"
+
+
+def test_empty_file():
+    assert reason(b"") == "empty-file"
+
+
+def test_text_named_as_an_image(tmp_path):
+    (tmp_path / "page.png").write_text("<html>not found</html>")
+    assert reason(tmp_path / "page.png") == "not-a-image"
+
+
+def test_message_names_the_file(tmp_path):
+    (tmp_path / "page.png").write_text("<html>not found</html>")
+    with pytest.raises(ImageError, match=r"page\.png"):
+        read_image(tmp_path / "page.png")
+
+
+def test_message_takes_the_given_name():
+    with pytest.raises(ImageError, match="upload 3"):
+        read_image(b"", name="upload 3")
+
+
+def test_postscript_is_never_run():
+    assert reason(encoded(made_image(), "EPS")) == "not-a-image"
+
+
+def test_heic_without_its_reader_names_the_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    decoding._formats.cache_clear()
+    with pytest.raises(ImageError, match=r"clearbg\[heic\]"):
+        read_image(encoded(made_image(), "HEIF"))
+    decoding._formats.cache_clear()
+
+
+@pytest.mark.parametrize("share", [0.5, 0.7, 0.9])
+@pytest.mark.parametrize("format", FORMATS)
+def test_cut_file_is_truncated(format, share):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    data = encoded(noise, format)
+    assert reason(data[: int(len(data) * share)]) == "truncated"
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_cut_header_is_refused(format):
+    data = encoded(made_image(), format)
+    for length in range(1, 60):
+        assert reason(data[:length]) in {"truncated", "unreadable", "not-a-image"}
+
+
+def test_tolerance_switched_on_elsewhere_does_not_hide_a_cut(monkeypatch):
+    monkeypatch.setattr("PIL.ImageFile.LOAD_TRUNCATED_IMAGES", True)
+    data = encoded(made_image(), "JPEG")
+    assert reason(data[: len(data) * 3 // 4]) == "truncated"
+
+
+@pytest.mark.parametrize("side", [20_000, 60_000])
+def test_bomb_is_refused_from_its_header(side):
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    data = png(8, 2, np.zeros((1, 3), np.uint8))
+    data = data[:16] + header + struct.pack(">I", zlib.crc32(b"IHDR" + header)) + data[33:]
+    assert reason(data) == "too-large"
+
+
+def test_own_limit_of_pixels_holds():
+    assert reason(encoded(made_image()), max_pixels=24 * 36 - 1) == "too-large"
+    assert read_image(encoded(made_image()), max_pixels=24 * 36).width == 36
+
+
+def test_mutations_raise_nothing_but_image_errors(recwarn):
+    rng = random.Random(0)
+    sources = [encoded(made_image(), format) for format in FORMATS]
+    sources.append(with_orientation(made_image(), 6, "JPEG", icc_profile=profile()))
+    sources.append(with_orientation(made_image(), 6, "TIFF", icc_profile=profile()))
+    sources.append(sixteen_bit_png(np.full((8, 8, 3), 4_000, np.uint16)))
+    for data in sources:
+        for _ in range(40):
+            mutant = bytearray(data)
+            for _ in range(rng.randint(1, 8)):
+                mutant[rng.randrange(len(mutant))] = rng.randrange(256)
+            for read in (read_image, read_mask):
+                with contextlib.suppress(ImageError):
+                    read(bytes(mutant))
+    assert not recwarn.list
