@@ -10,9 +10,10 @@ import torch
 from filelock import FileLock
 from support.images import disc
 from support.project import TINY, Project, demo
+from support.training import write_augmented
 
 from clearbg import config
-from clearbg.data import manifest, sources
+from clearbg.data import sources
 from clearbg.data.ingest.cache import Kept
 from clearbg.data.ingest.ingest import ingest
 from clearbg.images import write_image, write_mask
@@ -63,18 +64,7 @@ def pairs_folder(tmp_path):
 @pytest.fixture
 def augmented(tmp_path) -> Path:
     """An augmented folder: 12 training and 4 validation images of 32×32."""
-    folder, rows = tmp_path / "augmented", []
-    for index in range(16):
-        rgb, alpha = disc(index, (32, 32))
-        image, mask = f"images/{index}.jpg", f"masks/{index}.png"
-        write_image(folder / image, rgb)
-        write_mask(folder / mask, alpha)
-        split = "train" if index < 12 else "validation"
-        rows.append({**dict.fromkeys(manifest.COLUMNS, ""), "id": str(index), "split": split,
-                     "image": image, "mask": mask, "width": 32, "height": 32,
-                     "status": "ok"})  # fmt: skip
-    manifest.write(rows, folder / "manifest.csv")
-    return folder
+    return write_augmented(tmp_path / "augmented")
 
 
 @pytest.fixture

@@ -6,8 +6,11 @@ import pandas as pd
 import torch
 
 from clearbg import config
+from clearbg.data import manifest
 from clearbg.data.dataset import Pairs
+from clearbg.images import write_image, write_mask
 from clearbg.training import checkpoints, loop
+from support.images import disc
 
 
 class Killed(Exception):
@@ -45,3 +48,19 @@ def fit(folder: Path, checkpoint: checkpoints.Checkpoint, settings: config.Setti
 def same(first: dict, second: dict) -> bool:
     """Whether two state dicts hold equal tensors."""
     return all(torch.equal(value, second[name]) for name, value in first.items())
+
+
+def write_augmented(folder: Path) -> Path:
+    """An augmented folder: 12 training and 4 validation images of 32×32."""
+    rows = []
+    for index in range(16):
+        rgb, alpha = disc(index, (32, 32))
+        image, mask = f"images/{index}.jpg", f"masks/{index}.png"
+        write_image(folder / image, rgb)
+        write_mask(folder / mask, alpha)
+        split = "train" if index < 12 else "validation"
+        rows.append({**dict.fromkeys(manifest.COLUMNS, ""), "id": str(index), "split": split,
+                     "image": image, "mask": mask, "width": 32, "height": 32,
+                     "status": "ok"})  # fmt: skip
+    manifest.write(rows, folder / "manifest.csv")
+    return folder

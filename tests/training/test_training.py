@@ -7,7 +7,7 @@ import pytest
 import torch
 from support.images import disc
 from support.project import TINY, demo
-from support.training import Killed, KilledAt, fit, same
+from support.training import Killed, KilledAt, fit, same, write_augmented
 
 from clearbg import config
 from clearbg.errors import ClearBGError, ModelError, SettingsError
@@ -27,18 +27,20 @@ def trained(folder, checkpoint, **train) -> recovery.Progress:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("checkpoints", [1, 2, 3])
-@pytest.mark.parametrize("schedule", ["one_cycle", "constant"])
-def test_killed_run_goes_on_to_identical_weights(augmented, tmp_path, checkpoints, schedule):
-    recipe = {"schedule": schedule, "warmup": 0.2 if schedule == "one_cycle" else None, "ema": 0.9}
+@pytest.mark.parametrize(
+    "schedule, warmup, ends", [("one_cycle", 0.2, (1, 2, 3)), ("constant", None, (2,))]
+)
+def test_killed_run_goes_on_to_identical_weights(augmented, tmp_path, schedule, warmup, ends):
+    recipe = {"schedule": schedule, "warmup": warmup, "ema": 0.9}
     whole = trained(augmented, recovery.Checkpoint(tmp_path / "whole"), **recipe)
-    with pytest.raises(Killed):
-        trained(augmented, KilledAt(tmp_path / "cut", checkpoints), **recipe)
-    checkpoint = recovery.Checkpoint(tmp_path / "cut")
-    _, resumed, tables = fit(augmented, checkpoint, settings(**recipe))
-    assert same(whole.best_weights, resumed.best_weights)
-    assert whole.history == resumed.history
-    pd.testing.assert_frame_equal(tables[-1], pd.DataFrame(whole.history))
+    for checkpoints in ends:
+        cut = tmp_path / f"cut{checkpoints}"
+        with pytest.raises(Killed):
+            trained(augmented, KilledAt(cut, checkpoints), **recipe)
+        _, resumed, tables = fit(augmented, recovery.Checkpoint(cut), settings(**recipe))
+        assert same(whole.best_weights, resumed.best_weights)
+        assert whole.history == resumed.history
+        pd.testing.assert_frame_equal(tables[-1], pd.DataFrame(whole.history))
 
 
 @pytest.mark.slow
@@ -57,11 +59,14 @@ def test_selection_by_mae_prefers_less(augmented, tmp_path, monkeypatch):
     assert progress.best_epoch == 2
 
 
-@pytest.mark.slow
-def test_averaged_weights_are_the_ones_kept(augmented, tmp_path):
-    plain = trained(augmented, recovery.Checkpoint(tmp_path / "a"), ema=0.0, epochs=1)
-    averaged = trained(augmented, recovery.Checkpoint(tmp_path / "b"), ema=0.9, epochs=1)
-    assert not same(plain.best_weights, averaged.best_weights)
+RECIPE = {"epochs": 1, "schedule": "constant", "warmup": None, "ema": 0.0}
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory) -> recovery.Progress:
+    folder = tmp_path_factory.mktemp("usual")
+    write_augmented(folder / "augmented")
+    return trained(folder / "augmented", recovery.Checkpoint(folder / "checkpoint"), **RECIPE)
 
 
 @pytest.mark.slow
@@ -70,13 +75,11 @@ def test_averaged_weights_are_the_ones_kept(augmented, tmp_path):
     [{"optimizer": "adamw", "weight_decay": 0.1}, {"weight_decay": 0.5}, {"lr": 0.03},
      {"clip_norm": 0.01}, {"seed": 7}, {"batch_size": 6}, {"precision": "bf16-mixed"},
      {"loss": "rmse"}, {"loss": "edge_rmse"}, {"loss": "mse"}, {"iou_weight": 1.0},
-     {"ssim_weight": 1.0}],
+     {"ssim_weight": 1.0}, {"ema": 0.9}],
     ids=lambda c: "-".join(map(str, next(iter(c.items())))),
 )  # fmt: skip
-def test_setting_changes_the_weights(augmented, tmp_path, change):
-    recipe = {"epochs": 1, "schedule": "constant", "warmup": None}
-    usual = trained(augmented, recovery.Checkpoint(tmp_path / "a"), **recipe)
-    changed = trained(augmented, recovery.Checkpoint(tmp_path / "b"), **{**recipe, **change})
+def test_setting_changes_the_weights(usual, augmented, tmp_path, change):
+    changed = trained(augmented, recovery.Checkpoint(tmp_path / "c"), **{**RECIPE, **change})
     assert not same(usual.best_weights, changed.best_weights)
 
 
