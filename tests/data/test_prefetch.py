@@ -1,0 +1,41 @@
+import time
+
+import torch
+
+from clearbg.data.prefetch import Prefetcher
+
+BATCHES = [(torch.full((2,), n), torch.full((2,), -n)) for n in range(4)]
+
+
+def slow(seconds: float):
+    for batch in BATCHES:
+        time.sleep(seconds)
+        yield batch
+
+
+def test_batches_come_unchanged_and_in_order():
+    for (images, alpha), wanted in zip(Prefetcher(BATCHES, "cpu"), BATCHES, strict=True):
+        assert torch.equal(images, wanted[0]) and torch.equal(alpha, wanted[1])
+
+
+def test_batches_can_be_asked_for_again():
+    batches = Prefetcher(BATCHES, "cpu")
+    assert len(list(batches)) == len(list(batches)) == 4
+
+
+def test_finish_is_applied_to_every_batch():
+    doubled = Prefetcher(BATCHES, "cpu", finish=lambda images, alpha: (2 * images, alpha))
+    assert [int(images[0]) for images, _ in doubled] == [0, 2, 4, 6]
+
+
+def test_waited_counts_the_loader_and_not_the_work():
+    batches = Prefetcher(slow(0.03), "cpu")
+    for _ in batches:
+        time.sleep(0.1)
+    assert 0.12 <= batches.waited < 0.3
+
+
+def test_waiting_for_a_loader_that_is_ready_takes_no_time():
+    batches = Prefetcher(BATCHES, "cpu")
+    list(batches)
+    assert batches.waited < 0.01
