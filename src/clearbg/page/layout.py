@@ -30,12 +30,15 @@ CSS = """
 }
 #head h1 { font-size: 1.7rem; margin: 0; letter-spacing: -0.02em; }
 #head p, .facts, #limits { color: var(--body-text-color-subdued); margin: 0; }
-#limits { font-size: 0.85rem; }
+#limits .prose { font-size: 0.85rem; color: inherit; }
 .error-line {
   padding: 0.6rem 0.9rem; border-left: 4px solid #dc2626; border-radius: 6px;
   background: var(--error-background-fill); color: var(--error-text-color);
 }
-#background-image { border: 0 !important; }
+#color, #background-image { border: 0 !important; }
+#color button {
+  width: 4rem; height: 1.8rem; border: 1px solid var(--border-color-primary); border-radius: 6px;
+}
 #slider img { width: 100%; height: 100%; max-height: none !important; object-fit: contain; }
 #rows table {
   width: 100%; margin: 0.6rem 0 0; table-layout: fixed; border: 0; border-collapse: collapse;
@@ -162,7 +165,7 @@ def _batch() -> Batch:
 def _settings(models: ModelChoices) -> Settings:
     with gr.Group():
         background = gr.Radio([NONE, COLOR, IMAGE, BLURRED], value=NONE, label="Background")
-        color = gr.ColorPicker("#ffffff", label="Background color", visible=False)
+        color = gr.ColorPicker("#ffffff", label="Background color", visible=False, elem_id="color")
         image = gr.Image(
             label="Background image",
             sources=["upload"],
