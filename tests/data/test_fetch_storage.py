@@ -87,7 +87,7 @@ def test_file_that_changes_while_it_comes_is_refused(tmp_path, store, monkeypatc
         (FileNotFoundError("x"), "is not there"),
         (PermissionError("x"), "credentials"),
         (TimeoutError("x"), "no answer in time"),
-        (OSError("x"), "cannot be reached"),
+        (OSError("x"), "could not be read"),
     ],
 )
 def test_fault_of_a_store_has_its_sentence(tmp_path, store, monkeypatch, error, advice):

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 from clearbg.cli.app import app
 from clearbg.errors import DataError
 from clearbg.images import encode_image, read_image, write_image
-from clearbg.removal import stores
 from clearbg.removal.plan import plan
-from clearbg.removal.stores import Stored, place
+from clearbg.system import object_store
+from clearbg.system.object_store import StorePath, location
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +172,7 @@ def test_store_that_cannot_be_written_is_a_sentence(remove, memory, monkeypatch)
 
 def test_store_that_shows_files_while_they_grow_gets_them_by_another_name(memory, monkeypatch):
     """As one on a disk elsewhere does: sftp, smb and others."""
-    monkeypatch.setattr(stores, "PUT_WHOLE", set())
+    monkeypatch.setattr(object_store, "WRITE_WHOLE", set())
     names, true = [], type(memory).pipe_file
 
     def watched(self, path, value, **options):
@@ -180,15 +180,15 @@ def test_store_that_shows_files_while_they_grow_gets_them_by_another_name(memory
         return true(self, path, value, **options)
 
     monkeypatch.setattr(type(memory), "pipe_file", watched)
-    Stored("memory://b/out/x/a.png").write(b"whole")
+    StorePath("memory://b/out/x/a.png").write(b"whole")
     assert names == ["/b/out/x/.a.png.part"]
     assert memory.find("/b/out") == ["/b/out/x/a.png"]
 
 
 def test_password_in_an_address_is_not_shown():
-    stored = place("sftp://me:secret@host/in") / Path("a.png")
+    stored = location("sftp://me:secret@host/in") / Path("a.png")
     assert str(stored) == "sftp://host/in/a.png" and "secret" not in repr(stored)
-    assert stores.address(stored) == "sftp://me:secret@host/in/a.png"
+    assert object_store.address_of(stored) == "sftp://me:secret@host/in/a.png"
 
 
 def test_memory_in_work_is_bounded_where_sizes_are_unknown(remove, memory, monkeypatch):
@@ -197,10 +197,10 @@ def test_memory_in_work_is_bounded_where_sizes_are_unknown(remove, memory, monke
 
     monkeypatch.setattr(files, "PIXELS_IN_FLIGHT", files.PIXELS_UNSEEN)
     fill(memory, *(f"/b/in/{index}.png" for index in range(4)))
-    events, read, write = [], Stored.read, Stored.write
-    monkeypatch.setattr(Stored, "read", lambda one: [events.append("read"), read(one)][1])
+    events, read, write = [], StorePath.read, StorePath.write
+    monkeypatch.setattr(StorePath, "read", lambda one: [events.append("read"), read(one)][1])
     monkeypatch.setattr(
-        Stored, "write", lambda one, data: [write(one, data), events.append("written")][0]
+        StorePath, "write", lambda one, data: [write(one, data), events.append("written")][0]
     )
     remove("memory://b/in", "-o", "memory://b/out")
     assert events == ["read", "written"] * 4

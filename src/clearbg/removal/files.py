@@ -17,8 +17,8 @@ from clearbg.removal.options import OutputOptions, RunOptions
 from clearbg.removal.plan import STREAM, Job, plan
 from clearbg.removal.remover import Remover
 from clearbg.removal.report import Outcome, RemovalReport, Status
-from clearbg.removal.stores import Place, Stored, present
 from clearbg.system.files import replacing_file
+from clearbg.system.object_store import Location, StorePath, existing
 
 PIXELS_IN_FLIGHT = 2**26
 """Of all images between reading and writing, of which there is at least one."""
@@ -73,7 +73,7 @@ def undone(jobs: Sequence[Job], options: RunOptions) -> list[Job]:
         DataError: the store of the results refuses, or cannot be reached.
     """
     targets = [job.target for job in jobs if options.skip_existing and job.target is not None]
-    there = present(targets)
+    there = existing(targets)
     return [job for job in jobs if job.target not in there]
 
 
@@ -190,30 +190,30 @@ class Pipeline:
         )
 
 
-def _pixels(source: Place | None) -> int:
+def _pixels(source: Location | None) -> int:
     """Pixels of an image before it is read; of one in a store nothing is known yet."""
     if source is None:
         return 0
-    return PIXELS_UNSEEN if isinstance(source, Stored) else count_pixels(source)
+    return PIXELS_UNSEEN if isinstance(source, StorePath) else count_pixels(source)
 
 
 def _read(job: Job) -> DecodedImage | Exception:
     try:
         if job.source is None:
             return read_image(sys.stdin.buffer.read(), name="Standard input")
-        if isinstance(job.source, Stored):
+        if isinstance(job.source, StorePath):
             return read_image(job.source.read(), name=str(job.source))
         return read_image(job.source)
     except (ClearBGError, MemoryError) as error:
         return error
 
 
-def _write(target: Place | None, encoded: bytes) -> None:
+def _write(target: Location | None, encoded: bytes) -> None:
     if target is None:
         sys.stdout.buffer.write(encoded)
         sys.stdout.buffer.flush()
         return
-    if isinstance(target, Stored):
+    if isinstance(target, StorePath):
         target.write(encoded)
         return
     with replacing_file(target) as aside:

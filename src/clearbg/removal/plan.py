@@ -10,7 +10,7 @@ from pathlib import Path
 
 from clearbg.errors import DataError, SettingsError
 from clearbg.images import SUFFIXES, WRITERS, find_images
-from clearbg.removal.stores import Place, Stored, images_below, place, plain
+from clearbg.system.object_store import Location, StorePath, location, without_file_scheme
 
 STREAM = "-"  # standard input, or standard output
 DEFAULT_OUTPUT = "cutouts"
@@ -22,15 +22,15 @@ SUFFIX = {"png": ".png", "webp": ".webp", "tiff": ".tiff", "jpeg": ".jpg"}
 class Job:
     """One image to do; None stands for standard input, or for standard output."""
 
-    source: Place | None
-    target: Place | None
+    source: Location | None
+    target: Location | None
     format: str
     """Pillow's word, e.g. "JPEG"."""
 
 
 @dataclass(frozen=True)
 class _Found:
-    source: Place | None
+    source: Location | None
     inside: Path
     """Its path in the folder, the pattern or the store that it came from."""
 
@@ -56,22 +56,22 @@ def plan(inputs: Sequence[str | Path], output: str | Path | None, format: str | 
     """
     if format is not None and format not in SUFFIX:
         raise SettingsError(f"The format {format!r} is not known: choose {', '.join(SUFFIX)}.")
-    names = [plain(os.fspath(item)) for item in inputs]
+    names = [without_file_scheme(os.fspath(item)) for item in inputs]
     if names.count(STREAM) > 1:
         raise DataError("Standard input holds one image: give - once.")
     if output is None:
         output = STREAM if names == [STREAM] else DEFAULT_OUTPUT
-    output = plain(os.fspath(output))
+    output = without_file_scheme(os.fspath(output))
     once: dict[str, _Found] = {}  # a file that stands in several inputs is done once
     for one in itertools.chain.from_iterable(_find(name, output) for name in names):
         once.setdefault(_identity(one), one)
     found = list(once.values())
-    single = len(names) == 1 and (names[0] == STREAM or found[0].source == place(names[0]))
+    single = len(names) == 1 and (names[0] == STREAM or found[0].source == location(names[0]))
     if output == STREAM:
         if len(found) > 1:
             raise DataError(f"Standard output takes one image, not {len(found)}: name a folder.")
         return [Job(found[0].source, None, WRITERS[SUFFIX[format or "png"]])]
-    to = place(output)
+    to = location(output)
     local = isinstance(to, Path)
     if not (local and to.is_dir()) and to.suffix.lower() in SUFFIXES:
         if not single:
@@ -89,8 +89,8 @@ def _find(name: str, output: str) -> list[_Found]:
     """The images of one input, sorted."""
     if name == STREAM:
         return [_Found(None, Path("stdin"))]
-    path = place(name)
-    if isinstance(path, Stored):
+    path = location(name)
+    if isinstance(path, StorePath):
         return _in_store(path, output)
     if path.is_dir():
         return _inside(path, path, output)
@@ -122,10 +122,15 @@ def _inside(folder: Path, base: Path, output: str) -> list[_Found]:
     return [_Found(path, path.relative_to(base)) for path in found]
 
 
-def _in_store(source: Stored, output: str) -> list[_Found]:
+def _in_store(source: StorePath, output: str) -> list[_Found]:
     """As `_inside`, of a store."""
     results, base = (f"{text.rstrip('/')}/" for text in (output, source.address))
-    found = [_Found(stored, inside) for inside, stored in images_below(source)]
+    found = []
+    for name, stored in source.files().items():
+        path = Path((name or stored.address.rpartition("/")[2]).lstrip("/"))
+        hidden = any(part.startswith(".") for part in path.parts)  # .. as well
+        if not hidden and path.suffix.lower() in SUFFIXES:
+            found.append(_Found(stored, path))
     if results != base and results.startswith(base):
         found = [one for one in found if not one.source.address.startswith(results)]
     if not found:
@@ -134,12 +139,12 @@ def _in_store(source: Stored, output: str) -> list[_Found]:
 
 
 def _identity(one: _Found) -> str:
-    if isinstance(one.source, Stored):
+    if isinstance(one.source, StorePath):
         return one.source.address
     return STREAM if one.source is None else os.path.realpath(one.source)
 
 
-def _format(output: Place, asked: str | None) -> str:
+def _format(output: Location, asked: str | None) -> str:
     """The format of a single file, which its suffix and `asked` must agree on."""
     named = WRITERS.get(output.suffix.lower())
     if named is None:
@@ -151,7 +156,7 @@ def _format(output: Place, asked: str | None) -> str:
     return named
 
 
-def _into_folder(found: list[_Found], folder: Place, suffix: str) -> list[Job]:
+def _into_folder(found: list[_Found], folder: Location, suffix: str) -> list[Job]:
     """Targets that differ, also where upper and lower case are one; the same in any order."""
     plain = {one: _folded(one.inside.with_suffix("")) for one in found}
     shared = Counter(plain.values())

@@ -6,7 +6,6 @@ import html
 import re
 import shutil
 import time
-import urllib.parse
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import requests
 from tqdm import tqdm
 
 from clearbg.errors import FetchError
+from clearbg.system.object_store import without_secrets
 from clearbg.system.progress import progress
 
 BLOCK = 1 << 16  # bytes; a broken connection costs at most one
@@ -28,13 +28,6 @@ PAGES = {
     "it suspects a robot: download with a browser and give the file's path": "robot|captcha",
     "the file is not there: check the address": "not found|404",
 }
-
-
-def shown(source: str) -> str:
-    """The source as messages may show it: without password and without query."""
-    parts = urllib.parse.urlsplit(source)
-    host = parts.netloc.rpartition("@")[2]
-    return urllib.parse.urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
 def fingerprint(source: str) -> str:
@@ -98,7 +91,7 @@ def download(url: str, part: Path, source: str | None = None) -> Path:
                 wait = FIRST_WAIT * 2**failures if error.wait is None else error.wait
                 if failures == FAILURES or wait > LONGEST_WAIT:
                     raise FetchError(
-                        f"{shown(source)} {error}: check the connection and run again later; "
+                        f"{without_secrets(source)} {error}: check the connection and run again later; "
                         "what has arrived is kept."
                     ) from None
                 time.sleep(wait)
@@ -125,8 +118,8 @@ def _receive(session: requests.Session, url: str, content: Path, source: str) ->
             if response.status_code in (206, 416) and not have:
                 raise _Interrupted("does not give the rest of a file that was begun")
             length = int(response.headers.get("Content-Length", 0))
-            refuse_without_room(shown(source), length, content.parent)
-            with content.open("ab") as out, progress_of(shown(source)) as bar:
+            refuse_without_room(without_secrets(source), length, content.parent)
+            with content.open("ab") as out, progress_of(without_secrets(source)) as bar:
                 bar.reset(total=have + length if length else None)
                 bar.update(have)
                 for block in response.iter_content(BLOCK):
@@ -135,12 +128,14 @@ def _receive(session: requests.Session, url: str, content: Path, source: str) ->
     except requests.Timeout:
         raise _Interrupted("gives no answer in time") from None
     except requests.exceptions.SSLError:
-        raise FetchError(f"{shown(source)} has no valid certificate: check the address.") from None
+        raise FetchError(
+            f"{without_secrets(source)} has no valid certificate: check the address."
+        ) from None
     except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
         raise _Interrupted("cannot be reached, or breaks the connection") from None
     except requests.RequestException as error:
         raise FetchError(
-            f"{shown(source)} cannot be fetched ({type(error).__name__}): check the address."
+            f"{without_secrets(source)} cannot be fetched ({type(error).__name__}): check the address."
         ) from None
 
 
@@ -167,7 +162,7 @@ def _refuse_error(response: requests.Response, source: str) -> None:
     }
     if status not in (200, 206, 416):
         raise FetchError(
-            f"{shown(source)} answers {status}: {advice.get(status, 'look at it in a browser')}."
+            f"{without_secrets(source)} answers {status}: {advice.get(status, 'look at it in a browser')}."
         )
 
 

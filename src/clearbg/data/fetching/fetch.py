@@ -20,11 +20,11 @@ from clearbg.data.fetching.download import (
     page_meaning,
     progress_of,
     refuse_without_room,
-    shown,
 )
 from clearbg.data.fetching.storage import from_storage
 from clearbg.errors import FetchError
 from clearbg.system.files import exclusive, file_sha256, replacing_file
+from clearbg.system.object_store import without_secrets
 
 REMOTE = {  # what follows the colon
     "http": r"//[^\s/\[\]]+(/.*)?",
@@ -171,7 +171,7 @@ def _remote(source: str, target: Path, sha256: str | None) -> Path:
             shutil.rmtree(place)
         raise
     try:
-        digest = _check(content, shown(source), sha256, target.name)
+        digest = _check(content, without_secrets(source), sha256, target.name)
     except FetchError:
         shutil.rmtree(place)
         raise

@@ -9,10 +9,10 @@ from pathlib import Path
 from clearbg import config
 from clearbg.config.data import OneArchive, SeveralArchives
 from clearbg.data.fetching.archive import HEAD, extract, kind_of
-from clearbg.data.fetching.download import shown
 from clearbg.data.fetching.fetch import adopt, default_name, fetch, is_remote, mirrors
 from clearbg.data.pairs import safe_id, short_hash
 from clearbg.errors import DataError, FetchError
+from clearbg.system.object_store import without_secrets
 
 DEPTH = 3  # folders around a layout that a repacked archive may add
 COPY_NUMBER = re.compile(r" ?\(\d+\)(?=\.|$)")  # which browsers add to a second download
@@ -97,7 +97,7 @@ def _of(file: Path, archives: list[Wanted], data: config.Data) -> Wanted:
 def named(address: Address) -> str:
     """What messages call an archive: its first address, without password and query."""
     first = mirrors(address)[0]
-    return shown(first) if is_remote(first) else first
+    return without_secrets(first) if is_remote(first) else first
 
 
 def opened(address: Address, sha256: str | None, downloads: Path) -> Path:

@@ -17,7 +17,7 @@ from clearbg.removal.options import OutputOptions, RunOptions
 from clearbg.removal.plan import Job
 from clearbg.removal.remover import Remover
 from clearbg.removal.report import Outcome
-from clearbg.removal.stores import place
+from clearbg.system.object_store import location
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class RemoverActor:
         columns = table.to_pydict()
         numbers = columns["number"]
         jobs = [
-            Job(place(os.fsdecode(source)), place(os.fsdecode(target)), format)
+            Job(location(os.fsdecode(source)), location(os.fsdecode(target)), format)
             for source, target, format in zip(
                 columns["source"], columns["target"], columns["format"], strict=True
             )

@@ -20,7 +20,7 @@ from clearbg.removal.files import in_order, undone
 from clearbg.removal.options import OutputOptions, RayOptions, RunOptions
 from clearbg.removal.plan import STREAM, Job, plan
 from clearbg.removal.report import Outcome, RemovalReport
-from clearbg.removal.stores import address, place, plain
+from clearbg.system.object_store import address_of, location, without_file_scheme
 from clearbg.system.progress import progress
 
 GROUP = 32  # images that an actor gets at a time, at most, unless a batch is larger
@@ -90,7 +90,7 @@ def _planned(
     if STREAM in map(os.fspath, inputs) or output == STREAM:
         raise SettingsError("Standard input and output hold one image: leave the engine ray out.")
     jobs = plan(inputs, output, format)
-    if output is not None and jobs[0].target == place(plain(os.fspath(output))):
+    if output is not None and jobs[0].target == location(without_file_scheme(os.fspath(output))):
         raise SettingsError(f"{output} is one image: name a folder, or leave the engine ray out.")
     return jobs
 
@@ -113,8 +113,8 @@ def _ended(
             [
                 {
                     "number": number,
-                    "source": os.fsencode(address(job.source)),
-                    "target": os.fsencode(address(job.target)),
+                    "source": os.fsencode(address_of(job.source)),
+                    "target": os.fsencode(address_of(job.target)),
                     "format": job.format,
                 }
                 for number, job in enumerate(jobs)
