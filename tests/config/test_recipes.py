@@ -39,9 +39,11 @@ def test_headline_is_among_what_is_evaluated(name):
     assert metrics.family_of(settings.train.select_by) in families
 
 
-def test_demo_has_its_own_head_and_no_other_comment():
+def test_demo_has_its_own_head_and_the_notes_of_its_lines():
     lines = recipes.render("documents", demo=True).splitlines()
     assert lines[0].startswith("# documents --demo: ")
     body = "\n".join(lines).partition("\n\n")[2]
     assert not any(line.startswith("#") for line in body.splitlines())
     assert "init_from: null" in body
+    mirror = next(line for line in body.splitlines() if "mirror" in line)
+    assert mirror.endswith("# mirrored writing is what shows through from the back")

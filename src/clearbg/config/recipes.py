@@ -4,12 +4,9 @@ A recipe's demo is the recipe with the changes of recipes/demo/NAME.yaml: genera
 budget of minutes. The section `data` is exchanged whole, in the others single keys are.
 """
 
-import io
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-
-from ruamel.yaml import YAML
 
 from clearbg import config
 from clearbg.errors import SettingsError
@@ -67,24 +64,25 @@ def render(name: str, demo: bool = False) -> str:
 
 
 def _merged(base: str, changes: str) -> str:
-    yaml = YAML()
-    yaml.width = 100
-    yaml.representer.add_representer(
-        type(None), lambda writer, _: writer.represent_scalar("tag:yaml.org,2002:null", "null")
-    )
-    recipe, change = yaml.load(base), yaml.load(changes)
-    for section, keys in change.items():
-        if section == "data":
-            recipe[section] = keys
-            continue
-        for key, value in keys.items():
-            recipe[section][key] = value
-    body = io.StringIO()
-    yaml.dump(recipe, body)
-    # The recipe's own head and comments speak of its own data.
-    lines = [line for line in body.getvalue().splitlines() if line.strip() and line[0] != "#"]
-    lines = [f"\n{line}" if line[0].isalpha() else line for line in lines]
-    return "\n".join([changes.partition("\n\n")[0], *lines]) + "\n"
+    """The recipe with the changes' head, without its own comments, which speak of its own data."""
+    recipe, change = _sections(base), _sections(changes)
+    for name, lines in change.items():
+        recipe[name] = lines if name == "data" else recipe[name] | lines
+    body = (f"\n{name}:\n" + "".join(lines.values()) for name, lines in recipe.items())
+    return changes.partition("\n\n")[0] + "\n" + "".join(body)
+
+
+def _sections(text: str) -> dict[str, dict[str, str]]:
+    """Section -> key -> its line; in recipes every key has one."""
+    found: dict[str, dict[str, str]] = {}
+    section: dict[str, str] = {}
+    for line in text.splitlines(keepends=True):
+        key = line.partition(":")[0]
+        if line.startswith("  "):
+            section[key] = line
+        elif line.strip() and line[0] != "#":
+            section = found[key] = {}
+    return found
 
 
 def _texts() -> Iterator[tuple[str, str]]:

@@ -1,7 +1,9 @@
 """Files that come through the clients of Google Drive and Kaggle.
 
 Both clients are imported inside the functions: they are slow, and kaggle signs in when it
-is imported, and ends the process when it cannot.
+is imported, and ends the process when it cannot. kagglehub is not used: going on with a broken
+download (1.0.3), it appends whatever the server answers, an error page too, and it has no place
+for a transfer of our own.
 """
 
 import contextlib
