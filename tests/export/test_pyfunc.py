@@ -148,7 +148,7 @@ def test_model_requires_no_training_library(logged):
     requirements = mlflow.pyfunc.get_model_dependencies(logged[1])
     with open(requirements) as file:
         names = {line.partition("==")[0].strip() for line in file}
-    assert names == {"mlflow", "numpy", "onnxruntime", "pillow"}
+    assert names == {"mlflow", "numpy", "onnxruntime", "pillow", "pydantic-core"}
 
 
 def test_same_file_is_logged_once(store, logged, remover_file):

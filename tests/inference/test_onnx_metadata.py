@@ -46,3 +46,10 @@ def test_file_that_is_cut_short_anywhere_is_refused(tmp_path):
         (tmp_path / "cut.onnx").write_bytes(content[:length])
         with pytest.raises(ModelError):
             Remover(tmp_path / "cut.onnx")
+
+
+@pytest.mark.parametrize("number", [1, 14])
+def test_length_beyond_the_file_reads_nothing(tmp_path, number):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(bytes([number << 3 | 2]) + b"\xff" * 8 + b"\x7f" + b"rest")
+    assert contract_text(path) == ""

@@ -162,11 +162,11 @@ def filled(tmp_path_factory):
     folder = tmp_path_factory.mktemp("a project")
     with contenders.exporting(folder) as model:
         with runs.train_run("first", {"train.lr": 0.5}, "a run") as run:
-            run.weights("abc")
+            run.weights("a" * 64)
             run.metrics({"best/mae": 0.25})
             source = run.model(model)
         desk = registry.opened()
-        version = desk.add(source, run.id, {ONNX: file_sha256(model), WEIGHTS: "abc"})
+        version = desk.add(source, run.id, {ONNX: file_sha256(model), WEIGHTS: "a" * 64})
         evidence = {"metric": "mae"}
         Ledger(desk).switch(PROMOTE, version, Ledger(desk).state(), None, "It is good.", evidence)
     return folder
@@ -196,7 +196,7 @@ def test_promotion_says_who_when_and_why(store, monkeypatch):
 
 
 def test_run_is_found_by_the_weights(store, tmp_path):
-    brightness_model(tmp_path / "int8.onnx", weights_sha256="abc")
+    brightness_model(tmp_path / "int8.onnx", weights_sha256="a" * 64)
     found = lineage(str(tmp_path / "int8.onnx"))
     assert found.runs[0]["params"] == {"train.lr": "0.5"}
     assert found.runs[0]["metrics"] == {"best/mae": 0.25}
@@ -210,7 +210,7 @@ def test_version_whose_file_has_gone_still_has_its_tags(store, monkeypatch):
     monkeypatch.setattr(registry.Registry, "file", gone)
     found = lineage("1")
     assert "The file of clearbg version 1 could not be had: it has gone." in found.missing
-    assert found.versions[0]["tags"][WEIGHTS] == "abc"
+    assert found.versions[0]["tags"][WEIGHTS] == "a" * 64
     assert found.runs and found.promotions
 
 

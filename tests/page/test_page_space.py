@@ -56,7 +56,9 @@ def test_space_requires_every_library_that_its_source_imports(exports):
         line.split("==") for line in Path("space/requirements.txt").read_text().splitlines()
     )
     assert all(version for version in required.values())
-    named = {"cv2": "opencv-python-headless", "PIL": "pillow"}
+    named = {
+        "cv2": "opencv-python-headless", "PIL": "pillow", "pydantic_core": "pydantic-core",
+    }  # fmt: skip
     optional = {"openvino", "pillow_heif", "fsspec"}  # asked for by name, or done without
     for path in Path("space").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

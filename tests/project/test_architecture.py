@@ -133,8 +133,8 @@ foreground.foreground(rgb, guided_filter.refine(numpy.eye(4), rgb))"""
     "program, absent",
     [
         ("import clearbg.cli.app", "torch numpy pandas mlflow onnxruntime"),
-        ("from clearbg import Remover", "torch mlflow pandas scipy cv2"),
-        ("import clearbg.removal.files", "torch mlflow pandas scipy cv2"),
+        ("from clearbg import Remover", "torch mlflow pandas scipy cv2 pydantic"),
+        ("import clearbg.removal.files", "torch mlflow pandas scipy cv2 pydantic"),
         ("import clearbg.removal.distributed.bulk", "torch mlflow pandas scipy cv2 ray fsspec"),
         ("import clearbg.removal.log", "torch mlflow pandas scipy cv2"),
         ("import clearbg.page.server", "torch mlflow pandas scipy cv2 gradio"),

@@ -21,7 +21,7 @@ def contract_text(model: str | Path) -> str:
         size = os.fstat(file.fileno()).st_size
         try:
             while file.tell() < size:
-                number, content = _field(file, wanted=METADATA)
+                number, content = _field(file, size, wanted=METADATA)
                 if number == METADATA and content is not None:
                     found = _pair(content)
                     if found.get(1) == METADATA_KEY.encode():
@@ -34,13 +34,13 @@ def contract_text(model: str | Path) -> str:
 def _pair(content: bytes) -> dict[int, bytes | None]:
     stream, found = io.BytesIO(content), {}
     while stream.tell() < len(content):
-        number, value = _field(stream)
+        number, value = _field(stream, len(content))
         found[number] = value
     return found
 
 
-def _field(file: BinaryIO, wanted: int | None = None) -> tuple[int, bytes | None]:
-    """The next field: its number, and its bytes if it has such and is wanted."""
+def _field(file: BinaryIO, end: int, wanted: int | None = None) -> tuple[int, bytes | None]:
+    """The next field of a stream of `end` bytes: its number, and its bytes if these are wanted."""
     tag = _varint(file)
     number, kind = tag >> 3, tag & 7
     if kind == VARINT:
@@ -49,6 +49,8 @@ def _field(file: BinaryIO, wanted: int | None = None) -> tuple[int, bytes | None
         file.seek(8 if kind == FIXED64 else 4, os.SEEK_CUR)
     elif kind == BYTES:
         length = _varint(file)
+        if length > end - file.tell():
+            raise EOFError
         if wanted in (None, number):
             return number, file.read(length)
         file.seek(length, os.SEEK_CUR)

@@ -20,7 +20,7 @@ PACKAGE = Path(clearbg.__file__).parent
 MODEL, CARD, IMAGES = "model.onnx", "card.md", "training_images.csv"
 REQUIRED = (
     "fastapi", "gradio", "isal", "numpy", "onnxruntime", "opencv-python-headless", "pillow",
-    "starlette", "tifffile", "uvicorn",
+    "pydantic-core", "starlette", "tifffile", "uvicorn",
 )  # fmt: skip
 MARK = '"""Serves the page of ClearBG; written by `clearbg demo --export`."""'
 APP = f'''{MARK}

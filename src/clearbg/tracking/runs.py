@@ -55,7 +55,7 @@ warnings.filterwarnings("ignore", message=".*input example was not provided")
 FINGERPRINT, WEIGHTS, ONNX = "clearbg.fingerprint", "clearbg.weights", "clearbg.onnx"
 IMAGES = "clearbg.training_images"  # SHA-256 of the list of them
 PACKAGE = Path(__file__).parents[1]
-SERVED_WITH = ("numpy", "onnxruntime", "pillow")
+SERVED_WITH = ("numpy", "onnxruntime", "pillow", "pydantic-core")
 
 
 def _kept(method):

@@ -56,7 +56,7 @@ def _past(place: Path) -> tuple[tuple[Origin, ...], pd.DataFrame]:
         raise ModelError(f"{file} does not exist: correct train.init_from.")
     sha256 = file_sha256(file)
     path = file.with_name("model.json")
-    contract = parse_contract(path.read_text("utf-8"), str(path)) if path.is_file() else None
+    contract = parse_contract(path.read_bytes(), str(path)) if path.is_file() else None
     if contract is None or (contract.weights_sha256 != sha256 and place.is_file()):
         foreign = licenses.origin(f"weights {sha256[:12]}", licenses.FOREIGN, None)
         return (foreign,), leaks.unlisted().images
