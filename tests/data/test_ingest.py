@@ -71,7 +71,7 @@ def test_faults_are_quarantined_with_their_reason(pairs_folder, tmp_path):
         "lonely": "no-mask",
         "orphan": "no-image",
         "p00": "truncated",
-        "p01": "not-a-image",
+        "p01": "not-an-image",
         "p02": "size-mismatch",
         "p03": "empty-file",
     }

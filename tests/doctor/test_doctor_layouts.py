@@ -29,6 +29,7 @@ def paired(*paths: Path) -> dict[str, tuple[str, str]]:
 LAYOUTS = {
     "images and masks": (["images/a.jpg", "masks/a.png"], ""),
     "one folder deeper": (["set/Images/a.jpg", "set/Masks/a.png"], ""),
+    "pictures and masks": (["pictures/a.jpg", "masks/a.png"], ""),
     "img and gt": (["img/a.jpg", "gt/a.png"], ""),
     "DIS5K": (["DIS5K/DIS-VD/im/a.jpg", "DIS5K/DIS-VD/gt/a.png"], "validation"),
     "DIS5K's tests": (["DIS-TE3/im/a.jpg", "DIS-TE3/gt/a.png"], "test"),
@@ -106,8 +107,12 @@ def test_images_with_and_without_background_are_pairs(tmp_path):
 def test_cutouts_with_backgrounds_stay_cutouts(tmp_path):
     files = {f"cutouts/c{n}.png": tiny_sets.rgba(n) for n in range(3)}
     files |= {f"backgrounds/{n + 10}.jpg": tiny_sets.jpg(n) for n in range(2)}
-    found = layouts.find([written(tmp_path, files)])
-    assert found.layouts == [layouts.CUTOUTS] and len(found.pairs) == 3 and len(found.aside) == 2
+    data_set = layouts.find([written(tmp_path, files)])
+    assert (
+        data_set.layouts == [layouts.CUTOUTS]
+        and len(data_set.pairs) == 3
+        and len(data_set.unpaired) == 2
+    )
 
 
 def test_tables_of_other_programs_change_nothing(tmp_path):
@@ -155,11 +160,11 @@ def test_ingested_folder_keeps_its_splits(augmented):
     assert [pair.split for pair in pairs].count("validation") == 4 and len(pairs) == 16
 
 
-def test_images_outside_the_layout_are_told_of(tmp_path):
+def test_images_outside_the_layout_are_named(tmp_path):
     folder = clean(tmp_path / "own", range(1))
     shutil.copy(folder / "images/c0.jpg", folder / "cover.jpg")
     _, facts = examined(folder)
-    assert facts["left_aside"] == [str(folder / "cover.jpg")]
+    assert facts["unpaired"] == [str(folder / "cover.jpg")]
     assert "cover.jpg" in doctor(folder)[1]
 
 

@@ -37,7 +37,7 @@ def test_empty_file():
 
 def test_text_named_as_an_image(tmp_path):
     (tmp_path / "page.png").write_text("<html>not found</html>")
-    assert reason(tmp_path / "page.png") == "not-a-image"
+    assert reason(tmp_path / "page.png") == "not-an-image"
 
 
 def test_message_names_the_file(tmp_path):
@@ -52,7 +52,7 @@ def test_message_takes_the_given_name():
 
 
 def test_postscript_is_never_run():
-    assert reason(encoded(made_image(), "EPS")) == "not-a-image"
+    assert reason(encoded(made_image(), "EPS")) == "not-an-image"
 
 
 def test_heic_without_its_reader_names_the_package(monkeypatch):
@@ -75,7 +75,7 @@ def test_cut_file_is_truncated(format, share):
 def test_cut_header_is_refused(format):
     data = encoded(made_image(), format)
     for length in range(1, 60):
-        assert reason(data[:length]) in {"truncated", "unreadable", "not-a-image"}
+        assert reason(data[:length]) in {"truncated", "unreadable", "not-an-image"}
 
 
 def test_tolerance_switched_on_elsewhere_does_not_hide_a_cut(monkeypatch):

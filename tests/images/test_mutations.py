@@ -144,7 +144,7 @@ def test_ingest_reads_each_right_or_sets_it_aside_with_a_reason(folder, tmp_path
                 assert np.abs(rgb.astype(int) - truth).mean() < 16, row.id
     cut = bad[bad.id.str.contains("-cut-")]
     assert len(cut) > 0.8 * frame.id.str.contains("-cut-").sum()
-    assert cut.reason.isin(["truncated", "empty-file", "unreadable", "not-a-image"]).all()
+    assert cut.reason.isin(["truncated", "empty-file", "unreadable", "not-an-image"]).all()
 
 
 @pytest.mark.slow

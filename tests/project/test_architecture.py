@@ -34,10 +34,8 @@ ONLY_IN = {
 }
 
 LONG_FILES = {
-    "tests/doctor/test_doctor.py",
     "tests/drift/test_drift.py",
     "tests/importing/test_importing.py",
-    "tests/page/test_page_served.py",
     "tests/promotion/test_promotion.py",
     "tests/promotion/test_promotion_ledger.py",
     "tests/tracking/test_tracking.py",

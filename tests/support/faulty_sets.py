@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,8 +28,8 @@ def scene(
     rng = np.random.default_rng(seed)
     rgb, alpha = disc(seed if subject is None else subject, size)
     patches = Image.fromarray(rng.integers(0, 110, (5, 6, 3), np.uint8))
-    ground = np.asarray(patches.resize(size[::-1], Image.Resampling.NEAREST))
-    return np.where(alpha[..., None] > 0, rgb, ground), alpha
+    background = np.asarray(patches.resize(size[::-1], Image.Resampling.NEAREST))
+    return np.where(alpha[..., None] > 0, rgb, background), alpha
 
 
 def hard(alpha: np.ndarray) -> np.ndarray:
@@ -131,7 +132,7 @@ FAULTS = [
     Fault("no-mask", mask=None),
     Fault("no-image", image=None),
     Fault("empty-file", image=lambda rgb: b""),
-    Fault("not-a-image", mask=lambda a: b"this is no image"),
+    Fault("not-an-image", mask=lambda a: b"this is no image"),
     Fault("truncated", image=lambda rgb: jpg(rgb)[:900]),
     Fault("unreadable", _damaged, suffixes=(".png", ".png")),
     Fault("size-mismatch", mask=lambda a: png(a[:-5])),
@@ -190,6 +191,7 @@ FAULTS = [
     Fault("transparent-image", _see_through, suffixes=(".png", ".png"), alpha=same),
 ]
 """One of each that a pair shows alone."""
+CLEAN = Fault("none")
 
 TOLERATED = 2.0  # mean difference of alpha that JPEG leaves at a hard edge, gray values
 
@@ -222,3 +224,13 @@ def clean(folder: Path, numbers=range(100, 104)) -> Path:
     for number in numbers:
         Fault("none").write(folder, f"c{number}", number)
     return folder
+
+
+def copied(folder: Path, name: str, source: Path, original: str, quality: int | None = None):
+    """The pair `original` of `source` once more in `folder`, perhaps encoded anew."""
+    for part, suffix in (("images", "jpg"), ("masks", "png")):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+        target = folder / part / f"{name}.{suffix}"
+        shutil.copy(source / part / f"{original}.{suffix}", target)
+        if quality and suffix == "jpg":
+            Image.open(target).save(target, quality=quality)

@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 from typer.core import TyperCommand
 
-UNUSABLE = 3  # exit status when it cannot examine: 1 and 2 speak of the images
+UNUSABLE = 3  # exit status of wrong usage; 1 and 2 are about the images
 
 
 class DoctorCommand(TyperCommand):
-    """A command whose errors of usage do not look like broken images (2)."""
+    """A command whose usage errors have another exit status than broken images (2)."""
 
     def parse_args(self, ctx, args):
         try:
@@ -25,24 +25,22 @@ def doctor(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            help="A data set in any known layout, or several as splits, or a folder of "
-            "images and one of masks."
+            help="A data set of any usual layout, or several that are splits, or a folder of "
+            "images and a folder of masks."
         ),
     ],
-    json: Annotated[
-        bool, typer.Option("--json", help="Print everything as JSON, in place of the table.")
-    ] = False,
-    html: Annotated[Path, typer.Option(help="The page of problem images to write.")] = Path(
-        "doctor.html"
-    ),
+    json: Annotated[bool, typer.Option("--json", help="Print JSON in place of the table.")] = False,
+    html: Annotated[
+        Path, typer.Option(help="The page to write, with the images to look at.")
+    ] = Path("doctor.html"),
     fix: Annotated[
-        Path | None, typer.Option(help="A new folder for a corrected copy and its log.")
+        Path | None, typer.Option(help="A new folder for a fixed copy and its log.")
     ] = None,
 ) -> None:
-    """Find what is wrong with images and masks; fix it in a copy.
+    """Find what is wrong with images and masks, and fix it in a copy.
 
-    Exit status: 0 nothing, or suspicions only; 1 all of it can be fixed; 2 something is
-    broken; 3 wrong usage, or nothing to examine.
+    Exit status: 0 nothing was found, or suspicions only; 1 all of it can be fixed; 2 something is
+    broken; 3 wrong usage, or there is nothing to examine.
     """
     from clearbg.doctor import diagnose
 

@@ -1,7 +1,7 @@
-"""Folders of images and masks -> everything that is wrong with them, and a fixed copy.
+"""Finds everything that is wrong with folders of images and masks, and writes a fixed copy.
 
-layouts finds the pairs, checkup examines them and the set as a whole, kinds says what each
-finding means, report and page tell a person, fixing writes the copy.
+`layouts` finds the pairs, `checkup` examines each pair and the set as a whole, `findings` says what
+each kind of finding means, `report` and `page` show it to a person, `fixing` writes the copy.
 """
 
 import json
@@ -16,23 +16,27 @@ from clearbg.doctor.page import write_page
 def diagnose(
     paths: Sequence[Path], *, as_json: bool, page: Path, fix: Path | None
 ) -> tuple[int, str]:
-    """Examine what lies under `paths`; the exit status, and the text for a person or program.
+    """Examine the pairs under `paths`.
 
     Args:
-        page: the contact sheet to write, HTML.
-        fix: the folder for a corrected copy; None: none is written.
+        as_json: return JSON in place of a table.
+        page: the HTML file to write, with the images to look at.
+        fix: a new folder for a fixed copy; None: no copy is written.
+
+    Returns:
+        The exit status of `clearbg doctor`, and the text that it prints.
 
     Raises:
-        DataError: there are no pairs, or `fix` cannot be used.
+        DataError: there are no pairs, or the folder `fix` cannot be used.
     """
     if fix is not None:
-        fixing.refuse(fix, paths)
-    found = layouts.find(paths)
-    rows = checkup.check(found.pairs)
-    words = " ".join(shlex.quote(str(path)) for path in paths)
-    write_page(page, found, rows, f"clearbg doctor {words} --fix fixed")
-    text = report.table(found, rows) + f"\npictures  {page}"
-    document = report.document(found, rows) | {"page": str(page)}
+        fixing.check_folder(fix, paths)
+    data_set = layouts.find(paths)
+    rows = checkup.check(data_set.pairs)
+    arguments = " ".join(shlex.quote(str(path)) for path in paths)
+    write_page(page, data_set, rows, f"clearbg doctor {arguments} --fix fixed")
+    text = report.table(data_set, rows) + f"\npage      {page}"
+    document = report.document(data_set, rows) | {"page": str(page)}
     if fix is not None:
         log = fixing.fix(rows, fix)
         left = log[log.change.str.startswith("left out")].id.nunique()

@@ -1,4 +1,4 @@
-"""Pairs -> what is wrong with each and with the set, and what the set is like."""
+"""Examines pairs alone and against each other, and computes statistics of the set."""
 
 import functools
 import hashlib
@@ -16,7 +16,7 @@ from clearbg.data.checks.examine import Finding, examine, leaning, set_is_invert
 from clearbg.data.manifest import NEAR_BITS, SPLITS
 from clearbg.data.pairs import FilePair, Pair
 from clearbg.data.workers import on_all_cores
-from clearbg.doctor import findings as kinds
+from clearbg.doctor.findings import KINDS, severity
 from clearbg.images import MAX_PIXELS
 from clearbg.system.files import file_sha256
 
@@ -26,12 +26,17 @@ class Checked:
     """One pair after the check.
 
     Attributes:
-        findings: in the order of `kinds.KINDS`.
-        invert: whether the mask marks the ground in place of the subject.
-        size: height and width of the image; None when it cannot be read.
-        coverage: mean alpha; None as size. soft_fraction: share of pixels neither 0 nor 255.
-        sha256: of the image's file; mask_sha256: of the alpha's values; phash: 64 bits.
-        classes: share of pixels of each class number, of an index mask.
+        pair: the pair that was examined.
+        findings: what was found, in the order of `findings.KINDS`.
+        invert: whether the mask marks the background in place of the subject.
+        size: height and width of the image, pixels; None when the pair is broken.
+        coverage: mean alpha in [0, 1]; None when the pair is broken.
+        soft_fraction: share of pixels that are neither 0 nor 255, in [0, 1]; None when broken.
+        sha256: hash of the image's file.
+        mask_sha256: hash of the alpha's values.
+        phash: perceptual hash of the image, 64 bits.
+        leaning: "upright", "inverted" or "unclear": what the mask alone looks like.
+        classes: class number of an index mask -> share of its pixels; None for other masks.
     """
 
     pair: Pair
@@ -48,11 +53,11 @@ class Checked:
 
     @property
     def file(self) -> Path | None:
-        """The file that a person would open first."""
+        """The image's file, or the mask's where there is no image."""
         return getattr(self.pair, "image", None) or getattr(self.pair, "mask", None)
 
     def file_with(self, kind: str) -> Path | None:
-        """The file that a kind found here speaks of."""
+        """The file in which a kind was found."""
         of_mask = any(f.kind == kind and f.of == "mask" for f in self.findings)
         return getattr(self.pair, "mask", None) if of_mask else self.file
 
@@ -62,18 +67,18 @@ class Checked:
 
     @property
     def is_usable(self) -> bool:
-        return all(kinds.severity(kind) != "broken" for kind in self.kinds)
+        return all(severity(kind) != "broken" for kind in self.kinds)
 
-    def worst(self) -> int:
-        """0: nothing or only suspicions; 1: fixable; 2: broken."""
-        found = {kinds.severity(kind) for kind in self.kinds}
-        return 2 if "broken" in found else int("fixable" in found)
+    def status(self) -> int:
+        """0: nothing, or suspicions only; 1: all of it can be fixed; 2: the pair is broken."""
+        severities = {severity(kind) for kind in self.kinds}
+        return 2 if "broken" in severities else int("fixable" in severities)
 
 
 def check(pairs: Sequence[Pair], max_pixels: int = MAX_PIXELS) -> list[Checked]:
-    """Examine every pair, then compare them; in the order given. Uses all cores."""
+    """Examine every pair on all cores, then compare the pairs; the order stays as given."""
     done = on_all_cores(functools.partial(_check, max_pixels=max_pixels), pairs, "doctor")
-    return [_in_order(checked) for checked in _with_copies(_with_polarity(done))]
+    return [_sorted(checked) for checked in _with_duplicates(_with_polarity(done))]
 
 
 def _check(pair: Pair, max_pixels: int) -> Checked:
@@ -99,7 +104,7 @@ def _check(pair: Pair, max_pixels: int) -> Checked:
 
 
 def _with_polarity(rows: list[Checked]) -> list[Checked]:
-    """Judge each split: where most masks look inverted, those that do not look upright are."""
+    """In a split where most masks look inverted, mark every mask that does not look upright."""
     splits = {row.pair.split for row in rows}
     inverted = {
         split
@@ -107,14 +112,14 @@ def _with_polarity(rows: list[Checked]) -> list[Checked]:
         if set_is_inverted(r.kinds for r in rows if r.is_usable and r.pair.split == split)
     }
     return [
-        _inverted(row)
+        _mark_inverted(row)
         if row.pair.split in inverted and row.is_usable and row.leaning != "upright"
         else row
         for row in rows
     ]
 
 
-def _inverted(row: Checked) -> Checked:
+def _mark_inverted(row: Checked) -> Checked:
     swapped = {"maybe-inverted": "inverted", "empty": "full", "full": "empty"}
     findings = [replace(f, kind=swapped.get(f.kind, f.kind)) for f in row.findings]
     if "inverted" not in {f.kind for f in findings}:
@@ -123,8 +128,8 @@ def _inverted(row: Checked) -> Checked:
     return replace(row, findings=tuple(findings), invert=True, coverage=1 - row.coverage)
 
 
-def _with_copies(rows: list[Checked]) -> list[Checked]:
-    """Report every image that an earlier or more protected one equals, or nearly equals."""
+def _with_duplicates(rows: list[Checked]) -> list[Checked]:
+    """Add a finding to every image that (nearly) equals an earlier or more protected one."""
     rank = {split: n for n, split in enumerate(("test", "validation", "train"))}
     usable = [n for n, row in enumerate(rows) if row.is_usable]
     order = sorted(usable, key=lambda n: (rank.get(rows[n].pair.split, len(rank)), n))
@@ -132,14 +137,14 @@ def _with_copies(rows: list[Checked]) -> list[Checked]:
     result = list(rows)
     for place, n in enumerate(order):
         near = np.flatnonzero(np.bitwise_count(hashes[:place] ^ hashes[place]) <= NEAR_BITS)
-        finding = _copy(rows[n], [rows[order[other]] for other in near])
+        finding = _duplicate(rows[n], [rows[order[other]] for other in near])
         if finding:
             result[n] = replace(rows[n], findings=(*rows[n].findings, finding))
     return result
 
 
-def _copy(row: Checked, twins: list[Checked]) -> Finding | None:
-    """The worst that can be said of an image and those that are nearly the same."""
+def _duplicate(row: Checked, twins: list[Checked]) -> Finding | None:
+    """The most serious finding about an image and others that are nearly the same."""
     exact = [twin for twin in twins if twin.sha256 == row.sha256]
     for near, several in (("", exact), ("near-", twins)):
         across = [twin for twin in several if twin.pair.split != row.pair.split]
@@ -157,15 +162,15 @@ def _alike(near: str) -> str:
     return "look nearly the same" if near else "are the same file"
 
 
-def _in_order(row: Checked) -> Checked:
-    order = list(kinds.KINDS)
+def _sorted(row: Checked) -> Checked:
+    order = list(KINDS)
     place = {kind: n for n, kind in enumerate(order)}
-    found = sorted(row.findings, key=lambda f: place.get(f.kind, -1))
-    return replace(row, findings=tuple(found))
+    findings = sorted(row.findings, key=lambda f: place.get(f.kind, -1))
+    return replace(row, findings=tuple(findings))
 
 
 def statistics(rows: Sequence[Checked]) -> dict[str, Any]:
-    """What the usable pairs are like: numbers a split, sizes, coverage, classes."""
+    """Statistics of the usable pairs: number in each split, sizes, coverage, mask classes."""
     usable = [row for row in rows if row.is_usable]
     known = [s for s in SPLITS if any(row.pair.split == s for row in rows)]
     names = [*known, *sorted({row.pair.split for row in rows} - {*known})]

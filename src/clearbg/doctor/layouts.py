@@ -1,8 +1,8 @@
-"""Folders as people have them -> pairs of image and mask.
+"""Finds the pairs of image and mask in folders of any usual layout.
 
-A layout is told by the names of folders (`images` and `masks`, `im` and `gt`, `X-Image` and
-`X-Mask`, `train` and `train_masks`), by the names of files (`a.jpg` and `a_mask.png`), by a
-table, or by transparency. A split is told by a word in the path: DIS-TR, val, test, ...
+The layout is recognized from the names of folders (`images` and `masks`, `im` and `gt`, `X-Image`
+and `X-Mask`, `train` and `train_masks`), from the names of files (`a.jpg` and `a_mask.png`), from a
+table, or from transparency. The split is recognized from a word in the path: DIS-TR, val, test, ...
 """
 
 import re
@@ -18,7 +18,7 @@ from clearbg.data.sources.folders import relative_stem
 from clearbg.errors import DataError, ImageError
 from clearbg.images import find_images, read_image
 
-IMAGES = "images?|imgs?|ims?|images?|photos?|originals?|inputs?|jpegimages"
+IMAGES = "images?|imgs?|ims?|pictures?|photos?|originals?|inputs?|jpegimages"
 MASKS = "masks?|gts?|annotations?|labels?|alphas?|mattes?|truths?|segmentationclass"
 ROLE = re.compile(rf"(?P<rest>.*?)[-_ ]?(?:(?P<image>{IMAGES})|(?P<mask>{MASKS}))", re.I)
 MASK_FILE = re.compile(r"[-_. ](?:mask|gt|matte|alpha|label|seg)$", re.IGNORECASE)
@@ -28,7 +28,7 @@ SPLIT_WORDS = {
     "test": "test", "testing": "test", "te": "test",
 }  # fmt: skip
 CONTEST_TRUTH = re.compile(r"_estgt$", re.IGNORECASE)  # only DIBCO's archives have such names
-LOOKED_AT = 5  # images of a folder that are read to learn whether it holds cutouts
+SAMPLED = 5  # images of a folder that are read to learn whether it holds cutouts
 CUTOUTS = "transparent cutouts"
 KNOWN = (
     "images/ with masks/, img/ or im/ with gt/, X-Image/ with X-Mask/, train/ with train_masks/, "
@@ -38,62 +38,63 @@ KNOWN = (
 
 
 @dataclass
-class Found:
-    """What lies under the paths.
+class DataSet:
+    """The pairs under one or more paths.
 
     Attributes:
-        layouts: in words, in the order found.
-        aside: images that belong to no layout.
+        pairs: images with their masks.
+        layouts: descriptions of the layouts, in the order in which they were found.
+        unpaired: images that belong to no layout.
     """
 
     pairs: list[Pair] = field(default_factory=list)
     layouts: list[str] = field(default_factory=list)
-    aside: list[Path] = field(default_factory=list)
+    unpaired: list[Path] = field(default_factory=list)
 
     @property
     def is_plain(self) -> bool:
         """Whether there are images but no layout."""
-        return bool(self.aside) and not self.pairs
+        return bool(self.unpaired) and not self.pairs
 
     def add(self, layout: str, pairs: Sequence[Pair]) -> None:
         self.layouts += [layout] if layout not in self.layouts else []
         self.pairs.extend(pairs)
 
 
-def find(paths: Sequence[Path]) -> Found:
+def find(paths: Sequence[Path]) -> DataSet:
     """The pairs under one or more paths; ids are unique.
 
     Two folders without a layout of their own are images and masks. Otherwise each of several
-    paths is a split, called by the split's word in its name, or by its name.
+    paths is a split. It is named after the word for a split in its path, or after its folder.
 
     Raises:
         DataError: a path does not exist, or holds no pairs in any known layout.
     """
-    each = [_found(path) for path in paths]
+    each = [_data_set(path) for path in paths]
     if len(paths) == 2 and each[0].is_plain and (each[1].is_plain or each[1].layouts == [CUTOUTS]):
-        both = Found()
+        both = DataSet()
         both.add(
             "a folder of images and one of masks", by_stem(*paths, mask_key=_image_of(paths[0]))
         )
         each = [both]
-    whole = Found()
-    for path, found in zip(paths, each):
-        if not found.pairs:
+    whole = DataSet()
+    for path, data_set in zip(paths, each):
+        if not data_set.pairs:
             raise DataError(f"{path} holds no pairs of image and mask: known are {KNOWN}.")
         if len(each) > 1:
             name = safe_id(path.resolve().name)
-            found.pairs = [
+            data_set.pairs = [
                 replace(pair, id=f"{name}-{pair.id}", split=split_of(path) or pair.split or name)
-                for pair in found.pairs
+                for pair in data_set.pairs
             ]
-        whole.pairs += found.pairs
-        whole.layouts += [layout for layout in found.layouts if layout not in whole.layouts]
-        whole.aside += found.aside
+        whole.pairs += data_set.pairs
+        whole.layouts += [layout for layout in data_set.layouts if layout not in whole.layouts]
+        whole.unpaired += data_set.unpaired
     return replace(whole, pairs=_unique(whole.pairs))
 
 
 def split_of(path: Path) -> str:
-    """The split that a path's words name, the innermost first; empty when none does."""
+    """The split that a word in a path names, searched from the path's end; empty when none does."""
     for part in reversed(path.parts):
         for word in re.split(r"[^a-z]+", part.lower()):
             if word in SPLIT_WORDS:
@@ -101,30 +102,30 @@ def split_of(path: Path) -> str:
     return ""
 
 
-def _found(path: Path) -> Found:
-    found = Found()
+def _data_set(path: Path) -> DataSet:
+    data_set = DataSet()
     if path.is_file():
         if path.suffix.lower() not in (".csv", ".tsv"):
             raise DataError(f"{path} is neither a folder nor a CSV file: extract an archive first.")
-        found.add("a table", table.listed(path))
+        data_set.add("a table", table.listed(path))
     elif not path.is_dir():
         raise DataError(f"{path} does not exist: give a folder of images and masks.")
     elif {"phash", "status"} <= _header(path / "manifest.csv"):
-        found.add("an ingested folder", _of_manifest(path))
+        data_set.add("an ingested folder", _of_manifest(path))
     elif users := _users_table(path):
-        found.add("EasyPortrait", _easyportrait(path, users))
+        data_set.add("EasyPortrait", _easyportrait(path, users))
     elif any(CONTEST_TRUTH.search(file.stem) for file in find_images(path)):
         data = config.DibcoData.model_construct(archives=[str(path)], sha256=None)
-        found.add("a contest's pages", documents.dibco(data, path))
+        data_set.add("a contest's pages", documents.dibco(data, path))
     else:
-        _walk(path, path, found)
-        if found.layouts == [CUTOUTS] and found.aside:
-            found = _with_and_without(path) or found
-    return found
+        _walk(path, path, data_set)
+        if data_set.layouts == [CUTOUTS] and data_set.unpaired:
+            data_set = _with_and_without(path) or data_set
+    return data_set
 
 
-def _walk(folder: Path, root: Path, found: Found) -> None:
-    """Add the pairs under `folder` to `found`."""
+def _walk(folder: Path, root: Path, data_set: DataSet) -> None:
+    """Add the pairs under `folder` to `data_set`."""
     children = [p for p in sorted(folder.iterdir()) if p.is_dir() and not p.name.startswith(".")]
     here = folder.resolve()
     children = [
@@ -133,28 +134,28 @@ def _walk(folder: Path, root: Path, found: Found) -> None:
         if not here.is_relative_to(child.resolve()) and find_images(child)
     ]
     for images, masks in _partners(children):
-        # What the images' and the masks' places share tells them from those of other places.
+        # The part of the path that images and masks share keeps ids of different places apart.
         place = images.relative_to(root).parent / ROLE.sub(r"\g<rest>", images.name)
         prefix = "".join(f"{part}-" for part in dict.fromkeys(place.parts))
         pairs = by_stem(images, masks, prefix=safe_id(prefix) if prefix else "",
                         mask_key=_image_of(images))  # fmt: skip
-        found.add(f"{images.name}/ with {masks.name}/", [_with_split(p, root) for p in pairs])
+        data_set.add(f"{images.name}/ with {masks.name}/", [_with_split(p, root) for p in pairs])
         children = [child for child in children if child not in (images, masks)]
     own = [path for path in find_images(folder) if path.parent == folder]
     if {MASK_FILE.sub("", p.stem) for p in own if MASK_FILE.search(p.stem)} & {p.stem for p in own}:
         pairs = [_with_split(pair, root) for pair in _side_by_side(own, root)]
-        found.add("images beside their masks", pairs)
+        data_set.add("images beside their masks", pairs)
     elif _are_cutouts(own):
         pairs = [FilePair(safe_id(relative_stem(p, root)), p, p, transparency=True) for p in own]
-        found.add(CUTOUTS, [_with_split(pair, root) for pair in pairs])
+        data_set.add(CUTOUTS, [_with_split(pair, root) for pair in pairs])
     else:
-        found.aside += own
+        data_set.unpaired += own
     for child in children:
-        _walk(child, root, found)
+        _walk(child, root, data_set)
 
 
 def _partners(folders: Sequence[Path]) -> list[tuple[Path, Path]]:
-    """Sibling folders that hold the images and the masks of one set."""
+    """Folders beside each other that hold the images and the masks of one set."""
     named = {folder.name.lower(): folder for folder in folders}
     roles = {folder: ROLE.fullmatch(folder.name) for folder in folders}
     result = []
@@ -181,21 +182,21 @@ def _side_by_side(files: Sequence[Path], root: Path) -> list[FilePair]:
 
 def _are_cutouts(files: Sequence[Path]) -> bool:
     """Whether any of the first readable images is transparent somewhere."""
-    looked = 0
+    read = 0
     for path in files:
         try:
             if read_image(path).alpha is not None:
                 return True
         except ImageError:
             continue
-        looked += 1
-        if looked == LOOKED_AT:
+        read += 1
+        if read == SAMPLED:
             break
     return False
 
 
 def _image_of(images: Path) -> Callable[[Path, Path], str]:
-    """The relative stem of a mask's image: `a_mask.gif` belongs to `a.jpg`, if it has no own."""
+    """The key of a mask's image: `a_mask.gif` belongs to `a.jpg`, if `a_mask.jpg` is missing."""
     stems = {relative_stem(path, images) for path in find_images(images)}
 
     def key(mask: Path, folder: Path) -> str:
@@ -219,7 +220,7 @@ def _of_manifest(folder: Path) -> list[FilePair]:
 
 
 def _header(table: Path) -> set[str]:
-    """The names of a table's columns; none of a file that is not there."""
+    """The names of a table's columns; empty when the file does not exist."""
     if not table.is_file():
         return set()
     with table.open(encoding="utf-8-sig", errors="replace") as file:
@@ -227,7 +228,7 @@ def _header(table: Path) -> set[str]:
 
 
 def _users_table(path: Path) -> set[str]:
-    """The columns of EasyPortrait's meta file; none where there is no such file."""
+    """The columns of EasyPortrait's meta file; empty when there is no such file."""
     headers = (_header(file) for file in sorted(path.rglob("meta*.[ct]sv")))
     return next((header for header in headers if "user_id" in header), set())
 
@@ -240,8 +241,8 @@ def _easyportrait(path: Path, columns: set[str]) -> list[Pair]:
     return people.easyportrait(data, path)
 
 
-def _with_and_without(path: Path) -> Found | None:
-    """Two folders, one of the same images without their background; None if they are not."""
+def _with_and_without(path: Path) -> DataSet | None:
+    """Pairs of two folders that hold the same images with and without background, else None."""
     data = config.KagglePairsData.model_construct(
         archive=str(path), sha256=None, images=None, cutouts=None
     )
@@ -251,13 +252,13 @@ def _with_and_without(path: Path) -> Found | None:
         return None
     if not any(pair.image and pair.mask for pair in pairs):
         return None
-    found = Found()
-    found.add("images with and without their background", pairs)
-    return found
+    data_set = DataSet()
+    data_set.add("images with and without their background", pairs)
+    return data_set
 
 
 def _unique(pairs: list[Pair]) -> list[Pair]:
-    """Pairs with the same id are told apart by a hash of their place."""
+    """Add a hash of its place to the id of every pair whose id is taken."""
     seen: set[str] = set()
     result = []
     for pair in pairs:

@@ -1,4 +1,4 @@
-"""The contact sheet of what was found: one HTML file that needs nothing beside itself."""
+"""The page of images to look at: one HTML file that needs no other file."""
 
 import importlib.resources
 from collections.abc import Sequence
@@ -13,27 +13,36 @@ from clearbg.data.pairs import FilePair
 from clearbg.data.workers import on_all_cores
 from clearbg.doctor import findings, report
 from clearbg.doctor.checkup import Checked, statistics
-from clearbg.doctor.layouts import Found
+from clearbg.doctor.layouts import DataSet
 from clearbg.errors import ImageError
 from clearbg.images import MAX_PIXELS, contact_sheet, read_image, resize
 from clearbg.system.files import write_text
 
-SHOWN = 8  # pairs a kind
+SHOWN = 8  # pairs of each kind
 SIDE = 320  # pixels of a thumbnail's longer side
-TINT = 0.55  # of the subject's color in the overlay
+TINT = 0.55  # opacity of the color that marks the subject
 
 
 @dataclass(frozen=True)
 class Case:
-    """A pair in the sheet: what was found of the kind, and its views by name."""
+    """A pair on the page.
+
+    Attributes:
+        row: the checked pair.
+        details: the messages of one kind of finding.
+        views: name of a thumbnail -> uint8 `(H,W,3)`.
+    """
 
     row: Checked
     details: list[str]
     views: dict[str, np.ndarray]
 
 
-def write_page(path: Path, found: Found, rows: Sequence[Checked], command: str) -> None:
-    """Write the page; `command` is what it says to run for a corrected copy.
+def write_page(path: Path, data_set: DataSet, rows: Sequence[Checked], command: str) -> None:
+    """Write the page.
+
+    Args:
+        command: the command that writes a fixed copy, which the page shows.
 
     Raises:
         ClearBGError: the file cannot be written.
@@ -54,7 +63,7 @@ def write_page(path: Path, found: Found, rows: Sequence[Checked], command: str) 
         "advice": findings.advice,
     }
     page = environment.from_string(source.read_text(encoding="utf-8")).render(
-        heading=report.heading(found, facts),
+        heading=report.heading(data_set, facts),
         severities={
             severity: [kind for kind in groups if findings.severity(kind) == severity]
             for severity in findings.SEVERITIES
@@ -63,7 +72,7 @@ def write_page(path: Path, found: Found, rows: Sequence[Checked], command: str) 
         groups=groups,
         cases=cases,
         facts=facts,
-        aside=found.aside,
+        unpaired=data_set.unpaired,
         command=command if report.status(rows) else "",
     )
     write_text(path, page)
@@ -75,15 +84,15 @@ def _case(row: Checked, kind: str, views: dict[str, np.ndarray]) -> Case:
 
 
 def _views(row: Checked) -> dict[str, np.ndarray]:
-    """Thumbnails of what can be read: both files as they are, and the fixed mask in color."""
+    """Thumbnails of the files that can be read, and the image with its subject marked in color."""
     pair = row.pair
     if not isinstance(pair, FilePair):
         return {}
     is_cutout = pair.image == pair.mask
     views = {"image": _read(pair.image), "mask": None if is_cutout else _read(pair.mask)}
-    found = examine(pair, MAX_PIXELS)
-    if found.image is not None and found.alpha.shape == found.image.rgb.shape[:2]:
-        rgb, alpha = _small(found.image.srgb()), _small(found.alpha)
+    examination = examine(pair, MAX_PIXELS)
+    if examination.image is not None and examination.alpha.shape == examination.image.rgb.shape[:2]:
+        rgb, alpha = _small(examination.image.srgb()), _small(examination.alpha)
         cover = TINT * alpha[..., None] / 255
         views["subject"] = np.uint8(cover * contact_sheet.ADDED + (1 - cover) * rgb)
     return {name: view for name, view in views.items() if view is not None}

@@ -1,47 +1,47 @@
-"""What the doctor says: an exit status, a table for a person, a document for a program."""
+"""What `clearbg doctor` reports: an exit status, a table for a person, JSON for a program."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from clearbg.doctor import findings
 from clearbg.doctor.checkup import Checked, statistics
-from clearbg.doctor.layouts import Found
+from clearbg.doctor.layouts import DataSet
 
 MEANING = {
-    "broken": "cannot be used; ingest sets them aside",
+    "broken": "cannot be used; ingest puts it into quarantine",
     "fixable": "usable once fixed",
-    "suspicious": "kept; a person should look",
+    "suspicious": "usable; a person should look at it",
 }
 BARS = " ▁▂▃▄▅▆▇█"
-LISTED = 5  # names of images left aside, and of classes, that the table shows
+LISTED = 5  # unpaired images, and classes, that the table names
 
 
 def status(rows: Sequence[Checked]) -> int:
     """0: nothing, or suspicions only; 1: everything can be fixed; 2: something is broken."""
-    return max((row.worst() for row in rows), default=0)
+    return max((row.status() for row in rows), default=0)
 
 
 def by_kind(rows: Sequence[Checked]) -> dict[str, list[Checked]]:
-    """Kind -> the pairs in which it was found; the worst kinds first."""
-    found: dict[str, list[Checked]] = {}
+    """Map each kind to the pairs in which it was found; the most serious kinds come first."""
+    groups: dict[str, list[Checked]] = {}
     for row in rows:
         for kind in row.kinds:
-            found.setdefault(kind, []).append(row)
+            groups.setdefault(kind, []).append(row)
     order = list(findings.KINDS)
     place = {kind: n for n, kind in enumerate(order)}
     return {
-        kind: found[kind]
+        kind: groups[kind]
         for severity in findings.SEVERITIES
-        for kind in sorted(found, key=lambda k: place.get(k, -1))
+        for kind in sorted(groups, key=lambda k: place.get(k, -1))
         if findings.severity(kind) == severity
     }
 
 
-def document(found: Found, rows: Sequence[Checked]) -> dict[str, Any]:
-    """Everything, for `--json`."""
+def document(data_set: DataSet, rows: Sequence[Checked]) -> dict[str, Any]:
+    """All that `--json` prints."""
     return {
         "status": status(rows),
-        "layouts": found.layouts,
+        "layouts": data_set.layouts,
         "kinds": {
             kind: {
                 "severity": findings.severity(kind),
@@ -64,14 +64,14 @@ def document(found: Found, rows: Sequence[Checked]) -> dict[str, Any]:
             for finding in row.findings
         ],
         "statistics": statistics(rows),
-        "left_aside": [str(path) for path in found.aside],
+        "unpaired": [str(path) for path in data_set.unpaired],
     }
 
 
-def table(found: Found, rows: Sequence[Checked]) -> str:
-    """Kinds with a number, an example and what to do, below them what the set is like."""
+def table(data_set: DataSet, rows: Sequence[Checked]) -> str:
+    """Each kind with its number of pairs, an example and advice; below them statistics."""
     facts = statistics(rows)
-    lines = [f"{heading(found, facts)}.", ""]
+    lines = [f"{heading(data_set, facts)}.", ""]
     groups = by_kind(rows)
     cells = [
         (
@@ -93,15 +93,15 @@ def table(found: Found, rows: Sequence[Checked]) -> str:
         ]
     if not cells:
         lines.append("nothing found")
-    return "\n".join([*lines, "", *_facts(facts), *_aside(found)])
+    return "\n".join([*lines, "", *_facts(facts), *_unpaired(data_set)])
 
 
-def heading(found: Found, facts: dict[str, Any]) -> str:
+def heading(data_set: DataSet, facts: dict[str, Any]) -> str:
     splits = {name: number for name, number in facts["splits"].items() if name != "all"}
     parts = f" ({', '.join(f'{number} {name}' for name, number in splits.items())})"
     return (
         f"{facts['pairs']} pairs, {facts['usable']} usable{parts if splits else ''}: "
-        f"{', '.join(found.layouts)}"
+        f"{', '.join(data_set.layouts)}"
     )
 
 
@@ -114,7 +114,7 @@ def _facts(facts: dict[str, Any]) -> list[str]:
     lines = [
         f"size      {_range(facts['width'])} wide, {_range(facts['height'])} high",
         f"coverage  {_range(cover)}, mean {cover['mean']:g}, 0 |{bars}| 1",
-        f"soft      {_range(soft)} of the pixels are neither subject nor background",
+        f"soft      {_range(soft)} of the pixels are partly transparent",
     ]
     if "classes" in facts:
         several = [
@@ -125,11 +125,11 @@ def _facts(facts: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _aside(found: Found) -> list[str]:
-    if not found.aside:
+def _unpaired(data_set: DataSet) -> list[str]:
+    if not data_set.unpaired:
         return []
-    names = _shortened([str(path) for path in found.aside])
-    return [f"aside     {len(found.aside)} images belong to no pair of folders: {names}"]
+    names = _shortened([str(path) for path in data_set.unpaired])
+    return [f"unpaired  {len(data_set.unpaired)} images belong to no pair of folders: {names}"]
 
 
 def _range(spread: dict[str, float]) -> str:

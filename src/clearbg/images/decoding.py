@@ -137,7 +137,7 @@ def _failure(error: Exception, stream: BinaryIO, name: str) -> ImageError:
         return ImageError(f"{name} is HEIC: install clearbg[heic] to read it.", "unreadable")
     if head.startswith(SIGNATURES) or head[4:8] == b"ftyp":
         return ImageError(f"{name} has a damaged header: fetch it again.", "unreadable")
-    return ImageError(f"{name} is not an image, whatever its name says.", "not-a-image")
+    return ImageError(f"{name} is not an image, whatever its name says.", "not-an-image")
 
 
 def _declared_length(stream: BinaryIO, head: bytes) -> int:

@@ -103,7 +103,7 @@ def read_image(
         name: what messages call a source that is not a path.
 
     Raises:
-        ImageError: `reason` is "missing", "empty-file", "not-a-image", "truncated",
+        ImageError: `reason` is "missing", "empty-file", "not-an-image", "truncated",
             "too-large" or "unreadable".
     """
     with decoded(source, max_pixels, name) as (image, deep, notes):

@@ -24,7 +24,7 @@ KINDS: dict[str, Severity] = {
     "no-image": "broken",
     "missing": "broken",
     "empty-file": "broken",
-    "not-a-image": "broken",
+    "not-an-image": "broken",
     "truncated": "broken",
     "unreadable": "broken",
     "too-large": "broken",
