@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 from clearbg.cli.app import app
 from clearbg.data import manifest
-from clearbg.drift import comparison, samples
-from clearbg.errors import DataError
+from clearbg.drift import comparison, samples, verdict
+from clearbg.errors import DataError, SettingsError
 from clearbg.images import DecodedImage, luma, read_image, resize, write_image
 from clearbg.removal import image_statistics, log
 from clearbg.system.files import file_sha256
@@ -232,6 +232,20 @@ def test_chance_and_distance_can_be_chosen(drift):
     assert limits == {"significance": 0.01, "effect_size": 0.3, "min_samples": 30}
 
 
+@pytest.mark.parametrize(
+    "wrong, says",
+    [
+        (lambda: comparison.Limits(significance=0), "significance is 0"),
+        (lambda: comparison.Limits(effect_size=-1), "effect_size is -1"),
+        (lambda: comparison.Limits(min_samples=9), "min_samples is 9"),
+        (lambda: verdict.judge(Path("new"), Path("data"), limit=0), "give 1 or more"),
+    ],
+)
+def test_limit_out_of_its_range_is_refused(wrong, says):
+    with pytest.raises(SettingsError, match=says):
+        wrong()
+
+
 def test_too_few_images_are_not_judged(drift, tmp_path):
     done = drift("new", least="50", status=4)
     assert "clearbg: 40 recent images are too few" in done.stderr and not done.stdout
@@ -383,7 +397,7 @@ def test_lines_of_another_model_tell_of_the_images_only(made):
     Path("log").write_text(line(model="f" * 64) * 3)
     found = samples.recent(Path("log"), 100, model)
     assert set(found.left_out) == set(image_statistics.OF_ALPHA)
-    assert "no line of the log is of the model" in found.left_out["coverage"]
+    assert "no line of the log comes from the model" in found.left_out["coverage"]
     Path("log").write_text(line(model="f" * 64) + line())
     found = samples.recent(Path("log"), 100, model)
     assert found.frame["coverage"].count() == 1 and found.frame["width"].count() == 2

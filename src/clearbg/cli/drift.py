@@ -8,79 +8,81 @@ import typer
 
 from clearbg.cli.options import onnx_file
 
-DRIFT = 3  # exit status when recent images have moved away from the training
-UNJUDGED = 4  # exit status when there are too few images to tell
+RecentArgument = Annotated[
+    Path,
+    typer.Argument(help="A folder of images, or a file that `clearbg remove --log` has written."),
+]
+ReferenceOption = Annotated[
+    Path, typer.Option(help="The ingested folder; its training split is the other side.")
+]
+DriftModelOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Also compare what this model finds in the images (coverage, empty images, soft "
+        "edges): an exported model, or a folder with model.json and weights. For a log, give the "
+        "model that wrote it.",
+        show_default="only the images are compared",
+    ),
+]
+LimitOption = Annotated[
+    int, typer.Option(help="How many recent images or lines to take, the newest.")
+]
+SampleOption = Annotated[int, typer.Option(help="How many training images to take, at most.")]
+MinSamplesOption = Annotated[
+    int, typer.Option(help="Without so many images on both sides nothing is judged.")
+]
+SignificanceOption = Annotated[
+    float, typer.Option(help="The chance of a false alarm in one call, up to 0.5.")
+]
+EffectSizeOption = Annotated[
+    float,
+    typer.Option(
+        help="The smallest change that matters, in standard deviations of the training images.",
+    ),
+]
+HtmlOption = Annotated[Path, typer.Option(help="The page to write.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print everything as JSON instead of the table.")
+]
 
 
 def drift(
-    recent: Annotated[
-        Path,
-        typer.Argument(help="A folder of images, or what `clearbg remove --log` has written."),
-    ],
-    reference: Annotated[
-        Path, typer.Option(help="The ingested folder; its training split is compared with.")
-    ] = Path("data/ingested"),
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            help="As for remove: compares also what it finds in the images (coverage, empty "
-            "ones, soft edges); for a log the model that wrote it.",
-            show_default="the images alone",
-        ),
-    ] = None,
-    limit: Annotated[
-        int, typer.Option(min=1, help="Recent images or lines to take, the newest.")
-    ] = 1000,
-    sample: Annotated[
-        int, typer.Option(min=1, help="Training images to compare with, at most.")
-    ] = 1000,
-    min_samples: Annotated[
-        int, typer.Option(min=10, help="Images on either side without which nothing is judged.")
-    ] = 50,
-    significance: Annotated[
-        float, typer.Option(min=0.0001, max=0.5, help="Of a false alarm in one call.")
-    ] = 0.05,
-    effect_size: Annotated[
-        float,
-        typer.Option(
-            min=0.01,
-            help="Standard deviations of the training images from which a change matters.",
-        ),
-    ] = 0.3,
-    html: Annotated[Path, typer.Option(help="The page to write.")] = Path("reports/drift.html"),
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print everything as JSON, in place of the table.")
-    ] = False,
+    recent: RecentArgument,
+    reference: ReferenceOption = Path("data/ingested"),
+    model: DriftModelOption = None,
+    limit: LimitOption = 1000,
+    sample: SampleOption = 1000,
+    min_samples: MinSamplesOption = 50,
+    significance: SignificanceOption = 0.05,
+    effect_size: EffectSizeOption = 0.3,
+    html: HtmlOption = Path("reports/drift.html"),
+    as_json: JsonOption = False,
 ) -> None:
-    """Compare recent images with those of the training: is it time to retrain?
+    """Compare recent images with the training images: is it time to retrain?
 
-    Exit status: 0 no drift; 3 drift; 4 too few images to judge by; 1 or 2 it could not compare.
+    Exit status: 0 no drift; 3 drift; 4 too few images to judge by; 1 or 2 the comparison failed.
     """
-    from clearbg.drift import comparison, report, samples
+    from clearbg.drift.comparison import Limits, TooFewError
     from clearbg.drift.page import write_page
-    from clearbg.removal.remover import Remover
+    from clearbg.drift.verdict import UNJUDGED, judge
 
-    network = None
-    if model is not None:
-        file = onnx_file(model)
-        network = samples.Model(Remover(file), file)
-    limits = comparison.Limits(significance, effect_size, min_samples)
-    new = samples.recent(recent, limit, network)
-    sources = report.Sources(
-        str(recent), str(reference), None if model is None else str(model), new.unreadable
-    )
     try:
-        comparison.refuse_too_few(new.frame, "recent", limits)
-        old = samples.training(reference, sample, network)
-        found = comparison.compare(old, new.frame, limits, new.left_out)
-    except comparison.TooFewError as error:
+        verdict = judge(
+            recent,
+            reference,
+            None if model is None else onnx_file(model),
+            model_name=str(model),
+            limits=Limits(significance, effect_size, min_samples),
+            limit=limit,
+            sample=sample,
+        )
+    except TooFewError as error:
         typer.echo(f"clearbg: {error}", err=True)
         raise typer.Exit(UNJUDGED) from None
-    write_page(html, found, sources)
-    status = DRIFT if found.drifted else 0
+    write_page(html, verdict.comparison, verdict.sources)
     if as_json:
-        document = report.document(found, sources, status) | {"page": str(html)}
+        document = verdict.document() | {"page": str(html)}
         typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
-        typer.echo(f"{report.table(found, sources)}\n\npage  {html}")
-    raise typer.Exit(status)
+        typer.echo(f"{verdict.table()}\n\npage  {html}")
+    raise typer.Exit(verdict.status)

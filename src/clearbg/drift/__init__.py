@@ -1,5 +1,6 @@
 """Whether recent images still look like those that a model was trained on.
 
-statistics says what an image is like, log writes that down while images are cut out, samples
-brings both sides together, comparison judges, report and page tell a person or a program.
+samples.py measures both sides, comparison.py compares them, verdict.py does both in one call, and
+report.py and page.py present the result. The numbers of one image are defined in
+removal/image_statistics.py, and `clearbg remove --log` writes them with removal/log.py.
 """

@@ -1,4 +1,4 @@
-"""Two samples of images -> which of their numbers have moved, and whether that is chance."""
+"""Which numbers differ between two samples of images, and whether that is more than chance."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from clearbg.errors import DataError
+from clearbg.errors import DataError, SettingsError
 from clearbg.removal.image_statistics import OF_ALPHA, OF_IMAGE
 
 LEAST_SPREAD = {
@@ -22,11 +22,11 @@ LEAST_SPREAD = {
     "empty": 0.1,
     "soft_fraction": 0.01,
 }
-"""Below which a difference matters to nobody: the measure where training images are all alike."""
+"""The least standard deviation to divide by, for training images that are nearly all alike."""
 
 
 class TooFewError(DataError):
-    """There are not enough images to judge by."""
+    """One side has too few images to judge by."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,28 @@ class Limits:
     """When a feature counts as drifted.
 
     Attributes:
-        significance: the chance of any alarm at all while nothing has changed.
-        effect_size: standard deviations of the training images from which a change matters.
-        min_samples: images without which nothing is judged, on either side.
+        significance: the chance of a false alarm in one comparison, above 0 and up to 0.5.
+        effect_size: the smallest change that matters, in standard deviations of the training
+            images, 0 or more.
+        min_samples: with fewer images on one side nothing is judged; 10 or more.
+
+    Raises:
+        SettingsError: a limit is out of its range.
     """
 
     significance: float = 0.05
     effect_size: float = 0.3
     min_samples: int = 50
+
+    def __post_init__(self) -> None:
+        if not 0 < self.significance <= 0.5:
+            raise SettingsError(
+                f"significance is {self.significance:g}: give a number above 0, up to 0.5."
+            )
+        if not self.effect_size >= 0:
+            raise SettingsError(f"effect_size is {self.effect_size:g}: give 0 or more.")
+        if self.min_samples < 10:
+            raise SettingsError(f"min_samples is {self.min_samples}: give 10 or more.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,11 +64,11 @@ class Feature:
 
     Attributes:
         training, recent: values, float64 `(n,)`.
-        moved: Wasserstein-1 distance of the two samples (the mean way from the one's sorted
-            values to the other's), in standard deviations of the training images.
-        p: of the two-sample Kolmogorov-Smirnov test, or of Fisher's exact one where values are
-            0 and 1, times the number of features (Bonferroni).
-        verdict: "slight": more than chance, and too little to matter.
+        moved: the Wasserstein-1 distance between the two samples (the mean difference between
+            their sorted values), in standard deviations of the training images.
+        p: the p-value of the two-sample Kolmogorov-Smirnov test, or of Fisher's exact test when
+            values are 0 and 1, times the number of features (Bonferroni).
+        verdict: "drift"; "slight": more than chance, but too little to matter; or "same".
     """
 
     name: str
@@ -67,7 +81,7 @@ class Feature:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Every feature, and of each that could not be compared why."""
+    """Every compared feature, and for the others the reason why they were left out."""
 
     features: tuple[Feature, ...]
     left_out: Mapping[str, str]
@@ -75,7 +89,7 @@ class Comparison:
 
     @property
     def drifted(self) -> tuple[Feature, ...]:
-        """What moved most comes first."""
+        """The features that drifted; the one that moved most comes first."""
         found = [feature for feature in self.features if feature.verdict == "drift"]
         return tuple(sorted(found, key=lambda feature: -feature.moved))
 
@@ -91,7 +105,7 @@ def refuse_too_few(
     if len(frame) < limits.min_samples:
         raise TooFewError(
             f"{len(frame)} {what} images are too few to judge by, {limits.min_samples} are needed: "
-            "collect more, or lower --min-samples."
+            "collect more, or lower the least number (min samples)."
         )
 
 
@@ -101,12 +115,13 @@ def compare(
     limits: Limits,
     left_out: Mapping[str, str] | None = None,
 ) -> Comparison:
-    """Compare every feature that both frames, a row an image, have enough values of.
+    """Compare every feature for which both sides have enough values.
 
-    A feature drifts when its change is both more than chance, over all features together, and
+    A feature drifts when its change is both more than chance (over all features together) and
     large enough to matter.
 
     Args:
+        training, recent: one row for each image; columns as `image_statistics` names them.
         left_out: feature -> why it is not to be compared.
 
     Raises:
@@ -120,7 +135,7 @@ def compare(
             continue
         pair = tuple(frame[name].dropna().to_numpy(float) for frame in (training, recent))
         if min(map(len, pair)) < limits.min_samples:
-            left_out[name] = f"known of {min(map(len, pair))} images only"
+            left_out[name] = f"known for only {min(map(len, pair))} images"
         else:
             samples[name] = pair
     features = [_compared(name, *pair, len(samples), limits) for name, pair in samples.items()]
@@ -139,7 +154,7 @@ def _compared(
 
 
 def _chance(name: str, training: np.ndarray, recent: np.ndarray) -> float:
-    """How likely two samples of one distribution differ as much as these."""
+    """The chance that two samples of one distribution differ as much as these."""
     if name == "empty":
         table = [[side.sum(), len(side) - side.sum()] for side in (training, recent)]
         return stats.fisher_exact(table).pvalue

@@ -1,4 +1,4 @@
-"""The page of a comparison: one HTML file that needs nothing beside itself."""
+"""The page of a comparison: one HTML file that needs no other file."""
 
 import importlib.resources
 from pathlib import Path
@@ -13,7 +13,7 @@ from clearbg.drift.report import Sources
 from clearbg.system.files import write_text
 
 BINS = 24
-TAILS = (0.005, 0.995)  # what lies outside goes into the first and the last bar
+TAILS = (0.005, 0.995)  # quantiles; values outside go into the first and the last bar
 
 
 def write_page(path: Path, comparison: Comparison, sources: Sources) -> None:
@@ -38,7 +38,7 @@ def write_page(path: Path, comparison: Comparison, sources: Sources) -> None:
 
 
 def _drawn(feature: Feature) -> dict[str, Any]:
-    """A feature's texts, and its two histograms in the unit square."""
+    """The texts of a feature, and its two histograms in the unit square."""
     name = feature.name
     title, unit, digits = report.NAMES[name]
     sides = {"training": feature.training, "recent": feature.recent}

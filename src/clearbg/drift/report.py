@@ -1,4 +1,4 @@
-"""What the comparison says: a table for a person, a document for a program."""
+"""The comparison in words: a table for a person, a document for a program."""
 
 import dataclasses
 import textwrap
@@ -21,13 +21,13 @@ NAMES = {
     "empty": ("empty", "share of images", 2),
     "soft_fraction": ("soft edges", "share half-way", 2),
 }
-"""What people call a feature, what it is measured in, and the digits to show."""
+"""For each feature: its name in the report, its unit, and the digits to show."""
 WORDS = {"drift": "drift", "slight": "slight", "same": "–"}
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Where both sides come from, as the user named them.
+    """The two sides, as the user named them.
 
     Attributes:
         unreadable: recent images or lines that could not be read.
@@ -40,13 +40,13 @@ class Sources:
 
 
 def counts(comparison: Comparison) -> tuple[int, int]:
-    """Recent and training images; all of them have a width."""
+    """The number of recent and of training images; every image has a width."""
     width = next(feature for feature in comparison.features if feature.name == "width")
     return len(width.recent), len(width.training)
 
 
 def heading(comparison: Comparison, sources: Sources) -> str:
-    """How many images of what are compared."""
+    """The heading: how many images are compared."""
     recent, training = counts(comparison)
     return (
         f"{recent} recent images ({sources.recent}) against {training} training images "
@@ -58,17 +58,17 @@ def conclusion(comparison: Comparison) -> str:
     """One sentence, with the next action where there is one."""
     names = [NAMES[feature.name][0] for feature in comparison.drifted]
     if not names:
-        return "No drift: recent images look like those of the training."
+        return "No drift: the recent images look like the training images."
     listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
     verb = "is" if len(names) == 1 else "are"
     return (
-        f"Drift: {listed} {verb} no longer what the model was trained on. Add recent images "
+        f"Drift: {listed} {verb} no longer as in the training images. Add recent images "
         "with masks to the training data and run `dvc repro`."
     )
 
 
 def notes(comparison: Comparison, sources: Sources) -> list[str]:
-    """Sentences about what the figures do not cover."""
+    """Sentences about what the figures leave out."""
     told = []
     if sources.unreadable:
         told.append(f"{sources.unreadable} of the recent images or lines could not be read.")
@@ -82,22 +82,22 @@ def explanation(comparison: Comparison) -> str:
     """How to read the figures."""
     limits = comparison.limits
     return (
-        "Medians, and the middle 80 % of the images. Moved: the mean distance between recent "
-        "and training values, in standard deviations of the training images. p: the chance of "
-        "such a difference without drift, corrected for the number of features. Drift: moved "
-        f"{limits.effect_size:g} or more with p of at most {limits.significance:g}; "
-        "slight: p alone."
+        "Each value is the median, with the range of the middle 80 % of the images in brackets. "
+        "Moved: the mean distance between recent and training values, in standard deviations of "
+        "the training images. p: the chance of such a difference without drift, corrected for "
+        f"the number of features. Drift: moved is at least {limits.effect_size:g} and p at most "
+        f"{limits.significance:g}; slight: only p is."
     )
 
 
 def center(name: str, values: np.ndarray) -> str:
-    """The value in the middle, or the mean of what is 0 or 1."""
+    """The median; for a feature of 0 and 1 the mean."""
     middle = values.mean() if name == "empty" else np.median(values)
     return f"{middle:.{NAMES[name][2]}f}"
 
 
 def spread(name: str, values: np.ndarray) -> str:
-    """The middle of the values and the range of most, in short."""
+    """The median and the range of the middle 80 % of the values, as text."""
     if name == "empty":
         return center(name, values)
     low, high = np.quantile(values, (0.1, 0.9))
@@ -110,7 +110,7 @@ def chance(p: float) -> str:
 
 
 def table(comparison: Comparison, sources: Sources) -> str:
-    """For a terminal of `WIDTH` columns."""
+    """The report for a terminal of `WIDTH` columns."""
     rows = [("", "training", "recent", "moved", "p", "")]
     rows += [
         (
@@ -143,7 +143,7 @@ def table(comparison: Comparison, sources: Sources) -> str:
 
 
 def document(comparison: Comparison, sources: Sources, status: int) -> dict[str, Any]:
-    """Everything, for `--json`."""
+    """Everything, for `clearbg drift --json`."""
     recent, training = counts(comparison)
     limits = comparison.limits
     return {

@@ -1,4 +1,4 @@
-"""Both sides of the comparison as frames, a row an image: training, and recent."""
+"""Both sides of the comparison, recent and training images, as tables with a row for each image."""
 
 import hashlib
 import os
@@ -20,15 +20,16 @@ from clearbg.system.files import file_sha256, replacing_file
 from clearbg.system.progress import progress
 
 AT_ONCE = 8  # images in memory
-NEEDS_MODEL = "needs --model, so that both sides come from one network"
+NEEDS_MODEL = "a model is needed, so that both sides come from one network"
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """The network whose alpha is compared.
+    """The model whose alpha is compared.
 
     Attributes:
-        remover: runs it. path: its ONNX file.
+        remover: the opened model.
+        path: its ONNX file.
     """
 
     remover: Remover
@@ -36,7 +37,7 @@ class Model:
 
     @property
     def weights(self) -> str:
-        """What the removal log calls it."""
+        """The model's name in a removal log: the SHA-256 of its weights."""
         return self.remover.contract.weights_sha256
 
 
@@ -46,7 +47,7 @@ class Recent:
 
     Attributes:
         frame: columns as `image_statistics` names them; what is unknown is NaN.
-        left_out: feature -> why the frame does not tell.
+        left_out: feature -> why the frame lacks it.
         unreadable: how many images or lines could not be read.
     """
 
@@ -77,7 +78,7 @@ def recent(path: Path, last: int, model: Model | None) -> Recent:
         others = frame["model"] != model.weights
         frame.loc[others, list(image_statistics.OF_ALPHA)] = float("nan")
         if others.all():
-            reason = f"no line of the log is of the model {model.path}"
+            reason = f"no line of the log comes from the model {model.path}"
             left_out = dict.fromkeys(image_statistics.OF_ALPHA, reason)
     return Recent(frame, left_out, lines.unreadable)
 
@@ -85,17 +86,17 @@ def recent(path: Path, last: int, model: Model | None) -> Recent:
 def training(folder: Path, count: int, model: Model | None) -> pd.DataFrame:
     """Up to `count` images of the training split in an ingested folder.
 
-    Always the same ones of the same set, and nearly the same ones when it grows. What was
-    measured is kept in `.clearbg/drift` by the images' content.
+    A data set always gives the same images, and nearly the same ones after it has grown. The
+    numbers are cached in `.clearbg/drift` by the content of the images.
 
     Raises:
-        DataError: there is no manifest, or an image of it cannot be read.
+        DataError: there is no manifest, or one of its images cannot be read.
     """
     rows = manifest.read(folder)
     rows = rows[(rows.status == "ok") & (rows.split == "train")]
     rows = rows.drop_duplicates("sha256").sort_values("sha256").head(count)
-    kept = project.state() / "drift" / f"{_key(model)}.csv"
-    known = _kept(kept)
+    cache = project.state() / "drift" / f"{_key(model)}.csv"
+    known = _cached(cache)
     missing = rows[~rows.sha256.isin(known.index)]
     if len(missing):
         paths = [folder / image for image in missing.image]
@@ -106,7 +107,7 @@ def training(folder: Path, count: int, model: Model | None) -> pd.DataFrame:
         fresh = _frame(found).set_axis(missing.sha256, axis=0)
         known = pd.concat([known, fresh]) if len(known) else fresh
         known = known.loc[rows.sha256].rename_axis("sha256")
-        with replacing_file(kept) as aside:
+        with replacing_file(cache) as aside:
             known.to_csv(aside)
     return known.reindex(rows.sha256).reset_index(drop=True)
 
@@ -145,8 +146,8 @@ def _frame(rows: Sequence[dict], *more: str) -> pd.DataFrame:
     )
 
 
-def _kept(path: Path) -> pd.DataFrame:
-    """What an earlier call has measured, by the images' sha256."""
+def _cached(path: Path) -> pd.DataFrame:
+    """The numbers that an earlier call has measured, by the SHA-256 of the images."""
     try:
         return pd.read_csv(path).set_index("sha256")
     except (OSError, ValueError, KeyError):
@@ -154,7 +155,7 @@ def _kept(path: Path) -> pd.DataFrame:
 
 
 def _key(model: Model | None) -> str:
-    """A name for all that decides an image's numbers beside the image."""
+    """A name for everything that decides the numbers of an image, except the image."""
     weights = "" if model is None else file_sha256(model.path)
     numbers = code.digest(*(module.__file__ for module in (image_statistics, predict, sessions)))
     return hashlib.sha256(f"{weights} {numbers}".encode()).hexdigest()[:24]
