@@ -1,7 +1,7 @@
 # make repro   environment, then the whole pipeline of params.yaml
 # make check   environment with the test tools, then format, style and types
 # make test    the same environment, then every test
-# make ui      MLflow's page: compare runs (http://127.0.0.1:5000)
+# make ui      MLflow's page: compare runs; PORT=number (5000)
 # make promote champion against challenger: the export becomes champion if it is better
 # make rollback the champion before the present one is champion again
 # make retrain new data, training, gate, push, branch, champion; RECIPE=name OPEN=1 (pull request)
@@ -35,9 +35,9 @@ test: .venv/.ready-test
 	python -m pytest
 
 ui: $(READY)
-	@echo "runs: http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning"
+	@echo "runs: http://127.0.0.1:$${PORT:-5000}/#/experiments/1/runs?workflowType=machine_learning"
 	MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
-	python -m mlflow ui --backend-store-uri sqlite:///mlflow.db --port 5000 --workers 1
+	python -m mlflow ui --backend-store-uri sqlite:///mlflow.db --port "$${PORT:-5000}" --workers 1
 
 promote: $(READY)
 	python pipelines/promote.py $${DRY_RUN:+--dry-run}

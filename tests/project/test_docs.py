@@ -1,11 +1,15 @@
 """What README and docs tell people to type works, in their order, in a project of its own."""
 
+import os
 import re
 import shutil
+import signal
 
 import pytest
+import requests
 import torch
 import yaml
+from support import mlflow_servers
 from support.images import disc
 from support.project import ROOT, TINY, Project
 
@@ -16,7 +20,8 @@ PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob(
 
 RUN_BY = {
     r"make (repro|check|test|env)\b": ".ci/run",
-    r"make ui|dvc (exp|queue)": "tests/project/test_pipeline.py",
+    r"make ui": "tests/project/test_docs.py",
+    r"dvc (exp|queue)": "tests/project/test_pipeline.py",
     r"make retrain": "tests/retraining/test_retraining.py",
     r"make storage|dvc remote|dvc push|dvc pull|git (add -A|clone|commit)|pip install": (
         "tests/project/test_remotes.py"
@@ -72,9 +77,9 @@ def test_every_page_is_told_of():
     assert all(told(page) in readme for page in PAGES[1:])
 
 
-@pytest.mark.parametrize("name", sorted({name for name in RUN_BY.values() if name}))
-def test_what_runs_the_others_is_there(name):
-    assert (ROOT / name).is_file()
+def test_what_runs_the_others_is_there():
+    names = {name for name in (*RUN_BY.values(), *BEYOND.values()) if name}
+    assert [name for name in names if not (ROOT / name).is_file()] == []
 
 
 @pytest.fixture(scope="module")
@@ -112,12 +117,15 @@ def shrunk(project: Project) -> None:
     project.write_params(raw)
 
 
+def run_here(page) -> list[str]:
+    return [c for c in commands(page) if not any(re.match(text, c) for text in RUN_BY)]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES, ids=told)
+@pytest.mark.parametrize("page", [page for page in PAGES if run_here(page)], ids=told)
 def test_commands_do_what_the_page_says(page, filled, tmp_path):
-    here = [c for c in commands(page) if not any(re.match(text, c) for text in RUN_BY)]
-    project = filled.copy(tmp_path / "project") if here else filled
-    for command in here:
+    project = filled.copy(tmp_path / "project")
+    for command in run_here(page):
         # An exit status of 1 to 4 may be an answer; a sentence tells it from a failure.
         done = project.run("bash", "-ec", command, status=None)
         assert done.returncode < 5 and "Traceback" not in done.stderr, (command, done.stderr)
@@ -126,11 +134,29 @@ def test_commands_do_what_the_page_says(page, filled, tmp_path):
             shrunk(project)
 
 
+def python_of(page) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES, ids=told)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if python_of(page) and page.stem not in BEYOND], ids=told
+)
 def test_python_does_what_the_page_says(page, filled):
-    blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
-    if page.stem in BEYOND:
-        assert (ROOT / BEYOND[page.stem]).is_file()
-    elif blocks:
-        filled.run("python", "-c", "\n".join(blocks))
+    filled.run("python", "-c", "\n".join(python_of(page)))
+
+
+@pytest.mark.slow
+def test_make_ui_shows_the_runs(finished):
+    port = str(mlflow_servers.free_port())
+    process = finished.start("setsid", "make", "ui", READY="", PORT=port)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        assert mlflow_servers.wait_until_healthy(address, process)
+        listed = f"{address}/api/2.0/mlflow/runs/search"
+        runs = requests.post(listed, json={"experiment_ids": ["1"]}, timeout=60).json()["runs"]
+        assert [run["info"]["status"] for run in runs] == ["FINISHED"]
+        assert process.stdout.readline().startswith(f"runs: {address}/")
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()

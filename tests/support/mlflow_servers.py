@@ -19,6 +19,17 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
+def wait_until_healthy(address: str, process: subprocess.Popen) -> bool:
+    """Whether the server answers within 90 seconds, before its process ends."""
+    for _ in range(900):
+        if process.poll() is not None:
+            return False
+        with contextlib.suppress(requests.ConnectionError):
+            return requests.get(f"{address}/health", timeout=1).ok
+        time.sleep(0.1)
+    return False
+
+
 @contextlib.contextmanager
 def serving(options: Sequence[str], port: int, log: Path, **variables: str) -> Iterator[str]:
     """The address of `mlflow server` with these options, once it answers."""
@@ -30,12 +41,7 @@ def serving(options: Sequence[str], port: int, log: Path, **variables: str) -> I
         )  # fmt: skip
     address = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(900):
-            assert process.poll() is None, log.read_text()[-3000:]
-            with contextlib.suppress(requests.ConnectionError):
-                requests.get(f"{address}/health", timeout=1)
-                break
-            time.sleep(0.1)
+        assert wait_until_healthy(address, process), log.read_text()[-3000:]
         yield address
     finally:
         with contextlib.suppress(ProcessLookupError):  # it ended by itself
