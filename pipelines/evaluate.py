@@ -12,6 +12,7 @@ from clearbg.contract import read_contract
 from clearbg.data import leaks
 from clearbg.evaluation import evaluate, report
 from clearbg.images import contact_sheet
+from clearbg.inference.torch_network import trained_network
 from clearbg.system.files import replacing_file, write_json
 from clearbg.system.stage import stage
 from clearbg.tracking import stage_logs
@@ -22,7 +23,7 @@ DATA, MODELS, REPORTS = Path("data/ingested"), Path("models"), Path("reports/eva
 def main() -> None:
     settings = config.load()
     contract = read_contract(MODELS)
-    network = evaluate.trained_network(MODELS, contract, settings.evaluate.accelerator)
+    network = trained_network(MODELS, contract, settings.evaluate.accelerator)
     seen = leaks.of_model(MODELS, contract.images_sha256, contract.trained_on)
     result = evaluate.evaluate(network, contract, DATA, "test", settings.evaluate, seen)
     cases = evaluate.cases(result, network, contract, DATA, settings.evaluate.cases)

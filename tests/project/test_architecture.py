@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 from support.project import ROOT
 
 from clearbg.system import code
@@ -145,6 +146,12 @@ def test_light_paths_stay_light(program, absent):
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == []
+
+
+def test_no_stage_reaches_the_removal_of_backgrounds():
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    reached = code.deciding(*(ROOT / f"pipelines/{stage}.py" for stage in stages))
+    assert [path for path in reached if PACKAGE / "removal" in path.parents] == []
 
 
 def test_dvc_watches_the_code_that_a_stage_runs():

@@ -17,6 +17,7 @@ from clearbg.data.ingest.ingest import ingest
 from clearbg.evaluation import evaluate
 from clearbg.export import onnx, parity
 from clearbg.images import write_image
+from clearbg.inference.torch_network import trained_network
 from clearbg.models import weights
 from clearbg.training import checkpoints, loop, outputs
 from clearbg.training.provenance import provenance
@@ -70,7 +71,7 @@ def test_system_trains_evaluates_exports_and_removes(name, monkeypatch, tmp_path
     assert (tmp_path / "reports/samples/final.jpg").is_file()
 
     contract = read_contract(tmp_path / "models")
-    network = evaluate.trained_network(tmp_path / "models", contract, "cpu")
+    network = trained_network(tmp_path / "models", contract, "cpu")
     seen = leaks.of_model(tmp_path / "models", contract.images_sha256, contract.trained_on)
     result = evaluate.evaluate(network, contract, ingested, "test", settings.evaluate, seen)
     assert result.marks.counts() == {"exact": 0, "near": 0} and seen.complete

@@ -6,19 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
-from clearbg import config, metrics, models
+from clearbg import config, metrics
 from clearbg.contract import Contract
 from clearbg.data import leaks, manifest
-from clearbg.errors import DataError, SettingsError
+from clearbg.errors import DataError
 from clearbg.evaluation.report import Case
 from clearbg.images import luma, resize
 from clearbg.inference.predict import Network, predict
-from clearbg.inference.torch_network import as_network
 from clearbg.metrics.document import otsu
 from clearbg.metrics.segmentation import histograms, pooled_curves
-from clearbg.models import weights
 from clearbg.system.progress import progress
 
 CASE_SIDE = 400  # pixels of an image in the report
@@ -71,23 +68,6 @@ class Evaluation:
             for protocol, table in zip(list(self.curves)[1:], others, strict=True)
         ]
         return pd.concat([first, *named], axis=1)
-
-
-def trained_network(folder: Path, contract: Contract, accelerator: str) -> Network:
-    """The network of a models folder as the removal path sees one: numpy in, alpha out.
-
-    Raises:
-        SettingsError: CUDA is asked for and is not there.
-        ModelError: the weights do not fit the contract's architecture.
-    """
-    if accelerator == "cuda" and not torch.cuda.is_available():
-        raise SettingsError(
-            "evaluate.accelerator = cuda, but torch finds no CUDA device here: set it to cpu or "
-            "auto."
-        )
-    device = "cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu"
-    network = models.build(contract.model, **contract.settings)
-    return as_network(weights.load(network, folder / weights.FILE), device)
 
 
 def evaluate(

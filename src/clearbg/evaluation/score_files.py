@@ -16,6 +16,7 @@ from clearbg.evaluation import evaluate
 from clearbg.evaluation.evaluate import Evaluation
 from clearbg.images import read_image, read_mask
 from clearbg.inference.predict import predict
+from clearbg.inference.torch_network import trained_network
 from clearbg.removal.remover import Remover
 from clearbg.system.files import replacing_file
 
@@ -34,7 +35,7 @@ def score_model(
     pairs = _partners(images, masks)
     if model.is_dir():
         contract = read_contract(model)
-        network = evaluate.trained_network(model, contract, "auto")
+        network = trained_network(model, contract, "auto")
     else:
         remover = Remover(model)
         contract, network = remover.contract, remover.network

@@ -18,9 +18,9 @@ from clearbg.contract import Contract
 from clearbg.data import manifest
 from clearbg.errors import DataError
 from clearbg.inference.predict import Network, predict
+from clearbg.inference.sessions import open_model
 from clearbg.inference.torch_network import as_network
 from clearbg.metrics.boundary import boundary_iou
-from clearbg.removal.remover import Remover
 
 BUDGETS = {"mae_loss": "MAE rises", "max_f_loss": "maxF falls",
            "boundary_iou_loss": "boundary IoU falls"}  # fmt: skip
@@ -81,7 +81,7 @@ class Gate:
         Args:
             tolerance_key: the key of `export` that limits the difference of alpha.
         """
-        found = self._outcome(Remover(path).network)
+        found = self._outcome(open_model(path).network)
         differences = np.array(
             [
                 max(float(np.abs(own - other).max()) for own, other in zip(*pair, strict=True))

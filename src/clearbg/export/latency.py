@@ -11,8 +11,8 @@ from clearbg import config
 from clearbg.export import parity
 from clearbg.export.formats import FILES
 from clearbg.inference.predict import Network
+from clearbg.inference.sessions import open_model
 from clearbg.inference.torch_network import as_network
-from clearbg.removal.remover import Remover
 
 
 def measure(networks: dict[str, Network], image: np.ndarray, rounds: int = 10) -> dict[str, float]:
@@ -34,10 +34,10 @@ def of_exports(
     network: nn.Module, folder: Path, data: Path, settings: config.Export
 ) -> dict[str, float]:
     """Milliseconds an image of the trained network, "torch", and of each format in `folder`."""
-    removers = {name: Remover(folder / FILES[name]) for name in ("fp32", *settings.formats)}
-    contract = removers["fp32"].contract
+    models = {name: open_model(folder / FILES[name]) for name in ("fp32", *settings.formats)}
+    contract = models["fp32"].contract
     (image,) = parity.prepared(data, contract, slice(1)).values()
-    networks = {name: remover.network for name, remover in removers.items()}
+    networks = {name: model.network for name, model in models.items()}
     return measure({"torch": as_network(network), **networks}, image)
 
 

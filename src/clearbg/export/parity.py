@@ -10,8 +10,8 @@ from clearbg.contract import Contract
 from clearbg.data import manifest
 from clearbg.errors import ExportError
 from clearbg.inference.predict import prepare
+from clearbg.inference.sessions import open_model
 from clearbg.inference.torch_network import as_network
-from clearbg.removal.remover import Remover
 
 
 def check(
@@ -29,8 +29,8 @@ def check(
     Raises:
         ExportError: alpha differs by more than `settings.tolerance`; names the worst case.
     """
-    remover, trained = Remover(path), as_network(network)
-    inputs = prepared(data, remover.contract, slice(settings.images))
+    exported, trained = open_model(path), as_network(network)
+    inputs = prepared(data, exported.contract, slice(settings.images))
 
     cases = {name: image[None] for name, image in inputs.items()}
     cases[f"a batch of {len(inputs)}"] = np.stack(list(inputs.values()))
@@ -39,7 +39,7 @@ def check(
     for rows, columns in ((height, width + 32), (height + 17, width - 9), (33, 47)):
         cases[f"{name} at {rows}×{columns}"] = np.resize(image, (1, channels, rows, columns))
     differences = {
-        case: float(np.abs(remover.network(batch) - trained(batch)).max())
+        case: float(np.abs(exported.network(batch) - trained(batch)).max())
         for case, batch in cases.items()
     }
     worst = max(differences, key=differences.__getitem__)

@@ -24,7 +24,7 @@ from clearbg.export import taps
 from clearbg.export.gate import Verdict
 from clearbg.export.onnx import quiet
 from clearbg.images import resize
-from clearbg.removal.remover import Remover
+from clearbg.inference.sessions import open_model
 from clearbg.system.files import replacing_file
 
 RANKING_IMAGES, RANKING_SIDE = 2, 256
@@ -86,7 +86,7 @@ class _Work:
         self._inputs, self._folder = inputs, folder
         self._prepared = folder / "prepared.onnx"
         self._ranges = folder / "ranges.json"
-        self._contract = Remover(source).contract
+        self._contract = open_model(source).contract
         with quiet():
             # Symbolic shapes stop at the free height and width; ONNX's own inference does not.
             quant_pre_process(source, self._prepared, skip_symbolic_shape=True)

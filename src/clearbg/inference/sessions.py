@@ -55,7 +55,7 @@ class Opened:
 
 
 def open_model(
-    model: str | Path, device: Device, threads: int = 0, images: ImageCount = "some"
+    model: str | Path, device: Device = "cpu", threads: int = 0, images: ImageCount = "some"
 ) -> Opened:
     """Open an exported model.
 

@@ -1,15 +1,20 @@
 """A trained torch network as everything outside training sees one: numpy in, numpy out."""
 
-from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
+from clearbg import models
+from clearbg.contract import Contract
+from clearbg.errors import SettingsError
+from clearbg.inference.predict import Network
+from clearbg.models import weights
 from clearbg.system import memory
 
 
-def as_network(network: nn.Module, device: str = "cpu") -> Callable[[np.ndarray], np.ndarray]:
+def as_network(network: nn.Module, device: str = "cpu") -> Network:
     """Images float32 `(N,C,H,W)`, normalized -> alpha float32 `(N,1,H,W)` in [0, 1].
 
     The network itself is put into evaluation mode, on `device` and into channels-last memory,
@@ -24,3 +29,20 @@ def as_network(network: nn.Module, device: str = "cpu") -> Callable[[np.ndarray]
             return network(inputs)[0].sigmoid().cpu().numpy()
 
     return run
+
+
+def trained_network(folder: Path, contract: Contract, accelerator: str) -> Network:
+    """The network of a models folder, see `as_network`; `accelerator` is evaluate.accelerator.
+
+    Raises:
+        SettingsError: CUDA is asked for and is not there.
+        ModelError: the weights do not fit the contract's architecture.
+    """
+    if accelerator == "cuda" and not torch.cuda.is_available():
+        raise SettingsError(
+            "evaluate.accelerator = cuda, but torch finds no CUDA device here: set it to cpu or "
+            "auto."
+        )
+    device = "cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu"
+    network = models.build(contract.model, **contract.settings)
+    return as_network(weights.load(network, folder / weights.FILE), device)
