@@ -33,6 +33,36 @@ def test_items_are_normalized_images_and_alpha(augmented):
     assert alpha.min() >= 0 and alpha.max() <= 1 and image.min() < 0
 
 
+def test_size_reduces_the_changed_image_and_its_alpha(augmented):
+    pairs = Pairs(augmented, "train", settings(**STRONG))
+    whole, small = pairs[0, 3], pairs[0, 3, 16]
+    assert small[0].shape == (3, 16, 16) and small[1].shape == (1, 16, 16)
+    assert torch.equal(small[1] * 255, (small[1] * 255).round())
+    means = [torch.nn.functional.avg_pool2d(part, 2) for part in whole]
+    assert (means[0] - small[0]).abs().mean() < 0.2
+    assert (means[1] - small[1]).abs().mean() < 0.02
+    assert all(torch.equal(*parts) for parts in zip(whole, pairs[0, 3, 32]))
+
+
+def test_size_draws_nothing(augmented):
+    pairs = Pairs(augmented, "validation", settings())
+    assert pairs[0, 0, 8][1].mean() == pytest.approx(float(pairs[0, 0][1].mean()), abs=0.03)
+
+
+@pytest.mark.slow
+def test_workers_outlive_an_epoch_and_take_the_next_order(augmented):
+    pairs = Pairs(augmented, "train", settings(**STRONG))
+    order = EpochOrder(len(pairs), 4, seed=1)
+    batches = loader(pairs, order, workers=1)
+    epochs, workers = [], []
+    for order.epoch in range(2):
+        epochs.append(torch.cat([images for images, _ in batches]))
+        workers += [worker.pid for worker in batches._iterator._workers]
+    assert workers[0] == workers[1]
+    assert torch.equal(epochs[1], epoch(augmented, workers=0, number=1))
+    assert not torch.equal(*epochs)
+
+
 @pytest.mark.slow
 def test_images_are_the_same_for_any_number_of_workers(augmented):
     assert torch.equal(epoch(augmented, workers=0), epoch(augmented, workers=2))

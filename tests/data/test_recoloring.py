@@ -63,7 +63,7 @@ def test_grayscale_of_one_leaves_the_luma():
 def test_chances_are_shares_and_dark_is_dark():
     torch.manual_seed(0)
     matrices = np.array([colors.draw(settings(dark=0.12, grayscale=0.3)) for _ in range(1000)])
-    factors = matrices[:, :, :4].sum(axis=2)[:, 0]  # of white
+    factors = matrices[:, :, :6].sum(axis=2)[:, 0]  # of white
     dark = factors < 0.99
     assert 0.08 < dark.mean() < 0.16
     assert 0.15 <= factors[dark].min() < 0.17 and 0.57 < factors[dark].max() <= 0.6
@@ -73,7 +73,7 @@ def test_chances_are_shares_and_dark_is_dark():
 
 def test_shift_is_a_channels_own_and_within_its_range():
     torch.manual_seed(0)
-    shifts = np.array([colors.draw(settings(channel_shift=0.05))[:, 4] for _ in range(200)])
+    shifts = np.array([colors.draw(settings(channel_shift=0.05))[:, 6] for _ in range(200)])
     assert np.abs(shifts).max() <= 0.05 and (shifts.min(0) < -0.045).all()
     assert (shifts.max(0) > 0.045).all() and np.abs(np.corrcoef(shifts.T)[0, 1]) < 0.2
 

@@ -41,15 +41,15 @@ class Prefetcher:
 
     def _one_ahead(self) -> Iterator[Pair]:
         beside = torch.cuda.Stream(self.device)
-        ahead: Pair | None = None
+        ahead: tuple[Pair, torch.cuda.Event] | None = None
         for batch in self._timed():
             with torch.cuda.stream(beside):
-                coming = self._moved(batch)
+                coming = self._moved(batch), beside.record_event()
             if ahead is not None:
-                yield self._arrived(ahead, beside)
+                yield self._arrived(*ahead)
             ahead = coming
         if ahead is not None:
-            yield self._arrived(ahead, beside)
+            yield self._arrived(*ahead)
 
     def _timed(self) -> Iterator[Any]:
         batches = iter(self.loader)
@@ -66,10 +66,10 @@ class Prefetcher:
     def _moved(self, batch: Any) -> Pair:
         return self.finish(*(part.to(self.device, non_blocking=True) for part in batch))
 
-    def _arrived(self, pair: Pair, beside: "torch.cuda.Stream") -> Pair:
+    def _arrived(self, pair: Pair, event: "torch.cuda.Event") -> Pair:
         """The pair, safe to use from here on: its memory is not given away before that is done."""
         here = torch.cuda.current_stream(self.device)
-        here.wait_stream(beside)
+        here.wait_event(event)
         for part in pair:
             part.record_stream(here)
         return pair

@@ -8,7 +8,7 @@ Arrays in this module are images, uint8 `(H,W,3)` RGB, unless their name says ot
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import cv2
@@ -24,6 +24,7 @@ from clearbg.data.warp import RandomWarp, array, tensor, warps
 from clearbg.images import luma
 
 Change = Callable[[np.ndarray], np.ndarray]
+GAUSSIAN = v2.GaussianBlur(9, sigma=(0.3, 1.5))
 
 
 def training_transform(settings: config.Transform, size: int, channels: int) -> v2.Transform:
@@ -38,7 +39,7 @@ def training_transform(settings: config.Transform, size: int, channels: int) -> 
         steps.append(_one_of(settings.bleed_through, bleeds))
     steps.extend(_colors(settings))
     if settings.blur:
-        blurs = [v2.GaussianBlur(9, sigma=(0.3, 1.5)), _on_image(_box), _on_image(_motion)]
+        blurs = [GAUSSIAN, _on_image(_box), _on_image(_motion)]
         steps.append(_one_of(settings.blur, blurs))
     if settings.noise:
         noises = [_on_image(_gaussian_noise), _on_image(_iso_noise)]
@@ -87,8 +88,7 @@ def _colors(settings: config.Transform) -> list[v2.Transform]:
     steps: list[v2.Transform] = []
     shuffle = v2.RandomChannelPermutation()
     if settings.color:
-        strength = settings.color
-        steps.append(v2.ColorJitter(strength, strength, strength, strength / 10))
+        steps.append(jitter_of(settings))
     if settings.recolors:
         steps.append(_on_image(partial(colors.change, settings)))
     if settings.channel_shuffle:
@@ -101,6 +101,11 @@ def _colors(settings: config.Transform) -> list[v2.Transform]:
         tones = [jitter, _on_image(_equalize_locally), contrast, _on_image(_gamma)]
         steps.append(_one_of(settings.tone, tones))
     return steps
+
+
+def jitter_of(settings: config.Transform) -> v2.ColorJitter:
+    strength = settings.color
+    return v2.ColorJitter(strength, strength, strength, strength / 10)
 
 
 def _one_of(chance: float, transforms: list[v2.Transform]) -> v2.Transform:
@@ -116,11 +121,11 @@ def _changed(change: Change, image: tv_tensors.Image) -> tv_tensors.Image:
     return tv_tensors.wrap(tensor(change(array(image))), like=image)
 
 
-def _between(least: float, largest: float) -> float:
+def between(least: float, largest: float) -> float:
     return least + (largest - least) * torch.rand((), dtype=torch.float64).item()
 
 
-def _integer(least: int, largest: int) -> int:
+def integer(least: int, largest: int) -> int:
     return int(torch.randint(least, largest + 1, ()))
 
 
@@ -134,11 +139,11 @@ def _bleed_through(rgb: np.ndarray) -> np.ndarray:
     Linear absorption as in Sharma, "Show-through cancellation in scans of duplex printed
     documents", IEEE Transactions on Image Processing 10, 2001.
     """
-    reverse = np.roll(rgb[:, ::-1], [_integer(0, n - 1) for n in rgb.shape[:2]], axis=(0, 1))
-    reverse = cv2.GaussianBlur(reverse, (0, 0), _between(0.5, 2.5)).astype(np.float32)
+    reverse = np.roll(rgb[:, ::-1], [integer(0, n - 1) for n in rgb.shape[:2]], axis=(0, 1))
+    reverse = cv2.GaussianBlur(reverse, (0, 0), between(0.5, 2.5)).astype(np.float32)
     paper = np.percentile(reverse, 90, axis=(0, 1)).clip(1)
     darkness = (1 - reverse / paper).clip(0, 1)
-    return np.rint(rgb * (1 - _between(0.1, 0.7) * darkness)).astype(np.uint8)
+    return np.rint(rgb * (1 - between(0.1, 0.7) * darkness)).astype(np.uint8)
 
 
 def _rgb_shift(rgb: np.ndarray) -> np.ndarray:
@@ -149,7 +154,7 @@ def _rgb_shift(rgb: np.ndarray) -> np.ndarray:
 
 def _gamma(rgb: np.ndarray) -> np.ndarray:
     """`x ** gamma`, gamma log-uniform in [1/sqrt(2), sqrt(2)], of values in [0, 1]."""
-    values = np.linspace(0, 1, 256) ** 2 ** _between(-0.5, 0.5)
+    values = np.linspace(0, 1, 256) ** 2 ** between(-0.5, 0.5)
     return cv2.LUT(rgb, np.rint(255 * values).astype(np.uint8))
 
 
@@ -159,28 +164,40 @@ def _equalize_locally(rgb: np.ndarray) -> np.ndarray:
     Zuiderveld, "Contrast Limited Adaptive Histogram Equalization", Graphics Gems IV, 1994.
     """
     luma_and_color = cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb)
-    equalizer = cv2.createCLAHE(clipLimit=_between(1, 4), tileGridSize=(8, 8))
+    equalizer = cv2.createCLAHE(clipLimit=between(1, 4), tileGridSize=(8, 8))
     luma_and_color[..., 0] = equalizer.apply(np.ascontiguousarray(luma_and_color[..., 0]))
     return cv2.cvtColor(luma_and_color, cv2.COLOR_YCrCb2RGB)
 
 
 def _box(rgb: np.ndarray) -> np.ndarray:
-    side = 1 + 2 * _integer(1, 2)
+    side = box_side()
     return cv2.blur(rgb, (side, side))
 
 
+def box_side() -> int:
+    return 1 + 2 * integer(1, 2)
+
+
 def _motion(rgb: np.ndarray) -> np.ndarray:
-    """The mean along a straight stroke of 3, 5 or 7 pixels."""
-    half, angle = _integer(1, 3), _between(0, math.pi)
+    return cv2.filter2D(rgb, -1, stroke())
+
+
+def stroke() -> np.ndarray:
+    """A kernel that takes the mean along a straight stroke of 3, 5 or 7 pixels."""
+    half, angle = integer(1, 3), between(0, math.pi)
     x, y = round(half * math.cos(angle)), round(half * math.sin(angle))
     stroke = np.zeros((2 * half + 1, 2 * half + 1), np.float32)
     cv2.line(stroke, (half - x, half - y), (half + x, half + y), 1)
-    return cv2.filter2D(rgb, -1, stroke / stroke.sum())
+    return stroke / stroke.sum()
 
 
 def _gaussian_noise(rgb: np.ndarray) -> np.ndarray:
     """Standard deviation 2 to 10 of 255, independent in every channel."""
-    return _noisy(rgb, _between(2, 10))
+    return _noisy(rgb, gaussian_deviation())
+
+
+def gaussian_deviation() -> float:
+    return between(2, 10)
 
 
 def _iso_noise(rgb: np.ndarray) -> np.ndarray:
@@ -190,9 +207,13 @@ def _iso_noise(rgb: np.ndarray) -> np.ndarray:
     raw-data", IEEE Transactions on Image Processing 17, 2008, equation 3. At white the standard
     deviation is 4 to 20 of 255, of which a quarter is left at black.
     """
-    white = _between(4, 20)
-    variance = white**2 * (1 / 16 + 15 / 16 * np.linspace(0, 1, 256, dtype=np.float32))
+    variance = iso_white() ** 2 * (1 / 16 + 15 / 16 * np.linspace(0, 1, 256, dtype=np.float32))
     return _noisy(rgb, np.sqrt(variance)[rgb])
+
+
+def iso_white() -> float:
+    """The standard deviation at white."""
+    return between(4, 20)
 
 
 def _noisy(rgb: np.ndarray, deviation: float | np.ndarray) -> np.ndarray:
@@ -211,8 +232,14 @@ def _coarse_dropout(most: int, rgb: np.ndarray) -> np.ndarray:
     2017, with several holes.
     """
     rgb = rgb.copy()
-    for _ in range(_integer(min(3, most), most)):
-        sides = [_integer(n // 32, n // 8) for n in rgb.shape[:2]]
-        top, left = (_integer(0, n - side) for n, side in zip(rgb.shape, sides))
-        rgb[top : top + sides[0], left : left + sides[1]] = 0
+    for top, left, bottom, right in holes(most, *rgb.shape[:2]):
+        rgb[top:bottom, left:right] = 0
     return rgb
+
+
+def holes(most: int, height: int, width: int) -> Iterator[tuple[int, int, int, int]]:
+    """Top, left, bottom and right of each hole in an image of that size."""
+    for _ in range(integer(min(3, most), most)):
+        sides = [integer(n // 32, n // 8) for n in (height, width)]
+        top, left = (integer(0, n - side) for n, side in zip((height, width), sides))
+        yield top, left, top + sides[0], left + sides[1]

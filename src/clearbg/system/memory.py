@@ -1,8 +1,9 @@
-"""What becomes of memory that is freed: the process keeps it, or the system has it back."""
+"""How much memory is free, and what becomes of what is freed: kept, or the system has it back."""
 
 import ctypes
 import functools
 import sys
+from pathlib import Path
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's mallopt(3)
 
@@ -21,6 +22,38 @@ def trim() -> None:
     """Have glibc return all memory that is free now; elsewhere nothing happens."""
     if _glibc() is not None:
         _glibc().malloc_trim(0)
+
+
+def available(system: Path = Path("/")) -> int | None:
+    """Bytes that programs here can still take, a container's limit respected; None: not known.
+
+    Pages of files that the system would give up for them count as free.
+    """
+    facts = _numbers(system / "proc/meminfo")
+    if "MemAvailable:" not in facts:
+        return None
+    free = facts["MemAvailable:"] * 1024
+    for limit, usage, cached in (
+        ("memory.max", "memory.current", "inactive_file"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "total_inactive_file"),
+    ):
+        group = system / "sys/fs/cgroup"
+        try:
+            most, used = (int((group / name).read_text()) for name in (limit, usage))
+        except (OSError, ValueError):  # there is no such group, or "max": no limit
+            continue
+        unneeded = _numbers((group / limit).with_name("memory.stat")).get(cached, 0)
+        free = min(free, most - used + unneeded)
+    return max(0, free)
+
+
+def _numbers(path: Path) -> dict[str, int]:
+    """The first number of each line of a file of the system, by its first word."""
+    try:
+        lines = [line.split() for line in path.read_text().splitlines()]
+    except OSError:
+        return {}
+    return {line[0]: int(line[1]) for line in lines if len(line) > 1 and line[1].isdigit()}
 
 
 def _set(name: int, value: int) -> None:
