@@ -157,9 +157,9 @@ def test_blackletter_advances_by_each_letter_and_skips_what_it_lacks():
     assert len(strokes) == 4
 
 
-@pytest.mark.parametrize("tongue", words.TONGUES)
-def test_words_are_made_of_letters(tongue):
+@pytest.mark.parametrize("language", words.LANGUAGES)
+def test_words_are_made_of_letters(language):
     rng = np.random.default_rng(0)
-    made = [tongue.word(rng) for _ in range(200)]
+    made = [language.word(rng) for _ in range(200)]
     assert all(word.isalpha() and word.islower() for word in made)
     assert len(set(made)) > 80

@@ -1,8 +1,8 @@
 """Generated images of several tasks with their exact alpha.
 
-What is in the foreground depends on the kind: salient `objects` of every sort, `people`, `cars`,
-head-and-shoulders `portraits` with hair, or the ink of `pages`. One image in seventeen of the
-first four has no subject. Everything follows from `(seed, index, kind)`.
+The kind decides what is in the foreground: salient `objects` of every sort, `people`, `cars`,
+head-and-shoulders `portraits` with hair, or the ink of `pages`. Of the first four kinds, one image
+in seventeen has no subject. An image is a pure function of `(seed, index, kind)`.
 """
 
 from collections.abc import Callable
@@ -23,10 +23,10 @@ def generate(seed: int, index: int, kind: str = "objects") -> tuple[np.ndarray, 
         kind: one of `KINDS`.
 
     Returns:
-        The image, uint8 `(H,W,3)` RGB, and its alpha, uint8 `(H,W)`; H and W between 240
-        and 420, of portraits between 200 and 320. The same arguments give the same bytes in any
-        order, process and number of threads; under another instruction set OpenCV's rounding
-        may move a few values by 1.
+        The image, uint8 `(H,W,3)` RGB, and its alpha, uint8 `(H,W)`. H and W lie between 240
+        and 420, those of portraits between 200 and 320. The same arguments give the same bytes
+        in any order, in any process and with any number of threads. On a processor with another
+        instruction set OpenCV's rounding may change a few values by 1.
 
     Raises:
         KeyError: there is no such kind.
@@ -37,12 +37,12 @@ def generate(seed: int, index: int, kind: str = "objects") -> tuple[np.ndarray, 
 
 
 def _key(kind: str) -> tuple[int, ...]:
-    """What sets the random stream of a kind apart; nothing for objects, the first kind."""
+    """The part of the random seed that a kind adds; objects, the first kind, add nothing."""
     return () if kind == "objects" else tuple(kind.encode())
 
 
 def _empty(seed: int, index: int, kind: str) -> bool:
-    """Whether the image has no subject: exactly one does in every `EMPTY_EVERY` in a row."""
+    """Whether the image has no subject, as exactly one in each block of `EMPTY_EVERY` images."""
     block, position = divmod(index, EMPTY_EVERY)
     key = [seed, block, EMPTY_EVERY, *_key(kind)]
     rng = np.random.default_rng(np.random.SeedSequence(key))
@@ -62,4 +62,4 @@ KINDS: dict[str, Callable[[Generator, bool], tuple[np.ndarray, np.ndarray]]] = {
     "portraits": portrait,
     "pages": _page,
 }
-"""How an image of each kind is drawn, from a random stream and whether it has no subject."""
+"""The function that draws each kind, from a random stream and whether there is no subject."""

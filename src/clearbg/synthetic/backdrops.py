@@ -1,4 +1,4 @@
-"""What lies behind the subject: places with natural textures and plausible layouts."""
+"""Draws backgrounds: places with natural textures and plausible layouts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,9 +17,12 @@ WHITE = np.ones(3, np.float32)
 
 @dataclass(frozen=True)
 class Backdrop:
-    """`image` float32 `(H,W,3)` in [0,1]; `horizon` is the row where the ground begins.
+    """A background.
 
-    A horizon of None means that the view is from above or has no ground.
+    Attributes:
+        image: float32 `(H,W,3)` in [0,1].
+        horizon: row of the image where the floor or the earth begins; None when the view is
+            from above, or shows neither.
     """
 
     image: np.ndarray
@@ -27,14 +30,18 @@ class Backdrop:
 
 
 def backdrop(rng: Generator, name: str, shape: Shape) -> Backdrop:
-    """The named place; raises KeyError for a name that is not in `SCENES`."""
+    """Draw the named place.
+
+    Raises:
+        KeyError: the name is not in `SCENES`.
+    """
     scene = SCENES[name](rng, shape)
     np.clip(scene.image, 0, 1, out=scene.image)
     return scene
 
 
 def _stuff(rng: Generator, shape: Shape, names: str, rough: float = 0.6) -> np.ndarray:
-    """An expanse `(H,W,3)` of the named materials: patches of three of their colors, grain."""
+    """A texture `(H,W,3)` of the named materials: patches of three of their colors, and grain."""
     one, two, three = (material(rng, names, 0.05) for _ in range(3))
     coarse = rng.uniform(2, 8)
     image = tinted(np.clip(0.5 + 0.5 * fractal(rng, shape, coarse, 0.5), 0, 1), one, two)
@@ -45,7 +52,7 @@ def _stuff(rng: Generator, shape: Shape, names: str, rough: float = 0.6) -> np.n
 
 
 def _gradient(shape: Shape, one: np.ndarray, two: np.ndarray, angle: float) -> np.ndarray:
-    """From one color to the other across the image, in the direction of `angle`."""
+    """A gradient from one color to the other, in the direction of `angle` (radians)."""
     y = np.linspace(-0.5, 0.5, shape[0], dtype=np.float32)[:, None] * np.float32(np.sin(angle))
     x = np.linspace(-0.5, 0.5, shape[1], dtype=np.float32)[None, :] * np.float32(np.cos(angle))
     return tinted(np.clip(0.5 + x + y, 0, 1), one, two)
@@ -58,7 +65,7 @@ def _inlaid(rng: Generator, image: np.ndarray, kinds: str, cell: float, depth: f
 
 
 def _receding(rng: Generator, shape: Shape, horizon: int, names: str) -> np.ndarray:
-    """Ground in perspective: its texture grows coarser towards the viewer."""
+    """A floor in perspective: its texture becomes coarser towards the viewer."""
     height, width = shape
     flat = _stuff(rng, (320, 320), names, rng.uniform(0.5, 0.9))
     if names == "water":
@@ -74,7 +81,7 @@ def _receding(rng: Generator, shape: Shape, horizon: int, names: str) -> np.ndar
 
 
 def _lights(rng: Generator, image: np.ndarray, names: str) -> None:
-    """Bokeh, in place: overlapping translucent discs."""
+    """Add bokeh, in place: overlapping translucent discs."""
     height, width = image.shape[:2]
     radius = rng.uniform(0.015, 0.07) * height
     for _ in range(rng.integers(6, 30)):
@@ -88,10 +95,8 @@ def _lights(rng: Generator, image: np.ndarray, names: str) -> None:
 
 
 def field(rng: Generator, shape: Shape) -> Backdrop:
-    ground = rng.choice(
-        ["grass", "grass soil", "grass grass soil", "soil", "sand", "snow", "stone"]
-    )
-    return _landscape(rng, shape, ground)
+    floor = rng.choice(["grass", "grass soil", "grass grass soil", "soil", "sand", "snow", "stone"])
+    return _landscape(rng, shape, floor)
 
 
 def shore(rng: Generator, shape: Shape) -> Backdrop:
@@ -101,9 +106,9 @@ def shore(rng: Generator, shape: Shape) -> Backdrop:
 def _landscape(rng: Generator, shape: Shape, names: str) -> Backdrop:
     height, width = shape
     horizon = int(height * rng.uniform(-0.15, 0.7))
-    ground = _receding(rng, shape, max(horizon, 0), names)
+    floor = _receding(rng, shape, max(horizon, 0), names)
     if horizon < 0.04 * height:
-        return Backdrop(ground, 0)
+        return Backdrop(floor, 0)
     image = sky(rng, shape).image
     air = image[horizon - 4, width // 2].copy()
     for step in range(rng.integers(0, 4)):
@@ -114,7 +119,7 @@ def _landscape(rng: Generator, shape: Shape, names: str) -> Backdrop:
         below = np.arange(top, horizon)[:, None] > crest[None, :]
         grain = 1 + np.float32(rng.uniform(0.05, 0.4)) * fractal(rng, below.shape, 6, 0.7)
         np.copyto(image[top:horizon], hill * grain[..., None], where=below[..., None])
-    image[horizon:] = ground[horizon:]
+    image[horizon:] = floor[horizon:]
     return Backdrop(image, horizon)
 
 
@@ -133,7 +138,7 @@ def thicket(rng: Generator, shape: Shape) -> Backdrop:
     """Leaves and stems, more or less out of focus, with circles of light."""
     height, width = shape
     image = _stuff(rng, shape, "foliage foliage grass soil night", 0.5)
-    ground = average(image)
+    background = average(image)
     for _ in range(rng.integers(0, 30)):
         x, y, angle = rng.uniform(0, width), rng.uniform(0, height), rng.uniform(0, 2 * np.pi)
         size = rng.uniform(0.05, 0.35) * height
@@ -142,7 +147,7 @@ def thicket(rng: Generator, shape: Shape) -> Backdrop:
         else:
             far = (x + 3 * size * np.cos(angle), y + 3 * size * np.sin(angle))
             outline = limb([(x, y), far], [rng.uniform(2, 10)] * 2, 6)
-        tone = mixed(material(rng, "foliage grass soil leaf", 0.1), ground, 0.3)
+        tone = mixed(material(rng, "foliage grass soil leaf", 0.1), background, 0.3)
         cv2.fillPoly(image, [outline.astype(np.int32)], tone.tolist())
     image = blurred(image, rng.uniform(0.5, 2.2) ** 2)
     if rng.random() < 0.4:
@@ -171,8 +176,8 @@ def street(rng: Generator, shape: Shape) -> Backdrop:
             )
             panes = np.outer(rows, columns) * np.float32(rng.uniform(0.3, 0.9))
             veil(front, panes, material(rng, "glass"))
-    ground = rng.choice(["stone", "stone", "soil", "wall"])
-    image[horizon:] = _receding(rng, shape, horizon, ground)[horizon:]
+    floor = rng.choice(["stone", "stone", "soil", "wall"])
+    image[horizon:] = _receding(rng, shape, horizon, floor)[horizon:]
     return Backdrop(image, horizon)
 
 
@@ -215,7 +220,7 @@ def studio(rng: Generator, shape: Shape) -> Backdrop:
 
 
 def surface(rng: Generator, shape: Shape) -> Backdrop:
-    """Ground, a table or cloth from above."""
+    """Earth, a table or cloth, seen from above."""
     name = rng.choice(
         ["grass", "soil", "sand", "stone", "wood", "cloth", "snow", "foliage", "wall", "paper"]
     )

@@ -1,4 +1,4 @@
-"""The light on a scene, and what a camera makes of it."""
+"""The light on a scene, and the photograph that a camera takes of it."""
 
 import cv2
 import numpy as np
@@ -8,15 +8,19 @@ LUMA = np.float32([0.299, 0.587, 0.114])  # Rec. 601
 
 
 def sunlight(rng: Generator) -> np.ndarray:
-    """The direction towards the light, `(x,y,z)` of length 1: mostly from above and in front."""
+    """A random direction towards the light, `(x,y,z)` of length 1, mostly above and in front."""
     direction = np.array([rng.normal(0, 0.6), -rng.uniform(0.2, 1.0), rng.uniform(0.5, 1.2)])
     return direction / np.linalg.norm(direction)
 
 
 def photographed(rng: Generator, image: np.ndarray) -> np.ndarray:
-    """Illumination, metered exposure, the sensor's noise and the file's compression.
+    """Add a light's color, metered exposure, the sensor's noise and the file's compression.
 
-    Takes float32 `(H,W,3)` in [0,1] and gives uint8; every color is changed alike.
+    Args:
+        image: float32 `(H,W,3)` in [0,1].
+
+    Returns:
+        uint8 `(H,W,3)`; each step changes the whole image in the same way.
     """
     tint = 1 + rng.normal(0, 0.06, 3)
     matrix = _saturation(rng.choice([0.15, 0.6, 1.0, 1.25], p=[0.06, 0.22, 0.47, 0.25]))
@@ -37,5 +41,5 @@ def photographed(rng: Generator, image: np.ndarray) -> np.ndarray:
 
 
 def _saturation(amount: float) -> np.ndarray:
-    """The 3×3 matrix that scales the distance from gray."""
+    """The 3×3 matrix that scales every color's distance from gray."""
     return amount * np.eye(3) + (1 - amount) * np.tile(LUMA, (3, 1))

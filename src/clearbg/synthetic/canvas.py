@@ -1,4 +1,4 @@
-"""Where a head is in the frame, and the canvas on which it is painted with soft light."""
+"""The place of a head in the frame, and a canvas that paints it with soft light."""
 
 from dataclasses import dataclass
 
@@ -13,16 +13,20 @@ FINE = 2  # coverage is drawn this many times as large as the image
 
 
 def coverage(sheet: np.ndarray) -> np.ndarray:
-    """The share of each pixel that a `FINE` sheet, uint8, covers: float32 in [0,1]."""
+    """Reduce a `FINE` times larger uint8 sheet to the coverage of each pixel, float32 in [0,1]."""
     small = cv2.resize(sheet, None, fx=1 / FINE, fy=1 / FINE, interpolation=cv2.INTER_AREA)
     return small.astype(np.float32) / 255
 
 
 @dataclass(frozen=True)
 class Pose:
-    """Where a head is in the frame: pixels = `matrix` @ point + `center`; `unit` in pixels.
+    """The place of a head in the frame: pixels = `matrix` @ point + `center`.
 
-    `turn` is how far the features look aside, in units.
+    Attributes:
+        matrix: 2×2, from units to pixels.
+        center: the head's center, `(x,y)` in pixels.
+        unit: half of the head's height, pixels.
+        turn: how far the face looks to the side, in units.
     """
 
     matrix: np.ndarray
@@ -31,7 +35,7 @@ class Pose:
     turn: float
 
     def at(self, points) -> np.ndarray:
-        """Pixels `(K,2)` of the points `(K,2)`."""
+        """The points `(K,2)`, given in units, in pixels `(K,2)`."""
         return np.asarray(points, float) @ self.matrix.T + self.center
 
 
@@ -60,7 +64,7 @@ class Canvas:
         rim: int = 1,
         within=None,
     ) -> None:
-        """Paint the outlines with a color of which `share` covers.
+        """Paint the outlines with a color whose opacity is `share`.
 
         Args:
             soft, rim: as for `mask`.
@@ -80,7 +84,7 @@ class Canvas:
         veil(self.image[top:bottom, left:right], np.float32(share) * cover, color)
 
     def _mask(self, placed: list[np.ndarray], size: tuple[int, int], soft: float, rim: int):
-        """The outlines, given in pixels, as float32 of the `(height, width)` size."""
+        """The outlines, given in pixels, as float32 of size `(height, width)`."""
         sheet = np.zeros(size, np.uint8)
         for outline in placed:
             points = [fixed(outline, 1)]
@@ -90,7 +94,7 @@ class Canvas:
         return blurred(sheet, soft * self.pose.unit).astype(np.float32) / 255
 
     def shade(self, mask: np.ndarray, soft: float, light: np.ndarray, depth: float) -> None:
-        """Light the shape `mask (H,W)` as a bulge that slopes as the blurred mask does."""
+        """Shade the shape `mask (H,W)` as a relief whose height is the blurred mask."""
         sigma = soft * self.pose.unit / 2
         half = cv2.resize(mask, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         hill = blurred(half, sigma)
@@ -104,7 +108,7 @@ class Canvas:
         self.image *= cv2.merge((np.sqrt(dark) ** 1.8, dark, dark**1.1))
 
     def layer(self, *outlines, opacity: float = 1.0) -> Layer:
-        """The image where the outlines are, as a layer over the whole frame."""
+        """The part of the image inside the outlines, as a layer over the whole frame."""
         sheet = np.zeros((FINE * self.frame[0], FINE * self.frame[1]), np.uint8)
         for outline in outlines:
             cv2.fillPoly(sheet, [fixed(self.pose.at(outline), FINE)], 255, cv2.LINE_AA, SHIFT)

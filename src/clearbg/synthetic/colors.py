@@ -1,4 +1,4 @@
-"""Colors that occur together: named materials, jittered, and the distance between two.
+"""Colors of named materials, and functions that compare, mix and apply colors.
 
 A color is float32 `(3,)`, RGB in [0,1].
 """
@@ -42,10 +42,12 @@ MATERIALS = {
 
 
 def material(rng: Generator, names: str, jitter: float = 0.06) -> np.ndarray:
-    """A color of one of the named materials, moved a little in lightness and in hue.
+    """A color of one of the named materials, changed a little at random.
 
-    `names` are separated by blanks; one given twice is taken twice as often. "any" stands for
-    any color at all.
+    Args:
+        names: materials separated by blanks; a name given twice is chosen twice as often, and
+            "any" stands for any color.
+        jitter: standard deviation of the change in lightness, in [0,1].
     """
     name = rng.choice(names.split())
     if name == "any":
@@ -58,7 +60,7 @@ def material(rng: Generator, names: str, jitter: float = 0.06) -> np.ndarray:
 
 
 def _vivid(rng: Generator) -> np.ndarray:
-    """Any hue, mostly saturated: the colors of things that people make."""
+    """A color of any hue, mostly saturated, as things that people make have."""
     hsv = np.float32([[[rng.uniform(0, 360), rng.beta(2.5, 1.5), rng.uniform(0.25, 1.0)]]])
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0]
 
@@ -85,7 +87,7 @@ def tinted(share: np.ndarray, one: np.ndarray, two: np.ndarray) -> np.ndarray:
 
 
 def veil(image: np.ndarray, share: np.ndarray, color: np.ndarray) -> None:
-    """Lay `color` over the image, in place, as thick as `share (H,W)` says."""
+    """Lay `color` over the image, in place, with the opacity `share (H,W)`."""
     image += cv2.merge((share, share, share)) * (color.astype(np.float32) - image)
 
 

@@ -1,4 +1,4 @@
-"""The catalogue: which figures there are, what they are made of and where they are met."""
+"""The catalogue of figures: who draws them, their materials, and the places where they occur."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,10 +15,13 @@ from clearbg.synthetic.silhouettes import Part
 class Figure:
     """A kind of subject.
 
-    `scenes` names the places where it is met; `main`, `second` and `accent` the materials of
-    its paints, as `colors.material` takes them. `stance` is "stands" (upright on the ground),
-    "lies" (seen from above), "floats" or "rises" (from below the lower border); `weight` is
-    how often the figure is drawn.
+    Attributes:
+        draw: the function that draws it.
+        scenes: names of the places where it occurs, separated by blanks.
+        main, second, accent: materials of its colors, as `colors.material` takes them.
+        stance: "stands" (upright on the floor), "lies" (seen from above), "floats", or "rises"
+            (from below the lower border).
+        weight: relative frequency.
     """
 
     draw: Callable[[Generator], list[Part]]
@@ -80,27 +83,27 @@ def chosen(rng: Generator, figures: Sequence[Figure]) -> Figure:
 
 
 def without(figures: Sequence[Figure]) -> tuple[Figure, ...]:
-    """The catalogue without what the given figures draw."""
+    """The catalogue without the given figures."""
     drawn = {figure.draw for figure in figures}
     return tuple(figure for figure in FIGURES if figure.draw not in drawn)
 
 
 def paints(
-    rng: Generator, figure: Figure, ground: np.ndarray, contrast: float
+    rng: Generator, figure: Figure, background: np.ndarray, contrast: float
 ) -> dict[str, np.ndarray]:
     """A color for each of `TONES`.
 
-    The main color is drawn until it differs from `ground` by `contrast` (CIE76); after eight
-    draws the one that differs most is taken and moved away in lightness.
+    The main color is drawn until it differs from the `background`, a color, by `contrast`
+    (CIE76). After eight draws the one that differs most is taken and made lighter or darker.
     """
     candidates = []
     for _ in range(8):
         candidates.append(material(rng, figure.main))
-        if distance(candidates[-1], ground) >= contrast:
+        if distance(candidates[-1], background) >= contrast:
             break
-    main = max(candidates, key=lambda color: distance(color, ground))
-    if distance(main, ground) < contrast:
-        main = mixed(main, BLACK if ground.mean() > 0.45 else WHITE, 0.35)
+    main = max(candidates, key=lambda color: distance(color, background))
+    if distance(main, background) < contrast:
+        main = mixed(main, BLACK if background.mean() > 0.45 else WHITE, 0.35)
     coats = {tone: material(rng, tone) for tone in TONES[4:]}
     coats["main"] = main
     coats["shade"] = main * np.float32(rng.uniform(0.6, 0.95))

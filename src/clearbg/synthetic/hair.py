@@ -1,4 +1,4 @@
-"""Hair as strands: growing, combing, and painting it with the alpha of every single strand.
+"""Hair as strands: functions that grow, comb and paint it, with the alpha of every strand.
 
 Strands are `(N,S,2)` float64: N curves of S points `(x,y)`, root first. The unit is the half
 height of a head whose center is the origin; `Hair.moved` brings them to pixels.

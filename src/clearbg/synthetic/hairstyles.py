@@ -1,4 +1,4 @@
-"""How hair is worn: each function gives the hair behind the head and that in front of it.
+"""Hairstyles: each function gives the hair behind the head and the hair in front of it.
 
 Units and strands as in `hair`: the head is two units high, its chin at y = 1, its hairline
 about y = -0.6.
@@ -230,9 +230,9 @@ def _fringe(rng: Generator, hair: Hair, wave: float) -> None:
 
 
 STYLES = {loose: 0.42, short: 0.2, curly: 0.2, tied: 0.11, cropped: 0.07}
-"""How often each is worn."""
+"""Hairstyle -> its share of the portraits."""
 HIGH = (curly, tied)
-"""Those that leave no room for a hat."""
+"""Hairstyles that leave no room for a hat."""
 BEARDED = {short: 0.4, cropped: 0.5}
-"""The share of those who wear the style with a beard; elsewhere it is `BEARDED_ELSE`."""
+"""Hairstyle -> the share of portraits with a beard; for other styles it is `BEARDED_ELSE`."""
 BEARDED_ELSE = 0.1

@@ -1,4 +1,4 @@
-"""From outlines to pixels: placing, filling, shading, combing and laying over an image."""
+"""Turns outlines into pixels: places, fills and shades them, adds hair, and composites them."""
 
 from dataclasses import dataclass
 
@@ -17,10 +17,13 @@ INDEX = {tone: index for index, tone in enumerate(TONES)}
 
 @dataclass(frozen=True)
 class Layer:
-    """A painted figure in the window of the frame that starts at row `top`, column `left`.
+    """A painted figure, in a window of the frame.
 
-    `color` is float32 `(h,w,3)` and reaches beyond the outline, so that soft edges take up
-    no black; `alpha` is float32 `(h,w)`. Both in [0,1].
+    Attributes:
+        color: float32 `(h,w,3)` in [0,1]; it reaches beyond the outline, so that soft edges
+            take up no black.
+        alpha: float32 `(h,w)` in [0,1].
+        top, left: row and column of the frame where the window starts.
     """
 
     color: np.ndarray
@@ -34,13 +37,13 @@ class Layer:
         return slice(self.top, self.top + height), slice(self.left, self.left + width)
 
     def over(self, image: np.ndarray) -> None:
-        """alpha·F + (1-alpha)·B, in place."""
+        """Composite the layer over an image, in place: alpha·F + (1-alpha)·B."""
         under = image[self.window]
         under += self.alpha[..., None] * (self.color - under)
 
 
 def sized(parts: list[Part], area: float, limits: tuple[float, float]) -> list[Part]:
-    """The parts scaled to cover `area` pixels, or less where they would exceed `limits`.
+    """Scale the parts to cover `area` pixels, or fewer where they would exceed `limits`.
 
     The result is centered on the origin, with its bounding box at most `limits` (height,
     width) pixels large.
@@ -208,8 +211,8 @@ def _finish(
 def shadow(layer: Layer, frame: tuple[int, int], squash: float, skew: float, blur: float):
     """The figure's shadow over the frame, float32 `(H,W)` in [0,1].
 
-    A cast shadow lies on the ground from the figure's foot on: heights shrink by `squash` and
-    lean by `skew`. With `squash` 1 it is the figure's own shape, moved aside by `skew`.
+    A cast shadow lies on the floor and starts at the figure's foot: heights shrink by `squash` and
+    lean by `skew`. With a `squash` of 1 it has the figure's own shape, moved aside by `skew`.
     """
     foot = layer.alpha.shape[0] + layer.top - 4
     small = cv2.resize(layer.alpha, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)

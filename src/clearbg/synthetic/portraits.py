@@ -1,8 +1,8 @@
 """Generated portraits: head and shoulders, with hair whose every strand is in the alpha.
 
-The layers, from back to front, are the place, the hair behind the head, the body with its face,
-the beard, the hair in front and sometimes a hat. Each has its own color under its soft edges and
-goes over the image as alpha·F + (1-alpha)·B.
+The layers, from back to front, are the background, the hair behind the head, the body with its
+face, the beard, the hair in front and sometimes a hat. Each layer has its own color under its soft
+edges and is composited over the image as alpha·F + (1-alpha)·B.
 """
 
 from dataclasses import replace
@@ -27,14 +27,14 @@ HEIGHTS, WIDTHS = (240, 320), (200, 256)  # pixels
 PLACES = "studio studio studio room room street street thicket thicket field night sky surface"
 BLURS = ((0.0, 1.5), (2.0, 5.0), (6.0, 12.0))  # pixels
 BLUR_SHARES = (0.25, 0.3, 0.45)
-CONTRAST = 26.0  # CIE76, of the hair and of the skin from the ground behind them
+CONTRAST = 26.0  # CIE76, of the hair and of the skin from the background
 HATTED, FURRED = 0.2, 0.1  # shares of the portraits
 
 
 def portrait(rng: Generator, empty: bool) -> tuple[np.ndarray, np.ndarray]:
     """An image, uint8 `(H,W,3)`, and its alpha, uint8 `(H,W)`; H in 240..320, W in 200..256.
 
-    An `empty` one is the place alone.
+    An `empty` image is the background alone.
     """
     frame = int(rng.integers(*HEIGHTS, endpoint=True)), int(rng.integers(*WIDTHS, endpoint=True))
     colors = {
@@ -44,7 +44,7 @@ def portrait(rng: Generator, empty: bool) -> tuple[np.ndarray, np.ndarray]:
         "second": material(rng, "cloth light paint"),
     }
     light = sunlight(rng)
-    image = _behind(rng, frame, colors)
+    image = _background(rng, frame, colors)
     alpha = np.zeros(frame, np.float32)
     if not empty:
         for layer in _sitter(rng, frame, colors, light):
@@ -53,13 +53,15 @@ def portrait(rng: Generator, empty: bool) -> tuple[np.ndarray, np.ndarray]:
     return photographed(rng, image), np.round(alpha * 255).astype(np.uint8)
 
 
-def _behind(rng: Generator, frame: tuple[int, int], colors: dict[str, np.ndarray]) -> np.ndarray:
-    """The place, out of focus or sharp, and lighter or darker than hair and skin."""
+def _background(
+    rng: Generator, frame: tuple[int, int], colors: dict[str, np.ndarray]
+) -> np.ndarray:
+    """The background, out of focus or sharp, and lighter or darker than hair and skin."""
     image = backdrop(rng, rng.choice(PLACES.split()), frame).image
     image = blurred(image, rng.uniform(*BLURS[rng.choice(3, p=BLUR_SHARES)]))
-    ground = average(image[: frame[0] // 2])
-    near = min(("hair", "skin"), key=lambda name: distance(colors[name], ground))
-    if distance(colors[near], ground) < CONTRAST and rng.random() < 0.85:
+    background = average(image[: frame[0] // 2])
+    near = min(("hair", "skin"), key=lambda name: distance(colors[name], background))
+    if distance(colors[near], background) < CONTRAST and rng.random() < 0.85:
         toward = 0.0 if colors[near].mean() > 0.4 else 1.0
         image += np.float32(rng.uniform(0.4, 0.65)) * (np.float32(toward) - image)
     return image
@@ -68,7 +70,7 @@ def _behind(rng: Generator, frame: tuple[int, int], colors: dict[str, np.ndarray
 def _sitter(
     rng: Generator, frame: tuple[int, int], colors: dict[str, np.ndarray], light: np.ndarray
 ) -> list[Layer]:
-    """The layers of somebody who looks into the camera, the farthest first."""
+    """The layers of a person who looks into the camera, the farthest first."""
     pose = _pose(rng, frame)
     styles = list(hairstyles.STYLES)
     style = rng.choice(styles, p=list(hairstyles.STYLES.values()))
@@ -116,7 +118,7 @@ def _sheen(rng: Generator, frame: tuple[int, int], pose: Pose, light: np.ndarray
 
 
 def _overshadowed(layer: Layer, above: list[Layer], pose: Pose) -> Layer:
-    """The layer as dark as the layers above it make it."""
+    """The layer with the shadow that the layers above it cast on it."""
     cover = np.max([other.alpha for other in above], axis=0)
     drop = np.float32([[1, 0, 0], [0, 1, 0.07 * pose.unit]])
     dark = blurred(cv2.warpAffine(cover, drop, cover.shape[::-1]), 0.08 * pose.unit)

@@ -1,9 +1,9 @@
 """Generated images of salient subjects with their exact alpha.
 
-Each image is a place, some clutter, and one to three figures in front: the subject is
-larger, sharper and more contrasting than the clutter. Most images are plain: one whole
-subject before a quiet ground out of focus, from which a small network learns in minutes what
-a subject is; the others are as busy as photographs are.
+Each image has a background, some clutter, and one to three figures in front. The subject is
+larger and sharper than the clutter and has more contrast. Most images are plain: they show one
+whole subject before a quiet background out of focus, from which a small network learns in minutes
+what a subject is. The other images are as busy as photographs.
 """
 
 from dataclasses import dataclass, replace
@@ -28,10 +28,13 @@ SHORT_SIDE, LONG_SIDE = 240, 420  # pixels
 
 @dataclass(frozen=True)
 class Troupe:
-    """Who plays in the scenes of a kind.
+    """The figures in the images of a kind.
 
-    `subjects` are in the foreground and in the truth, `extras` may be clutter behind them, up
-    to `bulk` of the image large each; `plain` is the share of plain images.
+    Attributes:
+        subjects: figures in the foreground, which the alpha contains.
+        extras: figures that may be clutter in the background.
+        plain: share of plain images, in [0,1].
+        bulk: largest area of one piece of clutter, as a share of the image.
     """
 
     subjects: tuple[Figure, ...]
@@ -48,7 +51,7 @@ CARS = Troupe(VEHICLES, without(VEHICLES), plain=0.5, bulk=0.03)
 def staged(rng: Generator, troupe: Troupe, empty: bool) -> tuple[np.ndarray, np.ndarray]:
     """An image, uint8 `(H,W,3)`, and its alpha, uint8 `(H,W)`; H and W between 240 and 420.
 
-    An `empty` one is the place and its clutter alone.
+    An `empty` image is the background and its clutter alone.
     """
     plain = rng.random() < troupe.plain
     frame = _frame(rng)
@@ -100,14 +103,14 @@ def _posed(rng: Generator, figure: Figure) -> list[Part]:
 
 
 def _dapple(rng: Generator, image: np.ndarray) -> None:
-    """Broad lights and shadows over the place, in place."""
+    """Add broad lights and shadows, in place."""
     broad = fractal(rng, image.shape[:2], rng.uniform(1, 4), rng.uniform(0.3, 0.7))
     light = np.clip(1 + np.float32(rng.uniform(0.05, 0.25)) * broad, 0.3, 1.7)
     lit(image, light)
 
 
 def _cluttered(rng: Generator, troupe: Troupe, scene: Backdrop, light: np.ndarray) -> np.ndarray:
-    """The place with small, dull, repeated figures in it, softer than the subject will be."""
+    """The background with small, dull, repeated figures, softer than the subject will be."""
     image = scene.image
     height, width = frame = image.shape[:2]
     figure = chosen(rng, troupe.extras)
@@ -144,12 +147,12 @@ def _subjects(
     center = np.array([width, height]) * (0.5 + rng.normal(0, 0.08, 2))
     if cut:
         center += np.array([width, height]) * rng.uniform(-0.3, 0.3, 2)
-    ground = average(image[height // 5 : -height // 5, width // 5 : -width // 5])
+    background = average(image[height // 5 : -height // 5, width // 5 : -width // 5])
     contrast = PLAIN_CONTRAST if plain else rng.choice([14.0, 36.0, 56.0], p=[0.06, 0.34, 0.6])
-    coats = paints(rng, figure, ground, contrast)
+    coats = paints(rng, figure, background, contrast)
     if plain:
         for tone, color in coats.items():
-            if distance(color, ground) < PLAIN_LEAST_CONTRAST:
+            if distance(color, background) < PLAIN_LEAST_CONTRAST:
                 coats[tone] = mixed(color, coats["main"], 0.8)
     limit = rng.uniform(1.0, 1.4) if cut else rng.uniform(0.84, 0.97)
     layers = []
@@ -160,7 +163,7 @@ def _subjects(
         at = center + (step - (count - 1) / 2) * beside
         at = _within(parts, at, scene, frame, figure, cut)
         if step and rng.random() < 0.5:
-            coats = paints(rng, figure, ground, contrast)
+            coats = paints(rng, figure, background, contrast)
         layer = painted(rng, moved(parts, np.eye(2), at), coats, frame, light)
         if layer:
             layers.append(_focused(rng, layer))
@@ -175,7 +178,7 @@ def _within(
     figure: Figure,
     cut: bool,
 ) -> np.ndarray:
-    """The position moved so that feet touch the ground and, unless `cut`, all is in view."""
+    """Move a position so that feet touch the floor and, unless `cut`, all of it is visible."""
     height, width = frame
     low, high = extent(parts)
     if figure.stance == "stands" and scene.horizon is not None:
@@ -189,7 +192,7 @@ def _within(
 
 
 def _focused(rng: Generator, layer: Layer) -> Layer:
-    """The layer with the softness of a lens: mostly crisp, now and then slightly defocused."""
+    """The layer as a lens shows it: mostly sharp, sometimes slightly out of focus."""
     sigma = rng.choice([0.0, 0.5, 1.0, 2.0], p=[0.35, 0.35, 0.22, 0.08])
     if sigma == 0:
         return layer
@@ -197,7 +200,7 @@ def _focused(rng: Generator, layer: Layer) -> Layer:
 
 
 def _cast(rng: Generator, layer: Layer, figure: Figure, image: np.ndarray, scene: Backdrop):
-    """Darken the ground, in place, where the figure keeps the light off it."""
+    """Add the figure's shadow to the image, in place."""
     if figure.stance in ("floats", "rises") or rng.random() < 0.2:
         return
     frame = image.shape[:2]

@@ -1,4 +1,4 @@
-"""Outlines that figures are put together from.
+"""Outlines, of which figures are composed.
 
 Coordinates are `(N,2)` float64, x to the right and y down, in the figure's own unit (its
 body is about 1 long); `painting` scales them to pixels.
@@ -15,8 +15,12 @@ from scipy.interpolate import CubicSpline
 class Part:
     """One closed outline of a figure, painted over the parts before it.
 
-    `tone` names the paint, `roundness` goes from 0 (a flat sheet) to 1 (a pillow), `fur` is the
-    length of hair on its edge. A hole removes what is under it.
+    Attributes:
+        outline: `(N,2)`.
+        tone: name of its color.
+        roundness: from 0 (a flat sheet) to 1 (a pillow).
+        fur: length of the hair on its edge.
+        hole: whether it removes what is under it.
     """
 
     outline: np.ndarray

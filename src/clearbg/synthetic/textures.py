@@ -1,6 +1,6 @@
 """Random fields: noise with the spectrum of natural images, and man-made patterns.
 
-Everything here draws from the generator it is handed and returns float32 `(H,W)`.
+Every function draws from the given generator and returns float32 `(H,W)`.
 """
 
 import cv2
@@ -20,8 +20,9 @@ def fractal(
 ) -> np.ndarray:
     """Octaves of noise summed from coarse to fine, of mean 0 and standard deviation 1.
 
-    Each octave halves the grid and weighs `persistence` as much as the one before; 0.5 comes
-    near the 1/f amplitude spectrum of natural scenes (Field 1987), larger values are rougher.
+    Each octave halves the grid, and its amplitude is `persistence` times that of the one before.
+    A persistence of 0.5 comes near the 1/f amplitude spectrum of natural scenes (Field 1987);
+    larger values are rougher.
 
     Args:
         coarse: cells of the coarsest octave along the shorter side.

@@ -101,8 +101,8 @@ def sign(rng: Generator) -> list[Part]:
         plates = [0.6 * s * np.stack([np.cos(turn), np.sin(turn)], 1) for s in (1, 0.82)]
     else:
         plates = [ellipse(0, 0, 0.55 * s, 0.55 * s) for s in (1, 0.8)]
-    frame, ground = rng.permutation(["main", "second"])
-    parts += [Part(plates[0], frame, 0.15), Part(plates[1], ground, 0.05)]
+    frame, fill = rng.permutation(["main", "second"])
+    parts += [Part(plates[0], frame, 0.15), Part(plates[1], fill, 0.05)]
     lines = rng.integers(1, 4)
     for y in np.linspace(-0.2, 0.2, lines) if lines > 1 else [0.0]:
         edges = np.sort(rng.uniform(-0.34, 0.34, 2 * rng.integers(1, 5)))

@@ -1,4 +1,4 @@
-"""Pages of print and of handwriting as archives hold them, with exact truth of the ink.
+"""Printed and handwritten pages as archives hold them, with the exact alpha of their ink.
 
 Kinds of damage and proportions follow what the document binarization contests describe
 (Gatos, Ntirogiannis and Pratikakis, DIBCO 2009, and its successors): bleed-through, stains,
@@ -18,12 +18,12 @@ PRINTED_X_HEIGHTS, WRITTEN_X_HEIGHTS = (10.0, 26.0), (12.0, 36.0)  # pixels
 
 
 def page(rng: Generator) -> tuple[np.ndarray, np.ndarray]:
-    """A degraded page and where the ink of its own side is.
+    """A degraded page, and the alpha of the ink on its own side.
 
     Returns:
         The image, uint8 `(H,W,3)` RGB, and its alpha, uint8 `(H,W)`: the share of each pixel
         that ink covers, in 255ths, before it fades. H and W lie between 256 and 640. Writing
-        that shows through, stains, ruled paper and the ground around the page are no ink.
+        that shows through, stains, ruled paper and the surface around the page are no ink.
         Every page has some ink. A generator in the same state gives the same bytes.
     """
     height, width = frame = _frame(rng)
@@ -54,7 +54,7 @@ def _frame(rng: Generator) -> tuple[int, int]:
 def _other_side(
     rng: Generator, frame: tuple[int, int], x_height: float, by_hand: bool
 ) -> np.ndarray:
-    """Coverage by the writing of the page's other side, seen through it: mirrored, or turned."""
+    """Coverage of the writing on the page's other side as it shows through: mirrored or turned."""
     turned = by_hand and rng.random() < 0.2
     sheet = written(rng, frame[::-1] if turned else frame, x_height, bool(by_hand)).ink
     sheet = np.rot90(sheet) if turned else sheet

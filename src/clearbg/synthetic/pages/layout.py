@@ -8,14 +8,14 @@ from numpy.random import Generator
 
 from clearbg.synthetic.pages.faces import PRINTED, WRITTEN, Face, face, signed
 from clearbg.synthetic.pages.sheets import Sheet
-from clearbg.synthetic.pages.words import TONGUES, Tongue, number, phrase, title
+from clearbg.synthetic.pages.words import LANGUAGES, Language, number, phrase, title
 
 
 @dataclass(frozen=True)
 class Text:
-    """What is written: a tongue in a face, in a frame (`top, left, bottom, right`) of pixels."""
+    """What is written: a language in a face, in a frame (`top, left, bottom, right`) of pixels."""
 
-    tongue: Tongue
+    language: Language
     font: Face
     top: float
     left: float
@@ -35,7 +35,7 @@ def written(rng: Generator, shape: tuple[int, int], x_height: float, by_hand: bo
     cut = rng.random(4) < 0.35
     margin = np.where(cut, rng.uniform(-1.5, 0.0, 4), rng.uniform(0.5, 3.0, 4)) * x_height
     frame = (margin[0], margin[1], shape[0] - margin[2], shape[1] - margin[3])
-    text = Text(TONGUES[rng.integers(len(TONGUES))], font, *frame)
+    text = Text(LANGUAGES[rng.integers(len(LANGUAGES))], font, *frame)
     if by_hand:
         kinds, shares = (_letter, _table, _sparse), (0.84, 0.08, 0.08)
     else:
@@ -46,7 +46,7 @@ def written(rng: Generator, shape: tuple[int, int], x_height: float, by_hand: bo
 
 def _enough(rng: Generator, text: Text, width: float, start: bool = False) -> list[str]:
     """Words for more than a line, whatever the face."""
-    return phrase(rng, text.tongue, 3 + int(width / (2.2 * text.font.x_height)), start)
+    return phrase(rng, text.language, 3 + int(width / (2.2 * text.font.x_height)), start)
 
 
 def _prose(rng: Generator, sheet: Sheet, text: Text) -> None:
@@ -84,7 +84,7 @@ def _heading(rng: Generator, sheet: Sheet, text: Text) -> float:
     """A larger line over the text, perhaps ruled off or in a second ink; where the text begins."""
     large = replace(text.font, x_height=text.font.x_height * rng.uniform(1.3, 2.4))
     y = text.top + 2.2 * large.x_height
-    heading = title(rng, text.tongue, int(rng.integers(1, 5)))
+    heading = title(rng, text.language, int(rng.integers(1, 5)))
     box = sheet.line(large, heading, (text.left, y), text.width, "center")
     if rng.random() < 0.25:
         sheet.second.append(box)
@@ -105,7 +105,7 @@ def _initial(rng: Generator, sheet: Sheet, text: Text, leading: float) -> float:
     unit = text.font.x_height
     large = replace(text.font, x_height=0.6 * leading + 0.5 * unit)
     y = text.top + 2 * unit + leading
-    letter = text.tongue.word(rng)[0].upper()
+    letter = text.language.word(rng)[0].upper()
     box = sheet.line(large, [letter], (text.left, y), text.width)
     if rng.random() < 0.6:
         sheet.second.append(box)
@@ -123,7 +123,7 @@ def _titles(rng: Generator, sheet: Sheet, text: Text) -> None:
         kind = (text.font.kind, text.font.kind, "roman", "italic")[rng.integers(4)]
         font = face(rng, (kind,), text.font.x_height * np.exp(rng.uniform(-0.2, 1.0)))
         y += 2.3 * font.x_height
-        words = title(rng, text.tongue, int(rng.integers(1, 8)))
+        words = title(rng, text.language, int(rng.integers(1, 8)))
         box = sheet.line(font, words, (text.left, y), text.width, "center")
         if rng.random() < 0.2:
             sheet.second.append(box)
@@ -141,7 +141,7 @@ def _table(rng: Generator, sheet: Sheet, text: Text) -> None:
     rows, pen = max(1, int((text.bottom - text.top) / leading)), rng.uniform(0.1, 0.2) * unit
     for row in range(1, rows + 1):
         y = text.top + row * leading
-        words = [word for word in phrase(rng, text.tongue, 9) if len(word) < 8]
+        words = [word for word in phrase(rng, text.language, 9) if len(word) < 8]
         sheet.line(text.font, words[:2] or ["et"], (text.left, y), starts[0] - text.left)
         for start, stop in pairwise(starts):
             width = stop - start - 2 * unit
@@ -163,7 +163,7 @@ def _letter(rng: Generator, sheet: Sheet, text: Text) -> None:
     bottom = text.bottom - (2.5 * leading if signing else 0)
     y = text.top + 2.2 * unit
     if rng.random() < 0.25:
-        date = [text.tongue.word(rng).capitalize() + ",", number(rng)]
+        date = [text.language.word(rng).capitalize() + ",", number(rng)]
         sheet.line(font, date, (text.left, y), text.width, "right")
         y += 1.3 * leading
     while y < bottom:
@@ -187,7 +187,7 @@ def _sparse(rng: Generator, sheet: Sheet, text: Text) -> None:
     height, width = sheet.ink.shape
     y = rng.uniform(0.15, 0.85) * height
     for _ in range(rng.integers(1, 3)):
-        words = phrase(rng, text.tongue, int(rng.integers(1, 4)))
+        words = phrase(rng, text.language, int(rng.integers(1, 4)))
         words = [number(rng)] if rng.random() < 0.3 else words
         sheet.line(text.font, words, (rng.uniform(0.05, 0.5) * width, y), 0.6 * width)
         y += 3 * text.font.x_height

@@ -1,4 +1,4 @@
-"""From the page to the image: light, binding, the ground it lies on, the scanner and the file."""
+"""Turns a page into a scan: light, binding, the surface under it, the scanner and the file."""
 
 import cv2
 import numpy as np
@@ -28,9 +28,9 @@ def extent(rng: Generator, frame: tuple[int, int]) -> np.ndarray | None:
 
 
 def lain(rng: Generator, paper: np.ndarray, page: np.ndarray) -> np.ndarray:
-    """The page on a dark or a gray ground, with its shadow beside it."""
-    ground = np.float32(rng.choice([0.03, 0.1, 0.35], p=[0.5, 0.3, 0.2]))
-    shade = ground * (1 - 0.6 * blurred(page, rng.uniform(2, 7)))
+    """The page on a dark or a gray surface, with its shadow beside it."""
+    surface = np.float32(rng.choice([0.03, 0.1, 0.35], p=[0.5, 0.3, 0.2]))
+    shade = surface * (1 - 0.6 * blurred(page, rng.uniform(2, 7)))
     return paper * page[..., None] + (shade * (1 - page))[..., None]
 
 
