@@ -13,17 +13,21 @@ from support import mlflow_servers
 from support.images import disc
 from support.project import ROOT, TINY, Project
 
+from clearbg import config
 from clearbg.images import write_image, write_mask
 from clearbg.models import build
 
-PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / f"{name}.md" for name in ("README", "CHANGELOG", "CONTRIBUTING", "SECURITY")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 
 RUN_BY = {
     r"make (repro|check|test|env)\b": ".ci/run",
     r"make ui": "tests/project/test_docs.py",
     r"dvc (exp|queue)": "tests/project/test_pipeline.py",
     r"make retrain": "tests/retraining/test_retraining.py",
-    r"make storage|dvc remote|dvc push|dvc pull|git (add -A|clone|commit)|pip install": (
+    r"make storage|dvc remote|dvc push|dvc pull|git (add|clone|commit)|pip install": (
         "tests/project/test_remotes.py"
     ),
     r"docker|cp \.env|export |AWS": "tests/project/test_containers.py",
@@ -160,3 +164,19 @@ def test_make_ui_shows_the_runs(finished):
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
+
+
+def test_every_place_for_a_new_part_exists():
+    table = (ROOT / "CONTRIBUTING.md").read_text().split("| you add |")[1].split("\n\n")[0]
+    named = set(re.findall(r"`([\w/]+\.py)(?:`|:)", table))
+    missing = [
+        n for n in named if not any((ROOT / top / n).is_file() for top in (".", "src/clearbg"))
+    ]
+    assert named and missing == []
+
+
+def test_changelog_tells_every_renamed_setting():
+    text = (ROOT / "CHANGELOG.md").read_text()
+    for old, new in config.RENAMED.items():
+        assert re.search(rf"{re.escape(old)}|augment.*`{old.split('.')[1]}`", text), old
+        assert new.split(".")[1] in text, new
