@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,11 @@ def read_pair(folder: Path, row: Mapping[str, Any]) -> tuple[np.ndarray, np.ndar
         return rgb, read_mask(folder / row["mask"])[0]
     except ImageError as error:
         raise DataError(f"{error} Run `dvc checkout` or `dvc repro -f ingest`.") from error
+
+
+def read_pairs(folder: Path, frame: pd.DataFrame) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The image and the alpha of each row, one after the other; see `read_pair`."""
+    return (read_pair(folder, row) for _, row in frame.iterrows())
 
 
 def digest(frame: pd.DataFrame) -> str:

@@ -1,6 +1,6 @@
 """A network, or anybody's predictions, over many images at the images' own size."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from clearbg.data import leaks, manifest
 from clearbg.errors import DataError
 from clearbg.evaluation.report import Case
 from clearbg.images import luma, resize
-from clearbg.inference.predict import Network, predict
+from clearbg.inference.predict import Network, predict, predict_split
 from clearbg.metrics.document import otsu
 from clearbg.metrics.segmentation import histograms, pooled_curves
 from clearbg.system.progress import progress
@@ -90,16 +90,9 @@ def evaluate(
         raise DataError(f"{folder} holds no {split} images: run `dvc repro ingest`.")
     marks = leaks.mark(frame, seen)
     leaks.refuse_too_many(frame["id"], marks, settings.max_leaked)
-
-    def pairs(run: Callable[[list[np.ndarray]], list[np.ndarray]]) -> Alphas:
-        for first in range(0, len(frame), settings.batch_size):
-            rows = frame.iloc[first : first + settings.batch_size]
-            inputs, truths = zip(*(manifest.read_pair(folder, row) for _, row in rows.iterrows()))
-            yield from zip(run(list(inputs)), truths)
-
     result = score(
         frame["id"],
-        pairs(lambda inputs: predict(inputs, network, contract)),
+        predict_split(network, contract, manifest.read_pairs(folder, frame), settings.batch_size),
         settings.metrics,
         contract.threshold,
         settings.protocols or ["raw"],
@@ -107,7 +100,8 @@ def evaluate(
         marks,
     )
     if "document" in settings.metrics:
-        by_otsu = pairs(lambda inputs: [otsu(luma(rgb)).astype(float) for rgb in inputs])
+        pairs = manifest.read_pairs(folder, frame)
+        by_otsu = ((otsu(luma(rgb)).astype(float), truth) for rgb, truth in pairs)
         scores = list(metrics.score_all(by_otsu, ["document"], contract.threshold))
         result.metrics["otsu"] = _rounded(metrics.summarize(scores))
     return result
@@ -179,7 +173,7 @@ def cases(
         if name not in kinds:
             continue
         rgb, truth = manifest.read_pair(folder, rows.loc[name])
-        alpha = predict([rgb], network, contract)[0]
+        (alpha,) = predict([rgb], network, contract)
         scale = min(1, CASE_SIDE / max(truth.shape))
         size = tuple(round(side * scale) or 1 for side in truth.shape)
         gray = np.rint(alpha * 255).astype(np.uint8)

@@ -15,7 +15,7 @@ from clearbg.errors import DataError, SettingsError
 from clearbg.evaluation import evaluate
 from clearbg.evaluation.evaluate import Evaluation
 from clearbg.images import read_image, read_mask
-from clearbg.inference.predict import predict
+from clearbg.inference.predict import predict_split
 from clearbg.inference.torch_network import trained_network
 from clearbg.removal.remover import Remover
 from clearbg.system.files import replacing_file
@@ -41,14 +41,19 @@ def score_model(
         contract, network = remover.contract, remover.network
     marks = leaks.mark(leaks.hashes(pair.image for pair in pairs), _seen(model, contract))
 
-    def alphas() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def images_and_truths() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for pair in pairs:
             rgb = read_image(pair.image).srgb()
-            yield predict([rgb], network, contract)[0], _truth(pair, rgb.shape[:2], inverted)
+            yield rgb, _truth(pair, rgb.shape[:2], inverted)
 
-    names = [pair.id for pair in pairs]
     return evaluate.score(
-        names, alphas(), families, contract.threshold, ["raw", "min_max"], contract.headline, marks
+        [pair.id for pair in pairs],
+        predict_split(network, contract, images_and_truths()),
+        families,
+        contract.threshold,
+        ["raw", "min_max"],
+        contract.headline,
+        marks,
     )
 
 

@@ -6,6 +6,7 @@ truth. How much the scores may fall is a budget in params.yaml.
 """
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from clearbg import config, metrics
 from clearbg.contract import Contract
 from clearbg.data import manifest
 from clearbg.errors import DataError
-from clearbg.inference.predict import Network, predict
+from clearbg.inference.predict import Network, predict_split
 from clearbg.inference.sessions import open_model
 from clearbg.inference.torch_network import as_network
 from clearbg.metrics.boundary import boundary_iou
@@ -131,11 +132,13 @@ class Gate:
             alphas[-1].append(network(batch))
             return alphas[-1][-1]
 
-        def pairs():
+        def images() -> Iterator[tuple[np.ndarray, np.ndarray]]:
             for row in self._rows:
-                rgb, truth = manifest.read_pair(self._data, row)
                 alphas.append([])
-                alpha = predict([rgb], recorded, self._contract)[0]
+                yield manifest.read_pair(self._data, row)
+
+        def pairs() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            for alpha, truth in predict_split(recorded, self._contract, images()):
                 outlines.append(boundary_iou(alpha, truth, self._contract.threshold))
                 yield alpha, truth
 

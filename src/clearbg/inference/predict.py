@@ -1,7 +1,7 @@
 """An image through a network and back to its own size, as the contract says."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -37,6 +37,27 @@ def predict(images: list[np.ndarray], network: Network, contract: Contract) -> l
     """
     alphas = infer(images, network, contract)
     return [restore(a, rgb.shape[:2]) for a, rgb in zip(alphas, images, strict=True)]
+
+
+def predict_split(
+    network: Network,
+    contract: Contract,
+    pairs: Iterable[tuple[np.ndarray, np.ndarray]],
+    batch_size: int = 1,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Alpha and truth of many images, in their order, for scoring.
+
+    Args:
+        pairs: image, uint8 `(H,W,3)` sRGB, and truth, uint8 `(H,W)`; read as they are needed.
+        batch_size: images in a run of the network, all of which are in memory.
+
+    Yields:
+        Alpha float32 `(H,W)` in [0, 1], see `predict`, and the truth as it came.
+    """
+    left = iter(pairs)
+    while batch := list(itertools.islice(left, batch_size)):
+        images, truths = zip(*batch)
+        yield from zip(predict(list(images), network, contract), truths, strict=True)
 
 
 def restore(alpha: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -16,7 +16,7 @@ from clearbg.data import manifest
 from clearbg.errors import DataError
 from clearbg.evaluation import report
 from clearbg.images import luma
-from clearbg.inference.predict import predict
+from clearbg.inference.predict import predict_split
 from clearbg.promotion.gain import Scored
 from clearbg.removal.remover import Remover
 from clearbg.system.files import file_sha256
@@ -95,17 +95,19 @@ def measure(frozen: Frozen, model: Path, metric: str, at_once: int) -> Measured:
     remover = Remover(model)
     brightness: list[float] = []
 
-    def pairs() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for first in range(0, len(frozen.rows), at_once):
-            rows = frozen.rows.iloc[first : first + at_once]
-            inputs, truths = zip(*(_read(frozen.folder, row) for _, row in rows.iterrows()))
-            brightness.extend(luma(rgb).mean() / 255 for rgb in inputs)
-            yield from zip(predict(list(inputs), remover.network, remover.contract), truths)
+    def images() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for _, row in frozen.rows.iterrows():
+            rgb, truth = _read(frozen.folder, row)
+            brightness.append(luma(rgb).mean() / 255)
+            yield rgb, truth
 
     # Starting processes takes longer than scoring a handful of images.
     processes = 1 if len(frozen.rows) < 8 else None
     scored = metrics.score_all(
-        pairs(), metrics.families_of(metric), remover.contract.threshold, processes=processes
+        predict_split(remover.network, remover.contract, images(), at_once),
+        metrics.families_of(metric),
+        remover.contract.threshold,
+        processes=processes,
     )
     what, total = f"scoring {model.parent.name}/{model.name}", len(frozen.rows)
     scores = list(progress(scored, what=what[-30:], unit="images", total=total))
