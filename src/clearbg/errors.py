@@ -5,6 +5,8 @@ wrong, in which file or key, and the next action. The stages and the command lin
 the message alone, without a traceback; library users catch `ClearBGError` or a subclass.
 """
 
+from signal import Signals
+
 
 class ClearBGError(Exception):
     """Base of every error that is caused by input rather than by a defect in ClearBG."""
@@ -48,3 +50,11 @@ class RegistryError(ClearBGError):
 
 class CommandError(ClearBGError):
     """Another program (git, dvc, gh) is missing or refused what it was asked for."""
+
+
+class Stopped(ClearBGError):
+    """A signal has asked the work to end, and what is done so far is saved."""
+
+    def __init__(self, signal: Signals):
+        super().__init__(f"stopped by {signal.name}, its state is saved: run it again to go on.")
+        self.signal = signal

@@ -15,11 +15,12 @@ from clearbg.errors import ClearBGError
 
 
 @contextlib.contextmanager
-def replacing_file(target: Path | str) -> Iterator[Path]:
+def replacing_file(target: Path | str, synced: bool = False) -> Iterator[Path]:
     """Yield a path beside `target` to write to; on success it takes `target`'s place.
 
     The temporary name keeps the suffix, so that writers which choose the format by it
-    work. On any exception the target stays as it was.
+    work. On any exception the target stays as it was. With `synced` it has reached the disk
+    before it takes the place, and a power cut too leaves one of both whole.
 
     Raises:
         ClearBGError: the folder cannot be written to, or the disk is full.
@@ -30,7 +31,11 @@ def replacing_file(target: Path | str) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield aside
+            if synced:
+                _sync(aside)
             os.replace(aside, target)
+            if synced:
+                _sync(target.parent)
         finally:
             aside.unlink(missing_ok=True)
 
@@ -115,6 +120,17 @@ def _locked(target: Path) -> Iterator[None]:
         with contextlib.suppress(OSError):  # Windows removes no file that is open
             file.unlink()  # while it is held: whoever waits for it then makes a new one
         lock.release()
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    if path.is_dir() and os.name != "posix":  # there folders cannot be opened
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -7,20 +7,23 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from clearbg.errors import ClearBGError
+from clearbg.errors import ClearBGError, Stopped
 
 
 @contextlib.contextmanager
 def stage(name: str, *outputs: str) -> Iterator[None]:
     """Run a stage's body in the project's folder; report what it wrote and how long it took.
 
-    A `ClearBGError` ends the process with status 1 and its sentence on stderr; anything else
-    is a defect and keeps its traceback.
+    A `ClearBGError` ends the process with status 1 and its sentence on stderr (with 128 and the
+    signal's number, if it was `Stopped`); anything else is a defect and keeps its traceback.
     """
     os.chdir(Path(sys.argv[0]).resolve().parent.parent)
     started = time.monotonic()
     try:
         yield
+    except Stopped as stopped:
+        print(f"{name}: {stopped}", file=sys.stderr)
+        sys.exit(128 + stopped.signal)
     except ClearBGError as error:
         sys.exit(f"{name}: {error}")
     except KeyboardInterrupt:

@@ -26,6 +26,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from clearbg.data import leaks
+from clearbg.errors import Stopped
 from clearbg.system.files import file_sha256
 from clearbg.system.project import root
 from clearbg.tracking.store import ask, database, reason, shown, uri
@@ -186,7 +187,7 @@ def train_run(fingerprint: str, settings: Mapping, name: str, **tags: str) -> It
     try:
         yield run
     except BaseException as error:
-        run._end("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+        run._end("KILLED" if isinstance(error, KeyboardInterrupt | Stopped) else "FAILED")
         raise
     run._end("FINISHED")
 
