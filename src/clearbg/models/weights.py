@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -14,9 +15,16 @@ STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 def save(weights: dict[str, Tensor], path: Path) -> None:
-    """Write a state dict; equal weights give equal bytes."""
-    with replacing_file(path) as aside:
-        save_file({name: tensor.contiguous() for name, tensor in weights.items()}, aside)
+    """Write a state dict; equal weights give equal bytes.
+
+    Raises:
+        ClearBGError: the disk is full, or the folder cannot be written to.
+    """
+    with replacing_file(path, synced=True) as aside:
+        try:
+            save_file({name: tensor.contiguous() for name, tensor in weights.items()}, aside)
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
         aside.chmod(0o644)
 
 
@@ -24,7 +32,8 @@ def load(network: nn.Module, path: Path) -> nn.Module:
     """Load weights into `network`, strictly, and return it in evaluation mode.
 
     Raises:
-        ModelError: the file is missing or damaged, or belongs to another architecture.
+        ModelError: the file is missing or damaged, holds a number that is not finite, or belongs
+            to another architecture.
     """
     _fit(network, _read(path), path)
     return network.eval()
@@ -71,10 +80,27 @@ def _read(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path} is not a readable safetensors file: {error}.") from error
+        raise ModelError(
+            f"{path} is not a readable safetensors file ({error}): take an undamaged copy, or "
+            "train again."
+        ) from error
 
 
 def _fit(network: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
+    own = network.state_dict()
+    for name in sorted(weights.keys() & own.keys()):
+        tensor, expected = weights[name], own[name].dtype
+        widened = expected == torch.float32 and tensor.dtype in (torch.float16, torch.bfloat16)
+        if tensor.dtype != expected and not widened:
+            raise ModelError(
+                f"{path} holds {name} as {tensor.dtype}, where {type(network).__name__} has "
+                f"{expected}: take the file from the training that wrote it."
+            )
+        if not tensor.isfinite().all():
+            raise ModelError(
+                f"{path} holds values of {name} that are not finite: it is damaged, or its "
+                "training had failed; take another file."
+            )
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
