@@ -1,12 +1,24 @@
-"""Checkpoints: a killed training goes on where it was, and never from somebody else's state."""
+"""Checkpoints: a killed training goes on where it was, and never from a damaged state."""
 
+import contextlib
+import hashlib
+import os
 import shutil
-from dataclasses import asdict, dataclass, field
+import sys
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 
 from clearbg.system.files import replacing_file
+
+DIGEST = hashlib.sha256().digest_size  # bytes at a file's end, of all that stands before them
+
+
+class Stateful(Protocol):
+    def state_dict(self) -> dict: ...
+    def load_state_dict(self, state: dict) -> None: ...
 
 
 @dataclass
@@ -25,25 +37,99 @@ class Progress:
 
 
 class Checkpoint:
-    """The state of one training in `folder/state.pt`, a single file that is replaced whole.
+    """The state of one training in `folder/state.pt`, and the one before it in `earlier.pt`.
 
-    The folder also keeps what the training has made on its way: sample sheets, a teacher.
+    Each ends with the SHA-256 of its content and has reached the disk before it takes its
+    name. The folder also keeps what the training has made on its way: sample sheets, a teacher.
     """
 
     def __init__(self, folder: Path):
-        self.folder, self.path = folder, folder / "state.pt"
+        self.folder, self.path, self.earlier = folder, folder / "state.pt", folder / "earlier.pt"
 
-    def save(self, method, progress: Progress) -> None:
-        with replacing_file(self.path) as aside:
-            torch.save({"method": method.state_dict(), "progress": asdict(progress)}, aside)
+    def save(self, method: Stateful, progress: Progress) -> None:
+        """Write the state; the one that was the last becomes the earlier one.
 
-    def load(self, method) -> Progress:
-        """Bring `method` to the saved state; a fresh `Progress` when there is none."""
-        if not self.path.exists():
-            return Progress()
-        state = torch.load(self.path, map_location="cpu", weights_only=True)
-        method.load_state_dict(state["method"])
-        return Progress(**state["progress"])
+        Raises:
+            ClearBGError: the disk is full, or the folder cannot be written to; what was saved
+                before is still there.
+        """
+        with replacing_file(self.path, synced=True) as aside:
+            _write({"method": method.state_dict(), "progress": vars(progress)}, aside)
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(self.path, self.earlier)
+
+    def load(self, method: Stateful) -> Progress:
+        """Bring `method` to the last state that is whole; a fresh `Progress` when there is none.
+
+        A damaged file is named on stderr and removed.
+        """
+        for left in self.folder.glob(f".{self.path.stem}.*"):  # by a run killed while it saved
+            left.unlink(missing_ok=True)
+        damaged = []
+        for path in (self.path, self.earlier):
+            if path.exists():
+                if _is_whole(path):
+                    _report(damaged, f"the older checkpoint {path} is used in its place")
+                    return _read(path, method)
+                damaged.append(path)
+                path.unlink(missing_ok=True)  # lest it becomes the earlier one of the next
+        _report(damaged, "there is no other checkpoint, and the training starts from the beginning")
+        return Progress()
 
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class _Hashed:
+    """A file opened for writing, the hash of what went into it, and why it took no more."""
+
+    def __init__(self, file):
+        self.file, self.hash, self.failure = file, hashlib.sha256(), None
+
+    def write(self, data) -> int:
+        self.hash.update(data)
+        try:
+            return self.file.write(data)
+        except OSError as error:
+            self.failure = error  # torch hides it behind another one
+            raise
+
+    def flush(self) -> None:
+        self.file.flush()
+
+
+def _write(state: dict[str, Any], path: Path) -> None:
+    with open(path, "wb") as file:
+        hashed = _Hashed(file)
+        try:
+            torch.save(state, hashed)
+        except RuntimeError as error:
+            raise hashed.failure or error from None
+        file.write(hashed.hash.digest())
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a file could be read and ends with the SHA-256 of what stands before."""
+    content = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            left = path.stat().st_size - DIGEST
+            while left > 0 and (part := file.read(min(left, 1 << 20))):
+                content.update(part)
+                left -= len(part)
+            return left == 0 and file.read() == content.digest()
+    except OSError:
+        return False
+
+
+def _read(path: Path, method: Stateful) -> Progress:
+    # Mapped, the file takes no memory beside the state that it is copied to.
+    state = torch.load(path, map_location="cpu", weights_only=True, mmap=os.name == "posix")
+    method.load_state_dict(state["method"])
+    return Progress(**state["progress"])
+
+
+def _report(damaged: list[Path], consequence: str) -> None:
+    if damaged:
+        what = " and ".join(map(str, damaged)) + (" is" if len(damaged) == 1 else " are")
+        print(f"warning: {what} damaged: {consequence}.", file=sys.stderr)

@@ -9,60 +9,99 @@ from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
-from torch import nn
+from torch import Tensor, nn
 
 from clearbg import config, losses, metrics, models
 from clearbg.data.dataset import EpochOrder, Pairs, loader
-from clearbg.models import weights
+from clearbg.system import signals
 from clearbg.system.progress import progress as progress_bar
+from clearbg.training.checkpoints import Checkpoint, Progress
 
 ENOUGH = 0.99
+
+
+class Pupil:
+    """The encoder while it learns, and what its next step depends on."""
+
+    def __init__(self, fabric: Fabric, settings: config.Settings):
+        torch.manual_seed(settings.train.seed)
+        self.encoder = models.build("isnet_gt", norm=settings.model.norm).to(fabric.device)
+        self.optimizer = torch.optim.Adam(self.encoder.parameters(), lr=settings.train.lr)
+
+    def state_dict(self) -> dict:
+        return {"encoder": self.encoder.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.encoder.load_state_dict(state["encoder"])
+        self.optimizer.load_state_dict(state["optimizer"])
 
 
 def teacher(
     fabric: Fabric, settings: config.Settings, train: Pairs, validation: Pairs, folder: Path
 ) -> nn.Module:
-    """The frozen encoder; trained once, then read from `folder`."""
-    path = folder / "teacher.safetensors"
-    torch.manual_seed(settings.train.seed)
-    encoder = models.build("isnet_gt", norm=settings.model.norm)
-    if fabric.is_global_zero and not path.exists():
-        _train(fabric, encoder, settings, train, validation)
-        weights.save(weights.copied(encoder), path)
+    """The frozen encoder; trained once, from its own checkpoint in `folder`, then read from it.
+
+    Raises:
+        Stopped: a signal has asked for an end.
+    """
+    pupil, checkpoint = Pupil(fabric, settings), Checkpoint(folder / "teacher")
+    if fabric.is_global_zero:
+        progress = checkpoint.load(pupil)
+        if not _taught(progress, settings):
+            _train(fabric, pupil, settings, train, validation, checkpoint, progress)
     fabric.barrier()
-    encoder = weights.load(encoder, path).requires_grad_(False)
-    return encoder.to(fabric.device)
+    if not fabric.is_global_zero:
+        checkpoint.load(pupil)
+    return pupil.encoder.eval().requires_grad_(False)
+
+
+def _taught(progress: Progress, settings: config.Settings) -> bool:
+    enough = progress.best_score is not None and progress.best_score > ENOUGH
+    return enough or progress.epoch == settings.model.teacher_epochs
 
 
 def _train(
     fabric: Fabric,
-    encoder: nn.Module,
+    pupil: Pupil,
     settings: config.Settings,
     train: Pairs,
     validation: Pairs,
+    checkpoint: Checkpoint,
+    progress: Progress,
 ) -> None:
-    encoder.to(fabric.device)
-    optimizer = torch.optim.Adam(encoder.parameters(), lr=settings.train.lr)
     order = EpochOrder(len(train), settings.train.batch_size, settings.train.seed)
+    steps = len(order)
     bar = progress_bar(
-        what="teacher", unit="steps", total=settings.model.teacher_epochs * len(order), leave=False
+        what="teacher",
+        unit="steps",
+        initial=progress.epoch * steps + progress.step,
+        total=settings.model.teacher_epochs * steps,
+        leave=False,
     )
-    for epoch in range(settings.model.teacher_epochs):
-        order.epoch = epoch
-        encoder.train()
+    while not _taught(progress, settings):
+        order.epoch, order.start = progress.epoch, progress.step
         for _, alpha in loader(train, order, settings.train.workers):
-            with fabric.autocast():
-                logits = encoder(alpha.to(fabric.device))
-            loss = losses.summed_bce(logits, alpha.to(fabric.device))
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+            _step(fabric, pupil, alpha.to(fabric.device))
+            progress.step += 1
             bar.update()
-        reached = _max_f(fabric, encoder.eval(), validation, settings)
-        bar.set_postfix_str(f"max F {reached:.3f}")
-        if reached > ENOUGH:
-            break
+            if progress.step % settings.train.checkpoint_every == 0:
+                checkpoint.save(pupil, progress)
+            signals.stop_if_requested(lambda: checkpoint.save(pupil, progress))
+        progress.best_score = _max_f(fabric, pupil.encoder.eval(), validation, settings)
+        progress.epoch, progress.step = progress.epoch + 1, 0
+        bar.set_postfix_str(f"max F {progress.best_score:.3f}")
+        checkpoint.save(pupil, progress)
     bar.close()
+
+
+def _step(fabric: Fabric, pupil: Pupil, alpha: Tensor) -> None:
+    pupil.encoder.train()
+    with fabric.autocast():
+        logits = pupil.encoder(alpha)
+    loss = losses.summed_bce(logits, alpha)
+    pupil.optimizer.zero_grad()
+    loss.backward()
+    pupil.optimizer.step()
 
 
 @torch.no_grad()
