@@ -1,9 +1,11 @@
 """Losses: pure functions of logits and alpha.
 
-All take logits, never probabilities, and compute in float32: `binary_cross_entropy_with_logits`
-is finite where a sigmoid in half precision has already rounded to 0 or 1. Where several outputs
-are supervised, `logits` is a list of tensors `(N,1,H,W)`, finest first, and `alpha` is
-`(N,1,H,W)` in [0, 1]; soft values are allowed.
+A logit is the number whose sigmoid is a probability, here the predicted alpha. All losses take
+logits and compute in float32: `binary_cross_entropy_with_logits` stays finite where a sigmoid in
+half precision has already been rounded to 0 or 1.
+
+Most losses supervise all outputs of a network. Their `logits` are a list of tensors `(N,1,H,W)`,
+the finest first, and `alpha` is the truth, `(N,1,H,W)` in [0, 1]; soft values are allowed.
 """
 
 import torch
@@ -11,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 EDGE_WEIGHT = 4
-EDGE_SIDE = 7  # pixels of the square of the morphological gradient
+EDGE_SIDE = 7  # side of the morphological gradient's square, pixels
 SSIM_SIDE, SSIM_SIGMA = 11, 1.5  # pixels (Wang et al. 2004)
 
 
@@ -24,13 +26,18 @@ def summed_bce(logits: list[Tensor], alpha: Tensor) -> Tensor:
 def rmse(logits: list[Tensor], alpha: Tensor) -> Tensor:
     """Root of the mean squared error over all pixels, averaged over the outputs.
 
-    `R(a,b) = sqrt(mean((a-b)²) + 1e-6)`; the addend keeps the gradient of a perfect output finite.
+    `R(a,b) = sqrt(mean((a-b)²) + 1e-6)`; without the 1e-6 the gradient of a perfect output would
+    not be finite.
     """
     return torch.stack([_root(_probability(output), alpha.float()) for output in logits]).mean()
 
 
 def edge_rmse(logits: list[Tensor], alpha: Tensor) -> Tensor:
-    """`R(d,t) + 4·R(d·E, t·E)` averaged over the outputs, E being 1 near the truth's edges."""
+    """`R(d,t) + 4·R(d·E, t·E)` averaged over the outputs.
+
+    R is the error of `rmse`, d the predicted alpha, t the true alpha, and E is 1 near the edges of
+    the true alpha and 0 elsewhere.
+    """
     alpha = alpha.float()
     edge = edges(alpha)
     losses = []
@@ -42,9 +49,11 @@ def edge_rmse(logits: list[Tensor], alpha: Tensor) -> Tensor:
 
 
 def edges(alpha: Tensor) -> Tensor:
-    """1 where the 7×7 morphological gradient of alpha is not zero, else 0; `(N,1,H,W)`.
+    """1 near the edges of alpha, else 0; `(N,1,H,W)`.
 
-    Below half a gray level of 255 it counts as zero: resampling leaves rounding errors behind.
+    A pixel is near an edge when the morphological gradient (the largest alpha minus the smallest)
+    of the 7×7 square around it is above half a gray level of 255. Smaller differences are rounding
+    errors of resampling.
     """
     highest = F.max_pool2d(alpha, EDGE_SIDE, stride=1, padding=EDGE_SIDE // 2)
     lowest = -F.max_pool2d(-alpha, EDGE_SIDE, stride=1, padding=EDGE_SIDE // 2)
@@ -52,19 +61,20 @@ def edges(alpha: Tensor) -> Tensor:
 
 
 def mse(logits: list[Tensor], alpha: Tensor) -> Tensor:
-    """The mean squared error averaged over the outputs of a stack's blocks: the HeSho loss.
+    """Mean squared error, averaged over the outputs: the HeSho loss of stacked U-Nets.
 
-    `L = (1/B) Σ_b mean((g − x_b)²)`, B blocks with outputs x_b, g the true alpha.
+    `L = (1/B) Σ_b mean((g − x_b)²)`, where B blocks have the outputs x_b, and g is the true alpha.
     """
     alpha = alpha.float()
     return torch.stack([F.mse_loss(_probability(output), alpha) for output in logits]).mean()
 
 
 def summed_iou(logits: list[Tensor], alpha: Tensor) -> Tensor:
-    """`1 - I/U` of soft maps, averaged over images and summed over outputs.
+    """`1 - intersection/union` of soft alphas, averaged over images and summed over outputs.
 
-    One pixel is added to intersection and union, which defines it for an empty truth (an empty
-    prediction costs nothing there) and changes nothing elsewhere (BASNet, Qin et al. 2019).
+    One pixel is added to intersection and union (BASNet, Qin et al. 2019). An image without a
+    subject then has a loss too, which is 0 for an empty prediction; for other images the change
+    is tiny.
     """
     alpha = alpha.float()
     losses = []
@@ -79,8 +89,8 @@ def summed_iou(logits: list[Tensor], alpha: Tensor) -> Tensor:
 def summed_ssim(logits: list[Tensor], alpha: Tensor) -> Tensor:
     """`1 - SSIM` averaged over pixels and summed over outputs (BASNet, Qin et al. 2019).
 
-    The structural similarity of Wang et al. (2004) under an 11×11 Gaussian window of sigma 1.5;
-    both maps are 0 outside the image.
+    SSIM is the structural similarity of Wang et al. (2004) with an 11×11 Gaussian window of
+    sigma 1.5. Outside the image both alphas count as 0.
     """
     alpha = alpha.float()
     similarities = [_ssim(_probability(output), alpha).mean() for output in logits]
@@ -88,20 +98,21 @@ def summed_ssim(logits: list[Tensor], alpha: Tensor) -> Tensor:
 
 
 def discriminator_loss(fake_logits: Tensor, real_logits: Tensor) -> Tensor:
-    """`(BCE(fake, 0) + BCE(real, 1)) / 2` of logits of any equal or different shapes.
+    """`(BCE(fake, 0) + BCE(real, 1)) / 2`, where BCE is the binary cross entropy.
 
-    The caller detaches the fakes from their generator.
+    The two tensors of logits may have any shapes. The caller detaches the generated images from
+    their generator.
     """
     return (_bce_with(fake_logits, 0.0) + _bce_with(real_logits, 1.0)) / 2
 
 
 def generator_loss(fake_logits: Tensor) -> Tensor:
-    """`BCE(fake, 1)`: low where the discriminator takes the fakes for real."""
+    """`BCE(fake, 1)`: low when the discriminator takes generated images for true ones."""
     return _bce_with(fake_logits, 1.0)
 
 
 def l1(generated: Tensor, target: Tensor) -> Tensor:
-    """The mean absolute difference of two tensors of one shape."""
+    """The mean absolute difference of two tensors of the same shape."""
     return F.l1_loss(generated.float(), target.float())
 
 
@@ -109,11 +120,11 @@ def feature_mse(features: list[Tensor], targets: list[Tensor]) -> Tensor:
     """Mean squared errors of feature maps, summed over the maps (IS-Net, Qin et al. 2022).
 
     Args:
-        features: of the network that learns, `(N,C,H,W)` each.
-        targets: of the frozen ground-truth encoder, the same shapes.
+        features: maps of the network that is trained, `(N,C,H,W)` each.
+        targets: maps of the frozen ground-truth encoder, of the same shapes.
 
     Raises:
-        ValueError: the numbers of maps differ.
+        ValueError: the two lists have different lengths.
     """
     pairs = zip(features, targets, strict=True)
     return torch.stack([F.mse_loss(a.float(), b.float()) for a, b in pairs]).sum()
@@ -133,7 +144,7 @@ def _bce_with(logits: Tensor, label: float) -> Tensor:
 
 
 def _ssim(a: Tensor, b: Tensor) -> Tensor:
-    """`(N,1,H,W)`, at most 1, of two such maps in [0, 1]."""
+    """The similarity `(N,1,H,W)`, at most 1 at each pixel, of two maps `(N,1,H,W)` in [0, 1]."""
     with torch.autocast(a.device.type, enabled=False):  # half precision cancels in the variances
         moments = _blur(torch.cat([a, b, a * a, b * b, a * b], 1))
     mean_a, mean_b, square_a, square_b, product = moments.split(1, 1)
@@ -146,7 +157,7 @@ def _ssim(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _blur(maps: Tensor) -> Tensor:
-    """Each channel of `(N,C,H,W)` under the Gaussian window, the size kept."""
+    """Blur each channel of `(N,C,H,W)` with the Gaussian window; the size stays the same."""
     offset = torch.arange(SSIM_SIDE, device=maps.device) - SSIM_SIDE // 2
     line = torch.exp(-offset.square() / (2 * SSIM_SIGMA**2))
     line = (line / line.sum()).expand(maps.shape[1], 1, 1, SSIM_SIDE)
@@ -156,7 +167,7 @@ def _blur(maps: Tensor) -> Tensor:
 
 
 LOSSES = {"bce": summed_bce, "rmse": rmse, "edge_rmse": edge_rmse, "mse": mse}
-"""`train.loss` -> the loss of all outputs."""
+"""`train.loss` -> the function of all outputs that training minimizes."""
 
 VALIDATION = {"bce": summed_bce, "rmse": rmse, "edge_rmse": rmse, "mse": mse}
-"""`train.loss` -> what validation reports, of the list that holds the finest output alone."""
+"""`train.loss` -> the function that validation reports, of a list with the finest output alone."""

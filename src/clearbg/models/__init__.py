@@ -1,11 +1,12 @@
-"""The networks behind one contract.
+"""The networks, all of which have the same interface: `forward(images) -> list[logits]`.
 
-`forward(images) -> list[logits]`: images `(N,C,H,W)` of any size, normalized as the model's
-preprocessing contract says, every logits `(N,1,H,W)` at the images' size, finest first. C is 3,
-but 1 for the documents' `stacked_unet`. Training may use all outputs; inference reads the first.
+The images are `(N,C,H,W)` of any size, normalized as the model's preprocessing contract says.
+C is 3, except for the documents' `stacked_unet`, where it is 1. Each tensor of logits is
+`(N,1,H,W)` at the images' size; the sigmoid of a logit is the alpha. The finest output comes first:
+inference reads that one alone, and training may use all of them.
 
-Two entries serve in training alone: `isnet_gt` takes alpha for images, and `gan_discriminator`
-gives one logit `(N,1)` for an image.
+Two networks are used in training alone: `isnet_gt` takes alpha in place of images, and
+`gan_discriminator` gives one logit `(N,1)` for each image.
 """
 
 import difflib
@@ -38,16 +39,16 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
 
 
 def build(name: str, norm: str = "batch", **settings: Any) -> nn.Module:
-    """A freshly initialized network.
+    """Build a network with new random weights.
 
     Args:
         name: a key of `MODELS`.
         norm: "batch", "group" or "frozen"; see `clearbg.models.normalization`.
-        settings: of that model, as its function in `MODELS` has them.
+        settings: arguments of the model's function in `MODELS`.
 
     Raises:
-        ModelError: no model has this name, or the model does not know a setting or cannot take
-            its value.
+        ModelError: no model has this name, the model has no such setting, or the setting cannot
+            have this value.
     """
     if name not in MODELS:
         near = difflib.get_close_matches(name, MODELS, n=1)
@@ -68,7 +69,7 @@ def build(name: str, norm: str = "batch", **settings: Any) -> nn.Module:
 
 
 def _like(value: Any, default: Any) -> bool:
-    """Whether a value is of a default's type; numbers must be positive, lists not empty."""
+    """Whether a value has the type of the default; numbers must be positive, lists not empty."""
     if isinstance(default, tuple):
         items = value if isinstance(value, list | tuple) else ()
         return bool(items) and all(_like(item, default[0]) for item in items)

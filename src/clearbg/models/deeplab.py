@@ -4,8 +4,9 @@ Chen et al., "Encoder-decoder with atrous separable convolution", ECCV 2018,
 https://arxiv.org/abs/1802.02611 (atrous pyramid, low-level features in the decoder); Hu et al.,
 "Squeeze-and-excitation networks", CVPR 2018, https://arxiv.org/abs/1709.01507.
 
-Deviations from the former: the encoder is torchvision's ResNet at its full stride of 32;
-convolutions are ordinary ones; the decoder weighs its channels twice; the logit is normalized.
+It deviates from the first paper in four points. The encoder is torchvision's ResNet with its full
+stride of 32. Convolutions are ordinary ones, not separable. Squeeze-and-excitation weighs the
+decoder's channels twice. The logits pass a batch norm.
 """
 
 import torch
@@ -20,7 +21,7 @@ DILATIONS = (6, 12, 18)
 
 
 class ConvBlock(nn.Sequential):
-    """Convolution without bias, batch norm, ReLU; the size stays."""
+    """Convolution without bias, batch norm, ReLU; height and width stay the same."""
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int, dilation: int = 1):
         padding = dilation * (kernel // 2)
@@ -34,7 +35,7 @@ class ConvBlock(nn.Sequential):
 
 
 class ImagePooling(nn.Module):
-    """The mean of the whole map, at each of its pixels."""
+    """The mean of the whole feature map, repeated at each of its pixels."""
 
     def __init__(self, channels_in: int, channels_out: int):
         super().__init__()
@@ -46,7 +47,7 @@ class ImagePooling(nn.Module):
 
 
 class AtrousPyramid(nn.Module):
-    """Sees every pixel at five scales: `(N,C,h,w)` -> `(N,256,h,w)`."""
+    """Looks at the surroundings of every pixel at five scales: `(N,C,h,w)` -> `(N,256,h,w)`."""
 
     def __init__(self, channels_in: int):
         super().__init__()
@@ -64,7 +65,7 @@ class AtrousPyramid(nn.Module):
 
 
 class SqueezeExcitation(nn.Module):
-    """`x · σ(W2 · relu(W1 · mean(x)))`: each channel weighed by what the image shows."""
+    """Weighs each channel by its mean over the image: `x · σ(W2 · relu(W1 · mean(x)))`."""
 
     def __init__(self, channels: int, reduction: int = 8):
         super().__init__()
@@ -77,7 +78,7 @@ class SqueezeExcitation(nn.Module):
 
 
 class Encoder(nn.Module):
-    """torchvision's ResNet without its classifier, under torchvision's names."""
+    """torchvision's ResNet without its classifier; parameters keep torchvision's names."""
 
     def __init__(self, resnet: nn.Module):
         super().__init__()
@@ -85,14 +86,14 @@ class Encoder(nn.Module):
             setattr(self, name, getattr(resnet, name))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """The maps after layer1 `(N,64,H/4,W/4)` and layer4 `(N,512,H/32,W/32)`."""
+        """The feature maps of layer1 `(N,64,H/4,W/4)` and of layer4 `(N,512,H/32,W/32)`."""
         x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
         low = self.layer1(x)
         return low, self.layer4(self.layer3(self.layer2(low)))
 
 
 class Decoder(nn.Module):
-    """From the encoder's two maps to one logit for each pixel: 5,531,554 parameters."""
+    """Turns the encoder's two feature maps into a logit for each pixel: 5,531,554 parameters."""
 
     def __init__(self):
         super().__init__()
@@ -111,12 +112,12 @@ class Decoder(nn.Module):
     def forward(self, low: Tensor, deep: Tensor, images: Tensor) -> Tensor:
         high = resize_bilinear(self.high(self.pyramid(deep)), low.shape[2:])
         x = self.refine(torch.cat((high, self.low(low)), 1))
-        # A pointwise map and a resize commute; this way round one channel grows, not 256.
+        # A pointwise convolution and a resize commute; in this order one channel grows, not 256.
         return self.norm(resize_bilinear(self.logit(x), images.shape[2:]))
 
 
 class DeepLab(nn.Module):
-    """Encoder and decoder; both train."""
+    """Encoder and decoder, which are trained together."""
 
     def __init__(self, resnet: nn.Module):
         super().__init__()
@@ -130,15 +131,15 @@ class DeepLab(nn.Module):
 
 
 def deeplab(backbone: str = "resnet18", pretrained: bool = False) -> DeepLab:
-    """16,708,066 parameters with ResNet-18.
+    """DeepLab with 16,708,066 parameters on ResNet-18.
 
     Args:
         backbone: "resnet18" or "resnet34".
-        pretrained: the encoder starts from torchvision's ImageNet weights, which torchvision
-            downloads once and keeps.
+        pretrained: whether the encoder starts from torchvision's ImageNet weights, which
+            torchvision downloads once into its cache.
 
     Raises:
-        ModelError: no backbone has this name, or its weights cannot be had.
+        ModelError: no backbone has this name, or its weights cannot be downloaded.
     """
     if backbone not in BACKBONES:
         raise ModelError(
@@ -151,10 +152,10 @@ def deeplab(backbone: str = "resnet18", pretrained: bool = False) -> DeepLab:
 
 
 def imagenet_weights(backbone: str) -> dict[str, Tensor]:
-    """torchvision's state dict, from its cache or from the network.
+    """torchvision's state dict, from its cache or from the internet.
 
     Raises:
-        ModelError: it cannot be had.
+        ModelError: it cannot be downloaded.
     """
     weights = torchvision.models.get_model_weights(backbone).IMAGENET1K_V1
     try:

@@ -1,12 +1,13 @@
 """Background removal as image-to-image translation with an adversary.
 
-The pix2pix arrangement (Isola et al., CVPR 2017, https://arxiv.org/abs/1611.07004) on pairs of a
-image with and without its background: a U-Net generates the image without, a residual
-network tells generated images from true ones.
+This is pix2pix (Isola et al., CVPR 2017, https://arxiv.org/abs/1611.07004) on pairs of images with
+and without their background. A U-Net, the generator, makes the image without background. A
+residual network, the discriminator, learns to tell such generated images from true ones.
 
-Deviations: nothing of the image enters the discriminator beside the candidate, which it
-judges as a whole and not in patches; it returns a logit where others return a probability. The
-generator makes premultiplied RGB and alpha; with three channels, RGB alone.
+It deviates from the paper in three points. The discriminator sees the image without background
+alone, not the original beside it, and judges it as a whole, not in patches. It returns a logit in
+place of a probability. The generator makes premultiplied RGB and alpha; with three channels it
+makes RGB alone.
 """
 
 import torch
@@ -15,15 +16,15 @@ from torch import Tensor, nn
 from clearbg.errors import ModelError
 from clearbg.models.unet import DoubleConv, cut_to, halving
 
-SMALLEST = 1e-6  # of a squared color's length, and of alpha: keep its logit finite
+SMALLEST = 1e-6  # lower bound of a color's squared length, and of alpha: its logit stays finite
 
 
 class Generator(nn.Module):
     """A U-Net from an image to the same image without its background.
 
     Args:
-        channels: 4: premultiplied RGB and alpha; 3: premultiplied RGB.
-        widths: channels of each level, the finest first; each level halves the size.
+        channels: 4 for premultiplied RGB and alpha, 3 for premultiplied RGB.
+        widths: number of channels at each level, the finest first; each level halves the size.
     """
 
     def __init__(self, channels: int, widths: tuple[int, ...]):
@@ -40,7 +41,7 @@ class Generator(nn.Module):
         self.head = nn.Conv2d(widths[0], channels, 3, padding=1)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """The alpha of images, as any segmentation network gives it.
+        """The alpha of images, in the form that all networks give.
 
         With three channels alpha is, at each pixel, the least-squares solution of
         `premultiplied = alpha · image`; it is 0 where the image is black.
@@ -54,11 +55,11 @@ class Generator(nn.Module):
         return [self.both(images)[1]]
 
     def generate(self, images: Tensor) -> Tensor:
-        """What the discriminator sees: `(N,channels,H,W)` in [0, 1]."""
+        """The images without background, `(N,channels,H,W)` in [0, 1]."""
         return self._raw(images).sigmoid()
 
     def both(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """What `generate` gives, and alpha's logits `(N,1,H,W)`."""
+        """The result of `generate`, and the logits of alpha `(N,1,H,W)`."""
         raw = self._raw(images)
         if self.channels == 4:
             return raw.sigmoid(), raw[:, 3:]
@@ -79,7 +80,7 @@ class Generator(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two 3×3 convolutions around which the input passes, projected where its shape changes."""
+    """Two 3×3 convolutions plus their own input, projected where the shapes differ."""
 
     def __init__(self, channels_in: int, channels_out: int, stride: int):
         super().__init__()
@@ -102,12 +103,12 @@ class ResidualBlock(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """A residual network (He et al. 2016) that ends in one number for an image.
+    """A residual network (He et al. 2016) that gives one number for each image.
 
     Args:
-        channels: of the images to judge, 3 or 4.
-        widths: channels of each stage; every stage but the first halves the size.
-        depths: residual blocks of each stage.
+        channels: number of channels of its input, 3 or 4.
+        widths: number of channels of each stage; every stage but the first halves the size.
+        depths: number of residual blocks of each stage.
     """
 
     def __init__(self, channels: int, widths: tuple[int, ...], depths: tuple[int, ...]):
@@ -128,7 +129,7 @@ class Discriminator(nn.Module):
         self.verdict = nn.Linear(before, 1)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Images `(N,channels,H,W)` of any size -> one tensor of logits `(N,1)`, high: real."""
+        """Images `(N,channels,H,W)` of any size -> one tensor of logits `(N,1)`, high if true."""
         maps = self.stages(self.stem(images))
         return [self.verdict(maps.mean((-2, -1)))]
 
@@ -136,7 +137,7 @@ class Discriminator(nn.Module):
 def gan_generator(
     channels: int = 4, widths: tuple[int, ...] = (32, 64, 128, 256, 512)
 ) -> Generator:
-    """7,766,819 parameters with three channels.
+    """The generator: 7,766,819 parameters with three channels.
 
     Raises:
         ModelError: `channels` is neither 3 nor 4.
@@ -150,7 +151,7 @@ def gan_discriminator(
     widths: tuple[int, ...] = (16, 32, 128, 256),
     depths: tuple[int, ...] = (3, 4, 6, 3),
 ) -> Discriminator:
-    """5,035,489 parameters with three channels.
+    """The discriminator: 5,035,489 parameters with three channels.
 
     Raises:
         ModelError: `channels` is neither 3 nor 4, or widths and depths differ in number.

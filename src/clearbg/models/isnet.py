@@ -2,13 +2,13 @@
 
 Qin et al., ECCV 2022, https://arxiv.org/abs/2203.03041.
 
-A U²-Net at half the resolution, six side outputs, no fusion. In training a second network, the
-ground-truth encoder, first learns to reproduce the alpha that it is given; frozen, its six
-feature maps guide those of IS-Net's decoder ("intermediate supervision"), which have the same
-shapes.
+IS-Net is a U²-Net at half the resolution with six side outputs and no fusion. Its training needs a
+second network, the ground-truth encoder, which first learns to reproduce the alpha that it is given
+and is then frozen. IS-Net's decoder learns to make the encoder's six feature maps, which have the
+same shapes ("intermediate supervision").
 
-Names are those of the published checkpoint (798 tensors), which loads unchanged. As with
-U²-Net, outputs are logits where the paper returns probabilities.
+Parameters have the names of the published checkpoint (798 tensors), which loads unchanged. As in
+`u2net`, outputs are logits, while the paper returns probabilities.
 """
 
 from collections import OrderedDict
@@ -45,18 +45,19 @@ class ISNet(NestedUNet):
         return self.features(images)[0]
 
     def features(self, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """The logits, and the maps that they come from.
+        """The logits, and the feature maps from which they are computed.
 
         Returns:
-            Six logits as `forward`; six maps of 64, 64, 128, 256, 512 and 512 channels, the
-            first at half the images' size, rounded up, each next one at half of the last.
+            The six logits of `forward`, and six feature maps of 64, 64, 128, 256, 512 and 512
+            channels. The first map has half the images' size, rounded up, and each next map
+            half the size of the one before.
         """
         maps = self.maps(self.conv_in(images))
         return [resize_bilinear(side, images.shape[2:]) for side in self.sides(maps)], maps
 
 
 class GroundTruthEncoder(nn.Module):
-    """Reproduces an alpha; its maps are what IS-Net's should be like."""
+    """Reproduces the alpha it is given; IS-Net learns to make its feature maps."""
 
     def __init__(self):
         super().__init__()
@@ -83,7 +84,7 @@ class GroundTruthEncoder(nn.Module):
         return self.features(alpha)[0]
 
     def features(self, alpha: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """The logits, and the maps that they come from; shapes as of `ISNet.features`."""
+        """The logits and feature maps of alpha, with the shapes of `ISNet.features`."""
         maps = [self.stage1(self.conv_in(alpha))]
         for level in range(2, 7):
             maps.append(getattr(self, f"stage{level}")(self.pool(maps[-1])))
@@ -92,10 +93,10 @@ class GroundTruthEncoder(nn.Module):
 
 
 def isnet() -> ISNet:
-    """44,046,790 parameters."""
+    """The segmentation network: 44,046,790 parameters."""
     return ISNet()
 
 
 def isnet_gt() -> GroundTruthEncoder:
-    """6,877,734 parameters."""
+    """The ground-truth encoder: 6,877,734 parameters."""
     return GroundTruthEncoder()

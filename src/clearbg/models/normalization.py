@@ -1,10 +1,10 @@
-"""What activations are normalized by: the batch, groups of channels, or fixed statistics.
+"""Normalization layers: by the batch, by groups of channels, or by fixed statistics.
 
-Batch norm (Ioffe and Szegedy 2015) estimates mean and variance from the images of one step.
-Where memory leaves room for one or two of them, the estimates are noise, and two other layers
-do better: group norm (Wu and He 2018, https://arxiv.org/abs/1803.08494), which looks at one
-image at a time, and batch norm that keeps to the statistics it was loaded with. Names and
-shapes of the affine parameters are the same for all three.
+Batch norm (Ioffe and Szegedy 2015) estimates mean and variance from the images of one step. When
+memory has room for one or two images only, these estimates are noise, and two other layers are
+better: group norm (Wu and He 2018, https://arxiv.org/abs/1803.08494), which looks at one image at a
+time, and frozen batch norm, which does not change the statistics that were loaded. The affine
+parameters of all three have the same names and shapes.
 """
 
 import torch.nn.functional as F
@@ -17,10 +17,10 @@ LEAST_CHANNELS = 4  # of a group: at 1×1 pixels, what the statistics are made o
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """Batch norm that trains even where a channel has a single value.
+    """Batch norm that also trains when a channel has a single value.
 
-    One value has no variance. The deepest maps of a single small image are 1×1 pixel; they
-    are normalized by the running statistics, which stay as they are.
+    A single value has no variance. It occurs in the deepest feature maps, 1×1 pixel large, of a
+    single small image: they are normalized by the running statistics, which do not change.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -32,7 +32,7 @@ class BatchNorm(nn.BatchNorm2d):
 
 
 class FrozenBatchNorm(nn.BatchNorm2d):
-    """Batch norm by its running statistics, in training too; its affine parameters learn."""
+    """Batch norm that always uses its running statistics; its affine parameters are trained."""
 
     def __init__(self, channels: int, eps: float, momentum: float | None):
         super().__init__(channels, eps, momentum)
@@ -43,13 +43,13 @@ class FrozenBatchNorm(nn.BatchNorm2d):
 
 
 def normalized(network: nn.Module, norm: str) -> nn.Module:
-    """Exchange every `nn.BatchNorm2d` of a network for the chosen kind; returns the network.
+    """Replace every `nn.BatchNorm2d` of a network with the chosen layer, and return the network.
 
     Args:
-        network: built with batch norm, of any initial values; they are kept.
-        norm: "batch", "group" or "frozen". A layer of one channel cannot be normalized by its
-            image without losing what the image is like (DeepLab's logit would be positive
-            on about half of every image): with "group" it is frozen.
+        network: a network with batch norm, whose values stay the same.
+        norm: "batch", "group" or "frozen". With "group", a layer of one channel is frozen:
+            group norm would remove the mean of the image's only channel, so that DeepLab's
+            logits would be positive on about half of every image.
 
     Raises:
         ModelError: no norm has this name.
@@ -80,7 +80,7 @@ def _group(layer: nn.BatchNorm2d) -> nn.GroupNorm | FrozenBatchNorm:
 
 
 def groups(channels: int) -> int:
-    """As many equal groups as give each 4 channels or more, at most 32; else 1."""
+    """The largest number of equal groups, at most 32, with 4 channels or more each; else 1."""
     most = min(MOST_GROUPS, channels // LEAST_CHANNELS)
     return next((count for count in range(most, 1, -1) if channels % count == 0), 1)
 

@@ -1,8 +1,8 @@
 """Stacked U-Nets for document binarization.
 
-Every block refines the page that the one before it left: `x_{b+1} = σ(x_b + UNet_b(x_b))`.
-Convolutions are depthwise separable, resizing is bicubic. A page enters gray with ink at 1;
-values outside [0, 1] are taken as they are.
+Every block refines the output of the block before it: `x_{b+1} = σ(x_b + UNet_b(x_b))`.
+Convolutions are depthwise separable, and resizing is bicubic. The first input is a gray page whose
+ink is 1; values outside [0, 1] are not clipped.
 """
 
 import torch
@@ -27,7 +27,7 @@ class SeparableConv(nn.Sequential):
 
 
 class DoubleConv(nn.Module):
-    """Two separable convolutions beside a 1×1 projection; nothing follows the sum."""
+    """The sum of two separable convolutions and a 1×1 projection, without an activation."""
 
     def __init__(self, channels_in: int, channels_middle: int, channels_out: int):
         super().__init__()
@@ -42,7 +42,7 @@ class DoubleConv(nn.Module):
 
 
 class Block(nn.Module):
-    """One small U-Net with two levels, `(N,C,H,W)` -> correction `(N,1,H,W)`."""
+    """A small U-Net with two levels: `(N,C,H,W)` -> correction of the logits `(N,1,H,W)`."""
 
     def __init__(self, channels_in: int):
         super().__init__()
@@ -64,7 +64,7 @@ class Block(nn.Module):
 
 
 class StackedUNet(nn.Module):
-    """Logits of every block, the last one first."""
+    """A chain of blocks; it returns the logits of every block, the last block's first."""
 
     def __init__(self, blocks: int = 2):
         super().__init__()
@@ -79,12 +79,12 @@ class StackedUNet(nn.Module):
 
 
 def _up_and_join(x: Tensor, skip: Tensor) -> Tensor:
-    """Double `x` bicubically, pad it with zeros to an odd size of the skip, join both."""
+    """Double the size of `x`, pad it with zeros if the skip is larger, and concatenate both."""
     x = resize_bicubic(x, (2 * x.shape[-2], 2 * x.shape[-1]))
     missing = skip.shape[-2] - x.shape[-2], skip.shape[-1] - x.shape[-1]
     return torch.cat([skip, F.pad(x, (0, missing[1], 0, missing[0]))], dim=1)
 
 
 def stacked_unet(blocks: int = 2) -> StackedUNet:
-    """The published network has two blocks: 355,864 parameters."""
+    """Stacked U-Nets; with two blocks, as published, they have 355,864 parameters."""
     return StackedUNet(blocks)

@@ -2,10 +2,10 @@
 
 Qin et al., Pattern Recognition 106 (2020), https://arxiv.org/abs/2005.09007.
 
-Module and parameter names are those of the published checkpoints (`stage1.rebnconv1.conv_s1`
-and so on, 798 tensors), so that these load with `load_state_dict` unchanged. One deviation:
-the network returns logits where the paper returns probabilities, because a sigmoid followed
-by a binary cross entropy is not finite in half precision.
+Modules and parameters have the names of the published checkpoints (`stage1.rebnconv1.conv_s1`
+and so on, 798 tensors), which load unchanged. It deviates from the paper in one point: the network
+returns logits, not probabilities, because a sigmoid followed by a binary cross entropy is not
+finite in half precision.
 """
 
 import torch
@@ -28,10 +28,13 @@ class ConvBlock(nn.Module):
 
 
 class RSU(nn.Module):
-    """Residual U-block of a given depth: RSU-7, -6, -5 and -4 of the paper's figure 2.
+    """Residual U-block: RSU-7, RSU-6, RSU-5 and RSU-4 of the paper's figure 2.
 
-    `depth` counts the encoder's convolutions; the deepest one is dilated by 2 in place of
-    a further pooling.
+    Args:
+        depth: number of the encoder's convolutions; the deepest one has a dilation of 2, in
+            place of another pooling.
+        in_channels, mid_channels, out_channels: number of channels at the input, inside, and
+            at the output.
     """
 
     def __init__(self, depth: int, in_channels: int, mid_channels: int, out_channels: int):
@@ -63,7 +66,7 @@ class RSU(nn.Module):
 
 
 class RSU4F(nn.Module):
-    """RSU-4F: the same without pooling, its convolutions dilated by 1, 2, 4, 8, 4, 2, 1."""
+    """RSU-4F: a residual block without pooling; dilations are 1, 2, 4, 8, 4, 2, 1."""
 
     def __init__(self, in_channels: int, mid_channels: int, out_channels: int):
         super().__init__()
@@ -89,7 +92,7 @@ class RSU4F(nn.Module):
 
 
 def xavier_initialized(network: nn.Module) -> nn.Module:
-    """Xavier-uniform convolution weights and zero biases (section 4.2 of the paper)."""
+    """Set Xavier-uniform convolution weights and zero biases (section 4.2 of the paper)."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.xavier_uniform_(module.weight)
@@ -99,12 +102,15 @@ def xavier_initialized(network: nn.Module) -> nn.Module:
 
 
 class NestedUNet(nn.Module):
-    """Six encoder stages, five decoder stages, and a side output of each decoder level.
+    """Six encoder stages, five decoder stages, and a side output at each of six levels.
+
+    A side output is a convolution that turns a feature map into logits, so that training can
+    supervise every level.
 
     Args:
-        stages: one module for each of stage1..stage6, stage5d..stage1d; what else is in it
-            becomes a part of the network too.
-        side_channels: channels entering side1..side6.
+        stages: a module for each of stage1 to stage6 and stage5d to stage1d; further modules
+            become parts of the network too.
+        side_channels: number of input channels of side1 to side6.
     """
 
     def __init__(self, stages: dict[str, nn.Module], side_channels: tuple[int, ...]):
@@ -116,7 +122,7 @@ class NestedUNet(nn.Module):
         self.pool = nn.MaxPool2d(2, stride=2, ceil_mode=True)
 
     def maps(self, x: Tensor) -> list[Tensor]:
-        """What the decoder makes of `x (N,C,H,W)`: six maps, the first of its height and width."""
+        """The six feature maps of `x (N,C,H,W)`; the first map has its height and width."""
         encoded = [self.stage1(x)]
         for level in range(2, 7):
             encoded.append(getattr(self, f"stage{level}")(self.pool(encoded[-1])))
@@ -128,12 +134,12 @@ class NestedUNet(nn.Module):
         return decoded[::-1]
 
     def sides(self, maps: list[Tensor]) -> list[Tensor]:
-        """A logit for each pixel of each map."""
+        """The side outputs: logits for each pixel of each feature map, at the map's size."""
         return [getattr(self, f"side{level}")(x) for level, x in enumerate(maps, 1)]
 
 
 class U2Net(NestedUNet):
-    """The side outputs and their fusion."""
+    """A nested U-Net whose first output fuses the six side outputs."""
 
     def __init__(self, stages: dict[str, nn.Module], side_channels: tuple[int, ...]):
         super().__init__(stages, side_channels)

@@ -1,12 +1,12 @@
 """U-Net: convolutional networks for biomedical image segmentation.
 
-Ronneberger et al., MICCAI 2015, https://arxiv.org/abs/1505.04597, in the form that most use
-today: padded convolutions with batch norm, so that the output is as large as the input.
+Ronneberger et al., MICCAI 2015, https://arxiv.org/abs/1505.04597, in today's usual form: padded
+convolutions with batch norm, so that the output is as large as the input.
 
-Names are those of the widespread checkpoints for it (`inc.double_conv.0.weight`,
+Parameters have the names of widespread checkpoints (`inc.double_conv.0.weight`,
 `down1.maxpool_conv.1.double_conv.0.weight`, `up1.up.weight`, `outc.conv.weight`), which load
-unchanged. At sizes that are no multiple of 16 pooling rounds up here and the decoder's maps are
-cut to the encoder's; elsewhere pooling rounds down and the maps are padded.
+unchanged. Where a size is no multiple of 16, pooling rounds up here, and the decoder's feature maps
+are cut to the encoder's size; other implementations round down and pad the maps.
 """
 
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 
 class DoubleConv(nn.Module):
-    """Twice: 3×3 convolution, batch norm, ReLU."""
+    """3×3 convolution, batch norm and ReLU, two times."""
 
     def __init__(self, channels_in: int, channels_out: int, bias: bool = False):
         super().__init__()
@@ -32,17 +32,17 @@ class DoubleConv(nn.Module):
 
 
 def halving() -> nn.MaxPool2d:
-    """2×2 max pooling; rounding up keeps a 1-pixel edge alive, so that any size passes."""
+    """2×2 max pooling that rounds sizes up, so that a 1-pixel side stays and any size works."""
     return nn.MaxPool2d(2, ceil_mode=True)
 
 
 def cut_to(x: Tensor, like: Tensor) -> Tensor:
-    """`x (N,C,h,w)` without the last row or column that `like` does not have."""
+    """Cut the last row and column of `x (N,C,h,w)` where `like` has fewer."""
     return x[..., : like.shape[2], : like.shape[3]]
 
 
 class Down(nn.Module):
-    """Half the size, twice the channels."""
+    """Halves the size and doubles the number of channels."""
 
     def __init__(self, channels_in: int, channels_out: int):
         super().__init__()
@@ -53,7 +53,7 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """Twice the size, half the channels, joined with the encoder's map of that size."""
+    """Doubles the size, halves the channels, and concatenates the encoder's map of that size."""
 
     def __init__(self, channels_in: int, channels_out: int):
         super().__init__()
@@ -76,7 +76,7 @@ class Head(nn.Module):
 
 
 class UNet(nn.Module):
-    """Four levels down from 64 channels to 1024, and up again."""
+    """An encoder of four levels, from 64 channels to 1024, and a decoder back to 64."""
 
     def __init__(self):
         super().__init__()
@@ -105,5 +105,5 @@ class UNet(nn.Module):
 
 
 def unet() -> UNet:
-    """31,037,633 parameters."""
+    """U-Net: 31,037,633 parameters."""
     return UNet()
