@@ -12,9 +12,9 @@ from pathlib import Path
 
 from clearbg import config
 from clearbg.data import sources
-from clearbg.data.ingest.cache import Kept
+from clearbg.data.ingest.cache import Cache
 from clearbg.data.ingest.ingest import ingest, summary, write_contact_sheet
-from clearbg.data.sources.archives import bring
+from clearbg.data.sources.archives import fetch_archives
 from clearbg.system import project
 from clearbg.system.files import replacing_folder, write_json
 from clearbg.system.stage import stage
@@ -25,11 +25,11 @@ DATA, REPORTS = Path("data/ingested"), Path("reports/ingest")
 def main(by_hand: list[Path]) -> None:
     settings, downloads = config.load(), project.state() / "downloads"
     if by_hand:
-        bring(settings.data, downloads, by_hand)
+        fetch_archives(settings.data, downloads, by_hand)
     pairs = sources.pairs(settings.data, downloads)
     with replacing_folder(DATA) as folder:
-        kept = Kept(project.state() / "ingested")
-        frame = ingest(pairs, settings.data, folder, REPORTS / "quarantine.csv", kept)
+        cache = Cache(project.state() / "ingested")
+        frame = ingest(pairs, settings.data, folder, REPORTS / "quarantine.csv", cache)
         write_contact_sheet(frame, folder, REPORTS / "contact_sheet.jpg")
     write_json(REPORTS / "summary.json", summary(frame))
 

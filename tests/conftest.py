@@ -14,7 +14,7 @@ from support.training import write_augmented
 
 from clearbg import config
 from clearbg.data import sources
-from clearbg.data.ingest.cache import Kept
+from clearbg.data.ingest.cache import Cache
 from clearbg.data.ingest.ingest import ingest
 from clearbg.images import write_image, write_mask
 
@@ -78,7 +78,7 @@ def ingested(pairs_folder, tmp_path) -> Path:
         data,
         tmp_path / "ingested",
         tmp_path / "quarantine.csv",
-        Kept(tmp_path / "kept"),
+        Cache(tmp_path / "cache"),
     )
     return tmp_path / "ingested"
 

@@ -132,7 +132,7 @@ def test_archive_larger_than_the_free_space_is_refused_at_once(place):
 
 
 def test_tar_stops_before_the_disk_is_full(place, monkeypatch):
-    nearly_full = SimpleNamespace(free=archive_module.SPARED - 1)
+    nearly_full = SimpleNamespace(free=archive_module.RESERVED - 1)
     monkeypatch.setattr(archive_module.shutil, "disk_usage", lambda _: nearly_full)
     monkeypatch.setattr(archive_module, "SMALL", 1 << 20)
     data = random.Random(0).randbytes(3 << 20)

@@ -10,7 +10,7 @@ from support.images import disc
 
 from clearbg.data.checks import examine as checks
 from clearbg.data.checks import orientations
-from clearbg.data.checks.examine import broken, examine, leaning, set_is_inverted
+from clearbg.data.checks.examine import broken, examine, polarity, set_is_inverted
 from clearbg.data.pairs import CutoutPair, FilePair, GeneratedPair, UnusablePair
 from clearbg.images import write_image, write_mask
 
@@ -181,21 +181,21 @@ def test_outline_fits_the_edges_that_made_it():
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_leaning_tells_a_mask_from_its_inverse(seed):
+def test_polarity_tells_a_mask_from_its_inverse(seed):
     alpha = scene(seed)[1]
-    assert leaning(alpha)[0] == "upright" and leaning(255 - alpha)[0] == "inverted"
+    assert polarity(alpha)[0] == "upright" and polarity(255 - alpha)[0] == "inverted"
 
 
 def test_subject_that_touches_the_edge_all_around_is_not_called_inverted():
     alpha = np.full((60, 80), 255, np.uint8)
     alpha[:25, :20] = 0  # a close-up with a corner of background
-    assert leaning(alpha)[0] == "unclear"
+    assert polarity(alpha)[0] == "unclear"
 
 
 def test_ink_along_lines_is_upright_and_paper_is_inverted():
     ink = np.zeros((100, 100), np.uint8)
     ink[10:90:8, 8:92] = 255
-    assert leaning(ink)[0] == "upright" and leaning(255 - ink)[0] == "inverted"
+    assert polarity(ink)[0] == "upright" and polarity(255 - ink)[0] == "inverted"
 
 
 def test_set_is_judged_by_most_of_its_masks():

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from clearbg import config
 from clearbg.cli.app import app
 from clearbg.data import sources
-from clearbg.data.sources.archives import bring, wanted
+from clearbg.data.sources.archives import archives_of, fetch_archives
 from clearbg.errors import FetchError, SettingsError
 
 
@@ -51,9 +51,9 @@ def test_each_of_several_archives_may_have_mirrors(tmp_path, site, by_hand):
     archives = [[f"{site.url}/gone.zip", str(by_hand)], str(by_hand)]
     data = settings("carvana", archives=archives, sha256=None)
     site.answers = [status(404)]
-    paths = [path for _, path in bring(data, tmp_path / "downloads")]
+    paths = [path for _, path in fetch_archives(data, tmp_path / "downloads")]
     assert paths == [by_hand, by_hand]
-    assert [one.key for one in wanted(data)] == ["data.archives.0", "data.archives.1"]
+    assert [one.key for one in archives_of(data)] == ["data.archives.0", "data.archives.1"]
 
 
 def test_mirror_never_continues_the_bytes_of_another(tmp_path, site):
@@ -95,7 +95,7 @@ def test_query_of_an_address_names_no_folder(tmp_path, site):
 def test_only_archive_of_a_recipe_may_come_by_hand_under_any_name(tmp_path, site, by_hand):
     given = by_hand.rename(by_hand.with_name("archive (1).zip"))
     data = settings("people", archive="kaggle:owner/set", sha256=None)
-    ((_, path),) = bring(data, tmp_path / "downloads", [given])
+    ((_, path),) = fetch_archives(data, tmp_path / "downloads", [given])
     assert path.read_bytes() == given.read_bytes()
     assert len(sources.pairs(data, tmp_path / "downloads")) == 3
     assert path.stat().st_ino == given.stat().st_ino  # its bytes are not copied
@@ -107,7 +107,7 @@ def test_file_by_hand_that_cannot_be_linked_is_copied(tmp_path, site, by_hand, m
 
     monkeypatch.setattr("os.link", no_links)
     data = settings("people", archive="kaggle:owner/set", sha256=None)
-    ((_, path),) = bring(data, tmp_path / "downloads", [by_hand])
+    ((_, path),) = fetch_archives(data, tmp_path / "downloads", [by_hand])
     assert path.read_bytes() == by_hand.read_bytes()
 
 
@@ -116,11 +116,13 @@ def test_several_archives_by_hand_are_told_apart_by_name(tmp_path, site, by_hand
     data = settings("carvana", archives=archives, sha256=None)
     other = Path(archive(tmp_path / "made/Train (2).zip", {"x.jpg": jpg(1)}))
     masks = by_hand.rename(by_hand.with_name("train_masks.zip"))
-    paths = [path for _, path in bring(data, tmp_path / "downloads", [masks, other])]
+    paths = [path for _, path in fetch_archives(data, tmp_path / "downloads", [masks, other])]
     assert [path.read_bytes() for path in paths] == [other.read_bytes(), masks.read_bytes()]
     assert not site.requests
     with pytest.raises(FetchError, match=r"rename it to one of train\.zip, train_masks\.zip"):
-        bring(data, tmp_path / "downloads", [Path(archive(tmp_path / "b.zip", {"x": b"y"}))])
+        fetch_archives(
+            data, tmp_path / "downloads", [Path(archive(tmp_path / "b.zip", {"x": b"y"}))]
+        )
 
 
 @pytest.mark.parametrize(
@@ -139,14 +141,14 @@ def test_wrong_file_by_hand_is_refused(tmp_path, content, sha256, why):
         given.write_bytes(content)
     data = settings("people", archive="kaggle:owner/set", sha256=sha256)
     with pytest.raises(FetchError, match=why):
-        bring(data, tmp_path / "downloads", [given])
+        fetch_archives(data, tmp_path / "downloads", [given])
     assert not [path for path in (tmp_path / "downloads").rglob("*") if path.is_file()]
 
 
 def test_file_by_hand_for_a_recipe_that_fetches_nothing_is_refused(tmp_path, by_hand):
     data = settings("people", archive=str(by_hand), sha256=None)
     with pytest.raises(FetchError, match="fetches no archive"):
-        bring(data, tmp_path / "downloads", [by_hand])
+        fetch_archives(data, tmp_path / "downloads", [by_hand])
 
 
 def people_recipe(address: str) -> dict:
@@ -205,7 +207,7 @@ def test_recipe_from_a_file_keeps_its_mirrors(tmp_path):
     raw = yaml.safe_load((ROOT / "recipes/dis.yaml").read_text())
     raw["data"]["archive"] = ["gdrive:abc", "s3://bucket/DIS5K.zip"]
     data = config.loads(yaml.safe_dump(raw), "x").data
-    assert wanted(data)[0].address == ["gdrive:abc", "s3://bucket/DIS5K.zip"]
+    assert archives_of(data)[0].address == ["gdrive:abc", "s3://bucket/DIS5K.zip"]
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Own images with every usual fault: set aside with a reason, or refused in a sentence."""
+"""Own images with every usual fault: quarantined with a reason, or refused in a sentence."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from support.project import demo
 from clearbg import config
 from clearbg.data import manifest, sources
 from clearbg.data.augment import augment
-from clearbg.data.ingest.cache import Kept
+from clearbg.data.ingest.cache import Cache
 from clearbg.data.ingest.ingest import ingest, summary
 from clearbg.errors import DataError
 from clearbg.images import read_image, read_mask, write_image, write_mask
@@ -31,7 +31,7 @@ def run(data: config.Data, tmp_path) -> pd.DataFrame:
     target = tmp_path / "ingested"
     shutil.rmtree(target, ignore_errors=True)
     pairs = sources.pairs(data, tmp_path / "downloads")
-    return ingest(pairs, data, target, tmp_path / "quarantine.csv", Kept(tmp_path / "kept"))
+    return ingest(pairs, data, target, tmp_path / "quarantine.csv", Cache(tmp_path / "cache"))
 
 
 def reasons(frame: pd.DataFrame) -> dict[str, str]:
@@ -190,7 +190,7 @@ def test_second_ingest_reads_the_new_images_only(pairs_folder, tmp_path, capsys,
         alpha = alpha[::-1]
     capsys.readouterr()
     after = run(own(folder), tmp_path)
-    assert "10 of 12 images are as an earlier run read them" in capsys.readouterr().out
+    assert "10 of 12 images are from the cache" in capsys.readouterr().out
     old = after[after.id.isin(before.id)].reset_index(drop=True)
     pd.testing.assert_frame_equal(old, before)
     second = tree(tmp_path / "ingested")
@@ -202,12 +202,12 @@ def test_what_was_kept_is_what_reading_again_gives(pairs_folder, tmp_path):
     write_image(folder / "images/deep.tif", disc(70)[0])
     write_mask(folder / "masks/deep.png", disc(70)[1])
     run(own(folder), tmp_path)
-    kept = tree(tmp_path / "ingested")
+    cache = tree(tmp_path / "ingested")
     run(own(folder), tmp_path)
-    assert tree(tmp_path / "ingested") == kept
-    shutil.rmtree(tmp_path / "kept")
+    assert tree(tmp_path / "ingested") == cache
+    shutil.rmtree(tmp_path / "cache")
     run(own(folder), tmp_path)
-    assert tree(tmp_path / "ingested") == kept
+    assert tree(tmp_path / "ingested") == cache
 
 
 @pytest.mark.parametrize("which", ["images/p03.jpg", "masks/p03.png"])
@@ -228,7 +228,7 @@ def test_damaged_kept_entry_is_read_again(pairs_folder, tmp_path):
     folder = pairs_folder(10)
     run(own(folder), tmp_path)
     whole = tree(tmp_path / "ingested")
-    rows = sorted((tmp_path / "kept").rglob("row.json"))
+    rows = sorted((tmp_path / "cache").rglob("row.json"))
     rows[0].write_text("{")
     rows[1].write_text("{}")
     next(rows[2].parent.rglob("*.png")).unlink()
@@ -237,9 +237,9 @@ def test_damaged_kept_entry_is_read_again(pairs_folder, tmp_path):
 
 
 def test_what_other_code_has_kept_is_deleted(tmp_path):
-    other = tmp_path / "kept/0123"
+    other = tmp_path / "cache/0123"
     other.mkdir(parents=True)
-    Kept(tmp_path / "kept")
+    Cache(tmp_path / "cache")
     assert not other.exists()
 
 

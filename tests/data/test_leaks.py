@@ -70,7 +70,7 @@ def test_augmented_folder_of_before_says_what_to_do(augmented):
 
 def test_list_is_ordered_and_the_same_bytes_again(tmp_path):
     rows = [("b", "1" * 16), ("a", "2" * 16), ("b", "1" * 16)]
-    sums = {leaks.write(leaks.together(table(*order)), tmp_path) for order in (rows, rows[::-1])}
+    sums = {leaks.write(leaks.merged(table(*order)), tmp_path) for order in (rows, rows[::-1])}
     assert len(sums) == 1
     assert (tmp_path / leaks.FILE).read_text().split() == [
         "sha256,phash", f"a,{'2' * 16}", f"b,{'1' * 16}"
@@ -83,7 +83,7 @@ def test_list_of_another_training_is_refused(tmp_path):
     with pytest.raises(ModelError, match=r"training_images\.csv is not the list that model\.js"):
         leaks.of_model(tmp_path, "0" * 64, ORIGINS)
     (tmp_path / leaks.FILE).unlink()
-    with pytest.raises(ModelError, match=r"does not exist, and model\.json speaks of it"):
+    with pytest.raises(ModelError, match=r"does not exist, but model\.json names it"):
         leaks.of_model(tmp_path, digest, ORIGINS)
 
 
@@ -146,7 +146,7 @@ def test_exported_model_is_held_against_the_list_beside_it(pairs_folder, tmp_pat
     rgb, alpha = disc(1)
     write_image(own / "images/same.png", rgb)
     write_mask(own / "masks/same.png", alpha)
-    found = leaks.together(found, leaks.hashes([own / "images/same.png"]))
+    found = leaks.merged(found, leaks.hashes([own / "images/same.png"]))
     folder = tmp_path / "exports"
     folder.mkdir()
     facts = {"images_sha256": leaks.write(found, folder), "trained_on": ORIGINS}

@@ -74,7 +74,7 @@ def test_near_duplicate_of_an_official_test_image_is_set_aside():
     items[0]["split"] = "test"
     items[2]["group"] = items[3]["group"] = items[0]["group"]
     items[3]["split"] = "train"
-    (copy,) = manifest.set_aside_copies_of_test(items)
+    (copy,) = manifest.quarantine_copies_of_test(items)
     assert copy is items[2] and copy["status"] == "quarantined" and "p0" in copy["detail"]
 
 

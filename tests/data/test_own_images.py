@@ -99,16 +99,16 @@ def test_groups_of_a_table_stay_in_one_split(tmp_path):
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("image,mask\np/0.jpg,m/0.png\np/1.jpg\n", "line 3: it has not the header's 2 cells"),
+        ("image,mask\np/0.jpg,m/0.png\np/1.jpg\n", "line 3: the number of cells"),
         ("image,mask\np/0.jpg,\n", "line 2: the cell mask is empty"),
         ("image,mask,split\np/0.jpg,m/0.png,trian\n", "line 2: split is 'trian'"),
         ("image,mask,invert\np/0.jpg,m/0.png,2\n", "line 2: invert is '2'"),
-        ("image,mask\np/0.jpg,m/0.png\np/0.jpg,m/1.png\n", "line 3: p/0.jpg stands in line 2"),
+        ("image,mask\np/0.jpg,m/0.png\np/0.jpg,m/1.png\n", "line 3: p/0.jpg is in line 2 too"),
         ("image,alpha\np/0.jpg,m/0.png\n", "line 1: there is no column mask"),
         ("image,mask,spilt\np/0.jpg,m/0.png,test\n", "line 1: .*did you mean split"),
         ("image,mask,split,group\np/0.jpg,m/0.png,test,g\np/1.jpg,m/1.png,train,g\n",
          "line 3: group g is in train here and in test in line 2"),
-        ("image,mask\n", "lists no images"),
+        ("image,mask\n", "has no images"),
     ],
 )  # fmt: skip
 def test_bad_line_of_a_table_is_named(tmp_path, text, message):

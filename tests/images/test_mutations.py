@@ -1,4 +1,4 @@
-"""2,000 images of every format, cut, flipped and corrupted: read right, or set aside."""
+"""2,000 images of every format, cut, flipped and corrupted: read right, or quarantined."""
 
 import io
 import json
@@ -18,7 +18,7 @@ from support.project import demo
 from clearbg import config
 from clearbg.data import sources
 from clearbg.data.checks.examine import KINDS
-from clearbg.data.ingest.cache import Kept
+from clearbg.data.ingest.cache import Cache
 from clearbg.data.ingest.ingest import ingest
 from clearbg.images import read_image, read_mask
 
@@ -127,7 +127,7 @@ def test_ingest_reads_each_right_or_sets_it_aside_with_a_reason(folder, tmp_path
             "validation": 0.2, "test": 0.2}  # fmt: skip
     data = config.parse(demo(data=keys)).data
     pairs = sources.pairs(data, tmp_path)
-    frame = ingest(pairs, data, tmp_path / "out", tmp_path / "bad.csv", Kept(tmp_path / "kept"))
+    frame = ingest(pairs, data, tmp_path / "out", tmp_path / "bad.csv", Cache(tmp_path / "cache"))
     assert len(frame) == COUNT and set(frame.status) == {"ok", "quarantined"}
     bad, good = frame[frame.status != "ok"], frame[frame.status == "ok"]
     assert (bad.reason.map(KINDS) == "broken").all()

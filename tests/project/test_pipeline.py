@@ -214,7 +214,7 @@ def test_folder_source_runs_through_and_notices_new_images(project, pairs_folder
                     project.folder / f"own/{part}/new.{suffix}")  # fmt: skip
     done = project.dvc("repro", "ingest")
     assert len(pd.read_csv(project.folder / "data/ingested/manifest.csv")) == 13
-    assert "12 of 13 images are as an earlier run read them" in done.stdout
+    assert "12 of 13 images are from the cache" in done.stdout
 
 
 def test_two_processes_train_one_model_in_one_run(ready):

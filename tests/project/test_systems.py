@@ -12,7 +12,7 @@ from clearbg.contract import read_contract
 from clearbg.data import leaks, sources
 from clearbg.data.augment import augment
 from clearbg.data.dataset import Pairs
-from clearbg.data.ingest.cache import Kept
+from clearbg.data.ingest.cache import Cache
 from clearbg.data.ingest.ingest import ingest
 from clearbg.evaluation import evaluate
 from clearbg.export import onnx, parity
@@ -54,7 +54,7 @@ def test_system_trains_evaluates_exports_and_removes(name, monkeypatch, tmp_path
     settings = settings_of(name)
     ingested, augmented = tmp_path / "ingested", tmp_path / "augmented"
     pairs = sources.pairs(settings.data, tmp_path)
-    ingest(pairs, settings.data, ingested, tmp_path / "quarantine.csv", Kept(tmp_path / "kept"))
+    ingest(pairs, settings.data, ingested, tmp_path / "quarantine.csv", Cache(tmp_path / "cache"))
     augment(ingested, settings.augment, augmented)
     train, validation = (Pairs(augmented, split, settings) for split in ("train", "validation"))
     method, progress = loop.fit(

@@ -101,7 +101,7 @@ def export(folder: Path, gain: float = 8.0, offset: float = 0.45, seen=(), **cha
         "std": (1.0,) * 3, "threshold": 0.5, "output": "cutout", "headline": "mae",
         "weights_sha256": hashlib.sha256(f"{gain} {offset}".encode()).hexdigest(),
         "data_digest": "0" * 64, "data_license": "CC0-1.0", "trained_on": (ORIGIN,),
-        "images_sha256": leaks.write(leaks.together(used[leaks.COLUMNS]), exports),
+        "images_sha256": leaks.write(leaks.merged(used[leaks.COLUMNS]), exports),
     }  # fmt: skip
     contract = Contract(**{**facts, **changes})
     path = exports / "model.onnx"

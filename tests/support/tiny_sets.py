@@ -11,7 +11,7 @@ from PIL import Image
 
 from clearbg import config, licenses
 from clearbg.data import sources
-from clearbg.data.ingest.cache import Kept
+from clearbg.data.ingest.cache import Cache
 from clearbg.data.ingest.ingest import ingest
 from clearbg.errors import ImageError
 from clearbg.images import encode_image
@@ -116,5 +116,5 @@ def reason(pair: sources.Pair) -> str:
 def ingested(data: config.Data, tmp_path):
     pairs = sources.pairs(data, tmp_path / "downloads")
     return ingest(
-        pairs, data, tmp_path / "ingested", tmp_path / "quarantine.csv", Kept(tmp_path / "kept")
+        pairs, data, tmp_path / "ingested", tmp_path / "quarantine.csv", Cache(tmp_path / "cache")
     )

@@ -15,17 +15,17 @@ def fetch(
 ) -> None:
     """Bring the archives of the live recipe; `dvc repro` then finds them without a request."""
     from clearbg import config
-    from clearbg.data.fetching.fetch import recorded_sum
-    from clearbg.data.sources.archives import bring, named
+    from clearbg.data.fetching.fetch import recorded_sha256
+    from clearbg.data.sources.archives import display_name, fetch_archives
     from clearbg.system import project
 
     by_hand = [file.absolute() for file in by_hand]
     os.chdir(project.root())
     data = config.load().data
-    brought = bring(data, project.state() / "downloads", by_hand)
-    for one, path in brought:
-        typer.echo(f"{one.key} ({named(one.address)}): {path}")
-        if one.sha256 is None and (digest := recorded_sum(path)):
+    fetched = fetch_archives(data, project.state() / "downloads", by_hand)
+    for one, path in fetched:
+        typer.echo(f"{one.key} ({display_name(one.address)}): {path}")
+        if one.sha256 is None and (digest := recorded_sha256(path)):
             typer.echo(f"  sha256 {digest}, to pin it in params.yaml")
-    if not brought:
+    if not fetched:
         typer.echo(f"data.source {data.source} has no archive to fetch.")

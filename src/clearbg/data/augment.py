@@ -1,4 +1,4 @@
-"""Bring the training and validation splits to the working size; mirror the training split."""
+"""Resize the training and validation splits to the working size; mirror the training split."""
 
 import functools
 from collections.abc import Iterator
@@ -25,10 +25,10 @@ def augment(source: Path, settings: config.Augment, folder: Path) -> pd.DataFram
     without loss; ids end in the tile's row and column, "-r02-c03". Ids of mirrored copies end in
     "-mirrored". Groups, perceptual hashes and soft fractions stay those of the whole image, whose
     file's SHA-256 stands in the column `ingested_sha256`.
-    The test split stays behind: it is evaluated at the images' own size.
+    The test split is left out: it is evaluated at the images' own size.
 
     Raises:
-        DataError: an image that was ingested cannot be read any more.
+        DataError: an ingested image cannot be read any more.
     """
     for part in ("images", "masks"):
         (folder / part).mkdir(parents=True)

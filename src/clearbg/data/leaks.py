@@ -1,4 +1,4 @@
-"""Leaks: test images that a model has already seen while it was trained."""
+"""Leaks: test images that a model has seen during its training."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -30,7 +30,7 @@ class Seen:
     Attributes:
         images: columns sha256 (of the ingested file) and phash (64 bits, hexadecimal), a row
             an image.
-        complete: whether nothing is missing, as the images behind foreign weights are.
+        complete: false if images are missing from the list, as for weights from elsewhere.
     """
 
     images: pd.DataFrame
@@ -55,7 +55,7 @@ class Marks:
         return {kind: self.kinds.count(kind) for kind in KINDS}
 
     def sentence(self) -> str:
-        """What they say, for people."""
+        """The result in words."""
         found, count = self.counts(), len(self.kinds)
         if total := sum(found.values()):
             text = (
@@ -70,15 +70,15 @@ class Marks:
 
 
 def unlisted() -> Seen:
-    """What is known of a model that brings no list."""
+    """The (empty, incomplete) list for a model that comes without one."""
     return Seen(pd.DataFrame(columns=COLUMNS, dtype=str), complete=False)
 
 
 def training_images(folder: Path) -> pd.DataFrame:
-    """The whole images behind an augmented folder, once each.
+    """The ingested images that an augmented folder was made from, each once.
 
     Raises:
-        DataError: the folder's manifest is missing or does not tell.
+        DataError: the folder's manifest, or a column of it, is missing.
     """
     frame = manifest.read(folder)
     if "ingested_sha256" not in frame:
@@ -86,17 +86,17 @@ def training_images(folder: Path) -> pd.DataFrame:
             f"{folder}/manifest.csv has no column ingested_sha256: delete {folder} and run "
             "`dvc repro`."
         )
-    return together(frame[["ingested_sha256", "phash"]].set_axis(COLUMNS, axis=1))
+    return merged(frame[["ingested_sha256", "phash"]].set_axis(COLUMNS, axis=1))
 
 
-def together(*lists: pd.DataFrame) -> pd.DataFrame:
-    """Several lists of images as one, ordered, without repetition."""
+def merged(*lists: pd.DataFrame) -> pd.DataFrame:
+    """Several lists of images as one, sorted, without duplicates."""
     joined = pd.concat([part[COLUMNS].astype(str) for part in lists])
     return joined.drop_duplicates().sort_values(COLUMNS, ignore_index=True)
 
 
 def write(images: pd.DataFrame, folder: Path) -> str:
-    """Write a list beside a model; the SHA-256 of the file, which model.json holds."""
+    """Write the list of a model into its folder; return the file's SHA-256 for model.json."""
     text = images.to_csv(index=False, lineterminator="\n")
     write_text(folder / FILE, text)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -113,7 +113,7 @@ def of_model(folder: Path, sha256: str, origins: Sequence[Origin]) -> Seen:
     path = folder / FILE
     if not path.is_file():
         raise ModelError(
-            f"{path} does not exist, and model.json speaks of it: take both from the same training."
+            f"{path} does not exist, but model.json names it: take both from the same training."
         )
     if file_sha256(path) != sha256:
         raise ModelError(
@@ -124,7 +124,7 @@ def of_model(folder: Path, sha256: str, origins: Sequence[Origin]) -> Seen:
 
 
 def hashes(paths: Iterable[Path]) -> pd.DataFrame:
-    """sha256 and phash of image files, as ingesting them would give.
+    """sha256 and phash of image files, the same as ingest computes.
 
     Raises:
         ImageError: one cannot be read.
@@ -152,7 +152,7 @@ def mark(images: pd.DataFrame, seen: Seen) -> Marks:
 
 
 def refuse_too_many(names: Iterable[str], marks: Marks, allowed: float) -> None:
-    """Refuse to measure a model mostly on what it was trained on.
+    """Refuse to evaluate a model on too many of its own training images.
 
     Raises:
         DataError: the share of marked images is above `allowed`; it names some of them.

@@ -1,4 +1,4 @@
-"""The manifest: one row an image, what it is, where it belongs and why it was set aside."""
+"""The manifest: one row an image, what it is, its split, and why it was quarantined."""
 
 import hashlib
 import math
@@ -33,7 +33,7 @@ COLUMNS = {
     "findings": str,  # what the checks saw and fixed, or left: kinds, spaces between
 }
 SPLITS = ("train", "validation", "test")
-COPY_OF_TEST = "copy-of-test"  # the reason of an image that is set aside for no fault of its own
+COPY_OF_TEST = "copy-of-test"  # the reason of an image that is quarantined for no fault of its own
 NEAR_BITS = 4  # perceptual hashes that differ in at most this many of 64 bits: near-duplicates
 
 
@@ -84,16 +84,17 @@ def read_pairs(folder: Path, frame: pd.DataFrame) -> Iterator[tuple[np.ndarray, 
 
 
 def digest(frame: pd.DataFrame) -> str:
-    """sha256 over the content of the good rows: two data sets with one digest are the same."""
+    """sha256 over the content of the good rows: equal data sets have equal digests."""
     good = frame[frame.status == "ok"].sort_values("id")
     lines = good[["id", "split", "sha256", "mask_sha256"]].to_csv(index=False)
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def group_near_duplicates(rows: list[dict[str, Any]]) -> None:
-    """Give rows whose perceptual hashes nearly agree one group; others keep their own.
+    """Put rows whose perceptual hashes nearly agree into one group.
 
-    The group's name is the smallest of its members' groups, which stay as `own_group`.
+    A joint group is named by the smallest of its members' groups. Every row keeps the group that
+    it had in `own_group`.
     """
     hashes = np.array([int(row["phash"], 16) for row in rows], dtype=np.uint64)
     leader = {row["group"]: row["group"] for row in rows}
@@ -112,10 +113,11 @@ def group_near_duplicates(rows: list[dict[str, Any]]) -> None:
         row |= {"own_group": row["group"], "group": find(row["group"])}
 
 
-def set_aside_copies_of_test(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Quarantine what is free to be trained on and near-duplicates an official test image.
+def quarantine_copies_of_test(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Quarantine images that nearly equal an official test image and have no official split.
 
-    Returns the rows that were changed.
+    Returns:
+        The rows that were changed.
     """
     tested = {row["group"]: row["id"] for row in rows if row["split"] == "test"}
     copies = [row for row in rows if not row["split"] and row["group"] in tested]
@@ -126,16 +128,16 @@ def set_aside_copies_of_test(rows: list[dict[str, Any]]) -> list[dict[str, Any]]
 
 
 def assign_splits(rows: list[dict[str, Any]], seed: int, validation: float, test: float) -> None:
-    """Fill in `split` where the source has no official one, one split a group.
+    """Fill in `split` where the source has no official one; a group is never divided.
 
-    An image draws the lot of its `own_group`, from a hash of the seed and the name alone; groups
-    that near-duplicates joined go where the most protected of them goes (test before validation
-    before train). So images that are added later move no others, and whatever grows together,
-    no test image is ever trained on.
+    A hash of the seed and the name of `own_group` gives each group a number in [0, 1), and the
+    number decides its split. Groups that near-duplicates have joined take the most protected of
+    their splits (test before validation before train). So images that are added later move no
+    others, and no test image is ever trained on.
 
     Raises:
-        DataError: a split stays empty. Filling it otherwise would move a test image into
-            training as soon as a later image draws its place.
+        DataError: a split stays empty. To fill it in another way would move test images into
+            training as soon as images are added.
     """
     open_rows = [row for row in rows if not row["split"]]
     lots: dict[str, float] = {}
@@ -157,7 +159,7 @@ def _split_of(lot: float, validation: float, test: float) -> str:
 
 
 def _empty(split: str, lots: list[float], test: float) -> str:
-    """What to do about a split without an image, where lots were drawn."""
+    """The sentence about a split without an image; `lots` are the groups' numbers, sorted."""
     if not lots:
         return f"The source's own splits leave no good image for {split}: fix or add some."
     what = f"The {len(lots)} groups of images that are to be split leave none for {split}"
@@ -166,4 +168,4 @@ def _empty(split: str, lots: list[float], test: float) -> str:
         return f"{what}: add images, or lower data.validation and data.test."
     share = free[0] - (test if split == "validation" else 0)
     enough = math.floor(100 * share + 1) / 100
-    return f"{what}: add images, or raise data.{split} to {enough:.2f}, which draws one."
+    return f"{what}: add images, or raise data.{split} to {enough:.2f}, which gives it one."

@@ -52,9 +52,9 @@ class FilePair:
     def files(self) -> tuple[Path, Path]:
         """Image and mask. Raises ImageError when either has no partner."""
         if self.mask is None:
-            raise ImageError(f"{self.image} has no mask of the same name.", "no-mask")
+            raise ImageError(f"{self.image} has no mask of the same name: add it.", "no-mask")
         if self.image is None:
-            raise ImageError(f"{self.mask} has no image of the same name.", "no-image")
+            raise ImageError(f"{self.mask} has no image of the same name: add it.", "no-image")
         return self.image, self.mask
 
     def read_decoded(self, max_pixels: int) -> DecodedImage:
@@ -81,7 +81,7 @@ class FilePair:
 
 @dataclass(frozen=True)
 class GeneratedPair:
-    """An image that does not exist until it is read."""
+    """A pair that is generated when it is read."""
 
     id: str
     seed: int
@@ -100,7 +100,7 @@ class GeneratedPair:
 
 @dataclass(frozen=True)
 class CutoutPair:
-    """A transparent image, laid over a background; None is a generated one."""
+    """A transparent image that is laid over a background (None: a generated one)."""
 
     id: str
     cutout: Path
@@ -126,7 +126,7 @@ class CutoutPair:
 
 @dataclass(frozen=True)
 class UnusablePair:
-    """What belongs to the set but cannot be used, and why."""
+    """An item of the set that cannot be used, and why."""
 
     id: str
     message: str
@@ -159,7 +159,7 @@ def read_cutout(path: Path, max_pixels: int) -> tuple[DecodedImage, np.ndarray]:
 
 
 def safe_id(name: str) -> str:
-    """An id that is a file name everywhere; what had to change is told apart by a hash."""
+    """An id that is a valid file name everywhere; a name that has to change gets a hash."""
     safe = re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII).strip(".")[:100]
     return name if safe == name else f"{safe}-{short_hash(name)}"
 

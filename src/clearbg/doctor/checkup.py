@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from clearbg.data.checks import mask_values
-from clearbg.data.checks.examine import Finding, examine, leaning, set_is_inverted
+from clearbg.data.checks.examine import Finding, examine, polarity, set_is_inverted
 from clearbg.data.manifest import NEAR_BITS, SPLITS
 from clearbg.data.pairs import FilePair, Pair
 from clearbg.data.workers import on_all_cores
@@ -35,7 +35,7 @@ class Checked:
         sha256: hash of the image's file.
         mask_sha256: hash of the alpha's values.
         phash: perceptual hash of the image, 64 bits.
-        leaning: "upright", "inverted" or "unclear": what the mask alone looks like.
+        polarity: "upright", "inverted" or "unclear": what the mask alone looks like.
         classes: class number of an index mask -> share of its pixels; None for other masks.
     """
 
@@ -48,7 +48,7 @@ class Checked:
     sha256: str = ""
     mask_sha256: str = ""
     phash: int = 0
-    leaning: str = "unclear"
+    polarity: str = "unclear"
     classes: dict[int, float] | None = None
 
     @property
@@ -98,7 +98,7 @@ def _check(pair: Pair, max_pixels: int) -> Checked:
         sha256=file_sha256(examination.original),
         mask_sha256=hashlib.sha256(alpha.tobytes()).hexdigest(),
         phash=int(str(imagehash.phash(Image.fromarray(image.srgb()))), 16),
-        leaning=leaning(alpha)[0],
+        polarity=polarity(alpha)[0],
         classes=mask_values.classes(pair.mask) if is_index else None,
     )
 
@@ -113,7 +113,7 @@ def _with_polarity(rows: list[Checked]) -> list[Checked]:
     }
     return [
         _mark_inverted(row)
-        if row.pair.split in inverted and row.is_usable and row.leaning != "upright"
+        if row.pair.split in inverted and row.is_usable and row.polarity != "upright"
         else row
         for row in rows
     ]

@@ -107,7 +107,7 @@ def _data_set(path: Path) -> DataSet:
     if path.is_file():
         if path.suffix.lower() not in (".csv", ".tsv"):
             raise DataError(f"{path} is neither a folder nor a CSV file: extract an archive first.")
-        data_set.add("a table", table.listed(path))
+        data_set.add("a table", table.pairs(path))
     elif not path.is_dir():
         raise DataError(f"{path} does not exist: give a folder of images and masks.")
     elif {"phash", "status"} <= _header(path / "manifest.csv"):

@@ -33,7 +33,7 @@ def log_training(run: runs.Run, contract: Contract, settings: config.Settings) -
 
 
 def _log_ingest(run: runs.Run) -> None:
-    """What the checks counted, the sheet of images and the list of those set aside."""
+    """What the checks counted, the sheet of images and the list of those quarantined."""
     counts = json.loads((INGEST / "summary.json").read_text(encoding="utf-8"))
     run.metrics({f"data/{k}": v for k, v in pd.json_normalize(counts, sep="/").iloc[0].items()})
     run.file(INGEST / "contact_sheet.jpg")

@@ -43,7 +43,7 @@ def provenance(settings: config.Settings, folder: Path) -> Provenance:
     images = own
     if settings.train.init_from is not None:
         earlier, seen = _past(project.root() / settings.train.init_from)
-        origins, images = (*earlier, *origins), leaks.together(seen, own)
+        origins, images = (*earlier, *origins), leaks.merged(seen, own)
     if settings.data.commercial_only:
         licenses.refuse_closed(origins)
     return Provenance(manifest.digest(manifest.read(folder)), images, _once(origins))

@@ -1,8 +1,8 @@
-"""Everything that can be told about one pair: used by ingest and by the doctor alike.
+"""The checks of one pair, which ingest and the doctor share.
 
-A kind of finding is "broken" (the pair cannot be used, and ingest sets it aside with the kind
-as its reason), "fixable" (ingest normalizes it on the way) or "suspicious" (kept and counted;
-a person should look).
+A kind of finding is "broken" (the pair cannot be used; ingest quarantines it, with the kind as
+the reason), "fixable" (ingest corrects it) or "suspicious" (ingest uses the pair and counts the
+finding; a person should look).
 """
 
 from collections.abc import Collection, Iterable
@@ -93,7 +93,7 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class Examination:
-    """A pair as it should be used, and what was found on the way.
+    """A pair after all corrections, and the findings.
 
     Attributes:
         image: upright; None when a file of the pair is missing or cannot be read.
@@ -114,9 +114,9 @@ class Examination:
 
 
 def examine(pair: Pair, max_pixels: int) -> Examination:
-    """Read a pair and say what is wrong with it; bad files are findings, never errors.
+    """Read a pair and list what is wrong with it; a bad file is a finding, not an error.
 
-    The alpha of a generated pair is true by construction: nothing is found in it.
+    The alpha of a generated pair is right by construction, so it is not checked.
     """
     try:
         if isinstance(pair, FilePair):
@@ -130,15 +130,15 @@ def examine(pair: Pair, max_pixels: int) -> Examination:
 
 
 def broken(examination: Examination) -> Finding | None:
-    """Why the pair cannot be used (the kind is the reason); None when it can be."""
+    """The first finding that makes the pair unusable; None if it can be used."""
     return next((f for f in examination.findings if f.severity == "broken"), None)
 
 
-def leaning(alpha: np.ndarray) -> tuple[Literal["inverted", "upright", "unclear"], str]:
-    """Whether a mask, uint8 `(H,W)`, seems to mark the ground in place of the subject; why.
+def polarity(alpha: np.ndarray) -> tuple[Literal["inverted", "upright", "unclear"], str]:
+    """Whether a mask, uint8 `(H,W)`, seems to mark the background; and the evidence.
 
-    A subject lies in the middle rather than all along the image's edge. Masks that are
-    empty, full or the same at the edge and in the middle say nothing.
+    A subject is usually in the middle of the image and not all along its edge. A mask that is
+    empty, full, or the same at the edge and in the middle is "unclear".
     """
     height, width = alpha.shape
     band = max(1, round(FRAME * min(height, width)))
@@ -156,7 +156,7 @@ def leaning(alpha: np.ndarray) -> tuple[Literal["inverted", "upright", "unclear"
 
 
 def set_is_inverted(kinds: Iterable[Collection[str]]) -> bool:
-    """Whether most masks of a set mark the ground, by the kinds found in each usable pair."""
+    """Whether most masks of a set mark the background, by the kinds found in each usable pair."""
     told = [found for found in kinds if not {"empty", "full"} & {*found}]
     suspects = sum("maybe-inverted" in found for found in told)
     return suspects >= ENOUGH and suspects >= MAJORITY * len(told)
@@ -168,7 +168,7 @@ def _files(pair: FilePair, max_pixels: int) -> Examination:
     found = _noted(pair.image, "image", image.notes)
     found += _noted(pair.mask, "mask", notes)
     if not pair.transparency:
-        alpha, oddities = mask_values.meant(pair.mask, alpha, notes)
+        alpha, oddities = mask_values.interpret(pair.mask, alpha, notes)
         found += [
             Finding(kind, f"{pair.mask}: of the mask, {what}.", "mask") for kind, what in oddities
         ]
@@ -206,7 +206,7 @@ def _orientation(
     )
     if of_image == of_mask:
         return alpha, []
-    alpha, verdict, words = orientations.weigh(image.rgb, alpha, of_image, of_mask)
+    alpha, verdict, words = orientations.reconcile(image.rgb, alpha, of_image, of_mask)
     if verdict not in ("turned", "unclear"):
         return alpha, []
     kind = "exif-disagreement" if verdict == "turned" else "exif-unclear"
@@ -220,7 +220,7 @@ def _orientation(
 def _pixels(
     name: Path | str, mask: Path | str, image: DecodedImage, alpha: np.ndarray
 ) -> list[Finding]:
-    """What shape and coverage tell."""
+    """The findings from the image's size and the mask's coverage."""
     found = []
     shorter, longer = sorted((image.height, image.width))
     size = f"{image.width}×{image.height} pixels"
@@ -235,7 +235,7 @@ def _pixels(
     elif alpha.min() == 255:
         found.append(Finding("full", f"{mask} is white everywhere: no background.", "mask"))
     else:
-        word, evidence = leaning(alpha)
+        word, evidence = polarity(alpha)
         if word == "inverted":
             detail = f"{mask} may be inverted: {evidence}."
             found.append(Finding("maybe-inverted", detail, "mask"))

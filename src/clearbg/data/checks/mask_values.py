@@ -21,10 +21,10 @@ NOTED = {
 }
 
 
-def meant(
+def interpret(
     path: Path, values: np.ndarray, notes: tuple[str, ...]
 ) -> tuple[np.ndarray, list[tuple[str, str]]]:
-    """What a mask file's values were meant as, and (kind, what was found) of each oddity.
+    """The alpha that a mask file's values stand for, and (kind, description) of each oddity.
 
     Args:
         values: uint8 `(H,W)` as `images.read_mask` reads them.
@@ -62,7 +62,7 @@ def meant(
 def _of_colors(
     path: Path, values: np.ndarray, notes: tuple[str, ...], counts: np.ndarray
 ) -> tuple[np.ndarray, list[tuple[str, str]]]:
-    """Of a mask with unequal channels: black is background if its colors are few."""
+    """The same for a mask with unequal channels; with few colors, black is the background."""
     number = np.count_nonzero(counts)
     if number <= MAX_CLASSES:
         if "palette" in notes:
@@ -70,8 +70,8 @@ def _of_colors(
         else:
             subject = read_image(path).rgb.any(axis=2)
         if not subject.all():
-            ground = "the palette's first" if "palette" in notes else "black"
-            detail = f"its {number} colors stand for classes; all but {ground} are subject"
+            background = "the palette's first" if "palette" in notes else "black"
+            detail = f"its {number} colors stand for classes; all but {background} are subject"
             return _foreground(subject), [("mask-index", detail)]
     return values, [("mask-color", "its colors are no gray values; their brightness is taken")]
 
@@ -85,7 +85,7 @@ def _is_ringing(counts: np.ndarray, is_jpeg: bool) -> bool:
 
 
 def _without_ringing(values: np.ndarray) -> np.ndarray:
-    """What is nearly black or white made so; soft edges stay."""
+    """The mask with nearly black and nearly white made black and white; soft edges stay."""
     return np.where(values < NEAR, 0, np.where(values >= 256 - NEAR, 255, values)).astype(np.uint8)
 
 

@@ -1,8 +1,8 @@
-"""Image and mask whose EXIF orientations differ: which reading of the mask is meant.
+"""Decide how to turn a mask whose EXIF orientation differs from its image's.
 
-A tag of one file alone is common and right when both were exported by the same program; it is
-wrong when a program turned one of them and not the other. The pixels tell: a mask that is read
-as it was meant has the image's size, and its outline lies on the image's edges.
+The tags may differ and both be right, when one program exported both files; they are wrong when
+a program turned one file and not the other. The pixels show it: a mask that is turned the right
+way has the image's size, and its outline lies on the image's edges.
 """
 
 from typing import Literal
@@ -21,10 +21,10 @@ SAME = 1.0  # mean difference of gray values below which two readings are one
 Verdict = Literal["as-written", "turned", "unclear", "no-fit"]
 
 
-def weigh(
+def reconcile(
     rgb: np.ndarray, alpha: np.ndarray, of_image: int, of_mask: int
 ) -> tuple[np.ndarray, Verdict, str]:
-    """The mask as it was meant, what that says about its own tag, and the evidence in words.
+    """The mask turned the right way, the verdict on its own tag, and the evidence in words.
 
     Args:
         rgb: uint8 `(H,W,3)`, upright.
@@ -53,7 +53,7 @@ def weigh(
 
 
 def edge_fit(rgb: np.ndarray, alpha: np.ndarray) -> float:
-    """How well a mask's outline lies on the image's edges: their correlation, -1 to 1.
+    """The correlation between a mask's outline and the image's edges, -1 to 1.
 
     Args:
         rgb: uint8 `(H,W,3)`.

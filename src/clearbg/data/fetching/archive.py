@@ -1,7 +1,7 @@
-"""Safe extraction of archives that somebody else made.
+"""Extract archives from strangers safely.
 
-Names are checked and contents copied out here: the extract functions of zipfile and
-tarfile, with their links, modes and unlimited sizes, are not used.
+This module checks names and copies contents itself. It does not use the extract functions of
+zipfile and tarfile, which allow links, file modes and unlimited sizes.
 """
 
 import errno
@@ -25,7 +25,7 @@ MARKER = ".extracted-from"
 BLOCK = 1 << 20
 MAX_HEADER = 1 << 20  # bytes of a tar between two contents: long names and attributes
 SMALL = 64 << 20  # bytes up to which a high ratio harms nobody
-SPARED = 256 << 20  # bytes of the disk that stay free whatever an archive holds
+RESERVED = 256 << 20  # bytes of the disk that stay free whatever an archive holds
 LONGEST_NAME, LONGEST_PATH = 255, 1000  # bytes of UTF-8; file systems hold no more
 SIGNS = {  # the first bytes of a file
     "zip": (b"PK\3\4", b"PK\5\6"),
@@ -47,14 +47,15 @@ def extract(
 ) -> Path:
     """Extract a zip, tar, tar.gz or tar.xz, told apart by content, to the folder `target`.
 
-    All of it arrives or nothing: it is written aside, and the folder renamed at the end.
-    A `target` made from the same archive (its marker holds the archive's sha256) is
-    returned as it is; one made from another archive is replaced.
+    Contents are written to a folder aside, which is renamed at the end: all arrive or none. A
+    `target` that was made from the same archive (its marker holds the archive's sha256) is
+    returned as it is; one that was made from another archive is replaced.
 
     Args:
         max_files: files and folders together.
         max_bytes: of the contents together, counted while they are read.
-        max_ratio: contents to archive, in bytes, beyond the first 64 MiB of contents.
+        max_ratio: bytes of the contents by bytes of the archive; contents up to 64 MiB are
+            allowed whatever their ratio.
 
     Raises:
         ArchiveError: not an archive, damaged, encrypted, over a limit or the disk's free
@@ -110,7 +111,7 @@ class _Budget:
         self.archive, self.folder = archive, folder
         self.files, self.bytes = max_files, max_bytes
         self.inflated = max(SMALL, int(max_ratio * archive.stat().st_size))
-        self.unasked = 0  # bytes since the disk was asked for its free space
+        self.unchecked = 0  # bytes since the disk was asked for its free space
         self.bar = tqdm(desc=archive.name, unit="B", unit_scale=True, disable=None)
 
     def expect(self, size: int) -> None:
@@ -134,10 +135,10 @@ class _Budget:
             raise self.refusal("holds more bytes than the limit allows")
         if self.inflated < 0:
             raise self.refusal("grows out of proportion to its size, as a decompression bomb does")
-        self.unasked += size
-        if self.unasked >= SMALL:
-            self.unasked = 0
-            if shutil.disk_usage(self.folder).free < SPARED:
+        self.unchecked += size
+        if self.unchecked >= SMALL:
+            self.unchecked = 0
+            if shutil.disk_usage(self.folder).free < RESERVED:
                 raise self.refusal("holds more than the disk has room for; make room")
         self.bar.update(size)
 
@@ -146,7 +147,7 @@ class _Budget:
 
 
 class _Counted:
-    """A stream whose bytes count; `allowance` bounds, where given, what is read from now."""
+    """A stream that counts its bytes; `allowance`, where set, limits what is read from now on."""
 
     def __init__(self, stream: BinaryIO, budget: _Budget):
         self.stream, self.budget = stream, budget
@@ -260,7 +261,7 @@ def _safe(name: str, budget: _Budget) -> PurePosixPath:
 
 
 def _folded(path: PurePosixPath) -> str:
-    """The path as file systems see it that ignore case or normalize Unicode."""
+    """The path as a file system sees it that ignores case and normalizes Unicode."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", str(path)).casefold())
 
 

@@ -1,4 +1,4 @@
-"""One file over HTTP(S): resumed where it broke off, and tried again while that may help."""
+"""Download one file over HTTP(S), resume it where it broke off, and retry passing failures."""
 
 import email.utils
 import hashlib
@@ -17,7 +17,7 @@ from clearbg.system.object_store import without_secrets
 from clearbg.system.progress import progress
 
 BLOCK = 1 << 16  # bytes; a broken connection costs at most one
-STEADY = 1 << 20  # bytes that, once received, clear the count of failures
+STEADY = 1 << 20  # bytes; a try that receives so many resets the count of failures
 FAILURES = 5
 FIRST_WAIT, LONGEST_WAIT = 1.0, 120.0  # seconds
 TIMEOUT = (15, 60)  # seconds to connect, and between two packets
@@ -50,7 +50,11 @@ def progress_of(shown: str) -> tqdm:
 
 
 def page_meaning(page: bytes) -> str:
-    """What the beginning of a web page that came in place of a file says, in brackets."""
+    """The meaning of a web page that came in place of a file, in brackets.
+
+    Args:
+        page: its first bytes.
+    """
     text = page.decode("utf-8", "replace")
     title = re.search(r"<title[^>]*>(.*?)</title>", text, re.DOTALL | re.IGNORECASE)
     title = " ".join(html.unescape(title[1]).split())[:80] if title else ""
@@ -61,7 +65,7 @@ def page_meaning(page: bytes) -> str:
 
 
 class _Interrupted(Exception):
-    """A failure that may pass; `wait` is the server's wish in seconds."""
+    """A failure that may pass; the server asks for `wait` seconds before the next try."""
 
     def __init__(self, why: str, wait: float | None = None):
         super().__init__(why)
@@ -69,14 +73,14 @@ class _Interrupted(Exception):
 
 
 def download(url: str, part: Path, source: str | None = None) -> Path:
-    """The file at an HTTP(S) address in `part/content`, from where an earlier try ended.
+    """Download an HTTP(S) address to `part/content`, and go on where an earlier try ended.
 
     Args:
-        source: what messages name and an earlier part is known by, for an address that is
-            another one each time; by default the address.
+        source: names the file in messages, and tells whether an earlier part is of the same
+            file; to be given for addresses that change each time. By default the address.
 
     Raises:
-        FetchError: the server refuses, or fails again and again.
+        FetchError: the server refuses, or fails `FAILURES` times in a row.
     """
     source, content, failures = source or url, part / "content", 0
     with requests.Session() as session:
@@ -91,8 +95,8 @@ def download(url: str, part: Path, source: str | None = None) -> Path:
                 wait = FIRST_WAIT * 2**failures if error.wait is None else error.wait
                 if failures == FAILURES or wait > LONGEST_WAIT:
                     raise FetchError(
-                        f"{without_secrets(source)} {error}: check the connection and run again later; "
-                        "what has arrived is kept."
+                        f"{without_secrets(source)} {error}: check the connection and run again "
+                        "later; the part that has arrived stays on the disk."
                     ) from None
                 time.sleep(wait)
 
@@ -135,7 +139,8 @@ def _receive(session: requests.Session, url: str, content: Path, source: str) ->
         raise _Interrupted("cannot be reached, or breaks the connection") from None
     except requests.RequestException as error:
         raise FetchError(
-            f"{without_secrets(source)} cannot be fetched ({type(error).__name__}): check the address."
+            f"{without_secrets(source)} cannot be fetched ({type(error).__name__}): check the "
+            "address."
         ) from None
 
 
@@ -161,9 +166,8 @@ def _refuse_error(response: requests.Response, source: str) -> None:
         410: "the file was taken away; use another source",
     }
     if status not in (200, 206, 416):
-        raise FetchError(
-            f"{without_secrets(source)} answers {status}: {advice.get(status, 'look at it in a browser')}."
-        )
+        meaning = advice.get(status, "look at it in a browser")
+        raise FetchError(f"{without_secrets(source)} answers {status}: {meaning}.")
 
 
 def retry_after(response: requests.Response) -> float | None:

@@ -1,4 +1,4 @@
-"""One way to get a file: from disk, over http(s), from a store, Google Drive or Kaggle."""
+"""Fetch a file from the disk, over http(s), from an object store, Google Drive or Kaggle."""
 
 import contextlib
 import errno
@@ -35,8 +35,15 @@ REMOTE = {  # what follows the colon
     "kaggle-competition": r"[-\w]+",
 }
 STORE = re.compile(r"(?!file:)[a-z][a-z0-9+.-]+://.+")
-PROMISES = {".zip": "zip", ".tar": "tar", ".gz": "gz", ".tgz": "gz", ".xz": "xz", ".txz": "xz"}
-"""What the end of a name says about the content."""
+KIND_BY_SUFFIX = {
+    ".zip": "zip",
+    ".tar": "tar",
+    ".gz": "gz",
+    ".tgz": "gz",
+    ".xz": "xz",
+    ".txz": "xz",
+}
+"""The kind of content that a name's suffix promises."""
 CHECKPOINT = re.compile(r"\.(pth|pt|ckpt)\.tar$")  # by a custom of PyTorch's, and no tar
 
 
@@ -47,20 +54,20 @@ def fetch(
     sha256: str | None = None,
     name: str | None = None,
 ) -> Path:
-    """Bring a file (or a Drive folder) to `folder`, or return where it already is.
+    """Download a file (or a Drive folder) to `folder`, or return where it already is.
 
-    A path or file:// URL is checked and returned in place. Downloads resume where an
-    earlier run ended, if the server's file is still the same, and a finished one whose
-    sha256 (given, or recorded when it arrived) still fits is returned without a request.
-    Of two processes that want the same file, the second waits for the first.
+    A path or file:// URL is checked and returned as it is. A download resumes where an earlier
+    run ended, if the server's file has not changed. A finished download is returned without a
+    request if its sha256 (given, or recorded when it arrived) is still the same. When two
+    processes want one file, the second waits for the first.
 
     Args:
         source: a path; file://, http:// or https://; s3://, gs:// or another protocol of
             fsspec; gdrive:<file id>; gdrive-folder:<folder id>; kaggle:<owner>/<dataset>, with
             /<version> to pin one; kaggle-competition:<name>; or several of them, mirrors of one
             file, which are tried in order.
-        sha256: 64 hexadecimal digits; a folder's is over its files' names and sums. Without it
-            a body of undeclared length that is cut short goes unnoticed.
+        sha256: 64 hexadecimal digits; of a folder, over its files' names and sums. Without it
+            nobody notices that an answer of undeclared length was cut short.
         name: the file's name in `folder`; by default the first source's own.
 
     Raises:
@@ -75,7 +82,7 @@ def fetch(
     part = target.with_name(f"{target.name}.part")
     if not part.exists() and _is_finished(target, remote, sha256):
         return target
-    with _disk(target), exclusive(part):
+    with _disk_errors(target), exclusive(part):
         if not _is_finished(target, remote, sha256):
             try:
                 return _first_of(sources, target, sha256)
@@ -87,9 +94,9 @@ def fetch(
 
 
 def adopt(file: Path, source: str | Sequence[str], folder: Path, sha256: str | None) -> Path:
-    """Take a file that was downloaded by hand for what `fetch` would bring from `source`.
+    """Use a file that was downloaded by hand as if `fetch` had downloaded it from `source`.
 
-    The file stays; where both are on one disk, its bytes are not copied.
+    The file stays where it is; it is linked, or copied to another disk.
 
     Raises:
         FetchError: it is missing, empty, a web page, not what its name says, or has another
@@ -100,7 +107,7 @@ def adopt(file: Path, source: str | Sequence[str], folder: Path, sha256: str | N
     if not file.is_file():
         raise FetchError(f"{file} is no file: give the archive that you downloaded.")
     part = target.with_name(f"{target.name}.part")
-    with _disk(target), exclusive(part):
+    with _disk_errors(target), exclusive(part):
         digest = _check(file, str(file), sha256 and sha256.lower(), target.name)
         content = part / "content"
         content.unlink(missing_ok=True)
@@ -108,7 +115,7 @@ def adopt(file: Path, source: str | Sequence[str], folder: Path, sha256: str | N
             os.link(file.resolve(), content)
         except OSError:  # another disk, or one without links
             _copy(file, content)
-        _keep(content, target, sources[0], digest)
+        _move_into_place(content, target, sources[0], digest)
     return target
 
 
@@ -132,13 +139,13 @@ def is_remote(source: str) -> bool:
     return source.partition(":")[0] in REMOTE or STORE.fullmatch(source) is not None
 
 
-def recorded_sum(path: Path) -> str | None:
-    """The sha256 of what `fetch` has brought to `path`; None of what was not fetched."""
+def recorded_sha256(path: Path) -> str | None:
+    """The sha256 that `fetch` recorded of its download `path`; None if it was not fetched."""
     return _record(path).get("sha256")
 
 
 def default_name(source: str) -> str:
-    """The name under which the file of a source is kept."""
+    """The name that the file of a source gets on the disk."""
     kind, _, rest = source.partition(":")
     if kind.startswith("kaggle"):
         return f"{rest.split('/')[min(1, rest.count('/'))]}.zip"
@@ -165,7 +172,7 @@ def _remote(source: str, target: Path, sha256: str | None) -> Path:
     place = part / fingerprint(source)[:8]  # mirrors never continue one another's bytes
     place.mkdir(exist_ok=True)
     try:
-        content = _bring(source, place, resume=sha256 is not None)
+        content = _download(source, place, resume=sha256 is not None)
     except FetchError:
         if {path.name for path in place.iterdir()} <= {"begun"}:  # nothing has arrived
             shutil.rmtree(place)
@@ -175,12 +182,12 @@ def _remote(source: str, target: Path, sha256: str | None) -> Path:
     except FetchError:
         shutil.rmtree(place)
         raise
-    _keep(content, target, source, digest)
+    _move_into_place(content, target, source, digest)
     return target
 
 
-def _keep(content: Path, target: Path, source: str, digest: str) -> None:
-    """Move what has arrived to its place, and forget what was on the way."""
+def _move_into_place(content: Path, target: Path, source: str, digest: str) -> None:
+    """Move a complete download to `target`, and remove its partial files."""
     # The record comes first: after a power cut between the two, `content` is found whole.
     with replacing_file(_record_of(target)) as aside:
         aside.write_text(json.dumps({"source": fingerprint(source), "sha256": digest}) + "\n")
@@ -190,7 +197,7 @@ def _keep(content: Path, target: Path, source: str, digest: str) -> None:
     shutil.rmtree(target.with_name(f"{target.name}.part"))
 
 
-def _bring(source: str, place: Path, *, resume: bool) -> Path:
+def _download(source: str, place: Path, *, resume: bool) -> Path:
     kind, _, rest = source.partition(":")
     match kind:
         case "http" | "https":
@@ -248,7 +255,7 @@ def _is_finished(target: Path, sources: list[str], sha256: str | None) -> bool:
 
 
 def _sha256(path: Path) -> str:
-    """Of a file's bytes; of a folder, over its files' names and sums."""
+    """The sum of a file's bytes; of a folder, over its files' names and sums."""
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.is_file())
         lines = [f"{_sha256(file)}  {file.relative_to(path).as_posix()}\n" for file in files]
@@ -257,9 +264,11 @@ def _sha256(path: Path) -> str:
 
 
 def _check(path: Path, shown: str, sha256: str | None, name: str) -> str:
-    """The sum of what arrived, unless it is empty, a web page, or not what it should be.
+    """The sha256 of a download.
 
-    Content that is not what the end of `name` says is refused, but for the very sum expected.
+    Raises:
+        FetchError: it is empty, a web page, has another sum than `sha256`, or is not of the
+            kind that the suffix of `name` says (which a correct sum excuses).
     """
     head, kind = b"", "folder"
     if path.is_file():
@@ -273,10 +282,12 @@ def _check(path: Path, shown: str, sha256: str | None, name: str) -> str:
     digest = _sha256(path)
     if digest == sha256:
         return digest
-    promise = None if CHECKPOINT.search(name) else PROMISES.get(PurePosixPath(name).suffix.lower())
-    if promise and kind not in (promise, "folder", "RAR", "7z"):  # those have their own advice
+    expected = (
+        None if CHECKPOINT.search(name) else KIND_BY_SUFFIX.get(PurePosixPath(name).suffix.lower())
+    )
+    if expected and kind not in (expected, "folder", "RAR", "7z"):  # those have their own advice
         raise FetchError(
-            f"{shown} gave {kind}, not the {promise} that the name {name} says: look at the "
+            f"{shown} gave {kind}, not the {expected} that the name {name} says: look at the "
             "address in a browser, or use another source."
         )
     if sha256 is not None:
@@ -288,12 +299,12 @@ def _check(path: Path, shown: str, sha256: str | None, name: str) -> str:
 
 
 @contextlib.contextmanager
-def _disk(target: Path) -> Iterator[None]:
+def _disk_errors(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         what = "is full" if error.errno == errno.ENOSPC else f"says: {error.strerror or error}"
         raise FetchError(
             f"{target} could not be written, the disk {what}: make room or choose another "
-            "folder, then run again; what has arrived is kept."
+            "folder, then run again; the part that has arrived stays on the disk."
         ) from error

@@ -1,4 +1,4 @@
-"""Files that come through the clients of Google Drive and Kaggle.
+"""Download files with the clients of Google Drive and Kaggle.
 
 Both clients are imported inside the functions: they are slow, and kaggle signs in when it
 is imported, and ends the process when it cannot. kagglehub is not used: going on with a broken
@@ -36,7 +36,7 @@ def from_drive(file_id: str, part: Path, *, resume: bool) -> Path:
 
     Args:
         resume: go on with what an earlier run left in `part`. gdown does not notice that
-            the file has changed meanwhile, so this is for callers who know its checksum.
+            the file has changed meanwhile, so only callers who know its checksum ask for it.
 
     Raises:
         FetchError: the quota of downloads is used up, the file is not public, the disk has no
@@ -147,7 +147,7 @@ def _drive_reason(error: Exception, file_id: str | None) -> str:
 
 
 def _drive_page(file_id: str | None) -> str:
-    """What the page says that Google shows in place of a file; gdown does not tell."""
+    """The meaning of the page that Google shows in place of a file; gdown does not tell it."""
     private = (
         "is not public (Google shows its sign-in page in place of the file): have it shared with "
         f'"Anyone with the link", or {BY_HAND}'
@@ -203,7 +203,7 @@ def from_kaggle_competition(competition: str, part: Path) -> Path:
 
 def _through_kaggle(shown: str, page: str, ask: Callable[[Any], None], part: Path) -> Path:
     try:
-        with contextlib.redirect_stdout(io.StringIO()), _stdin_spared():  # it talks
+        with contextlib.redirect_stdout(io.StringIO()), _stdin_replaced():  # it talks
             api = _kaggle_client(shown, part)
             api.authenticate()
             ask(api)
@@ -234,14 +234,14 @@ def _through_kaggle(shown: str, page: str, ask: Callable[[Any], None], part: Pat
     except (requests.RequestException, ValueError) as error:
         raise FetchError(
             f"{shown} cannot be reached ({type(error).__name__}): check the connection and "
-            "run again; what has arrived is kept."
+            "run again; the part that has arrived stays on the disk."
         ) from None
     return part / "content"
 
 
 @contextlib.contextmanager
-def _stdin_spared() -> Iterator[None]:
-    """Keep stdin from `exit`, which kaggle calls without credentials, and which closes it."""
+def _stdin_replaced() -> Iterator[None]:
+    """Give kaggle another stdin: without credentials it calls `exit`, which closes stdin."""
     before, sys.stdin = sys.stdin, io.StringIO()
     try:
         yield
@@ -250,10 +250,10 @@ def _stdin_spared() -> Iterator[None]:
 
 
 def _kaggle_client(shown: str, part: Path) -> Any:
-    """Kaggle's client, which asks and signs in; the bytes come as any others over HTTPS.
+    """Kaggle's client, which signs in and asks; `download` of ours transfers the file.
 
-    Its own transfer takes an error page for the rest of a file, and waits for an answer
-    without end.
+    The client's own transfer appends an error page to a file as if it were the rest of it, and
+    waits for an answer without end.
     """
     from kaggle.api.kaggle_api_extended import KaggleApi
 
@@ -262,7 +262,7 @@ def _kaggle_client(shown: str, part: Path) -> Any:
             client = super().build_kaggle_client()
             http = client.http_client()
             http.__enter__()  # opens the session
-            http._session.mount("https://", _Impatient())
+            http._session.mount("https://", _TimeoutAdapter())
             return client
 
         def download_file(self, response, *args, **options) -> None:
@@ -272,8 +272,8 @@ def _kaggle_client(shown: str, part: Path) -> Any:
     return Client()
 
 
-class _Impatient(requests.adapters.HTTPAdapter):
-    """Gives up on a server that is silent, where the caller sets no time."""
+class _TimeoutAdapter(requests.adapters.HTTPAdapter):
+    """Sets a timeout where the caller sets none."""
 
     def send(self, *args, timeout=None, **options) -> requests.Response:
         return super().send(*args, timeout=timeout or TIMEOUT, **options)

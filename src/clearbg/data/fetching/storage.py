@@ -1,6 +1,6 @@
-"""One file from a store that fsspec reads: s3://, gs://, sftp:// and others.
+"""Download one file from an object store with fsspec: s3://, gs://, sftp:// and others.
 
-Credentials are found by each store's own client, in the environment or in its own files.
+The store's own client finds the credentials, in the environment or in its own files.
 """
 
 import time
@@ -18,9 +18,9 @@ VERSIONS = "ETag etag VersionId generation checksum LastModified mtime created".
 
 
 def from_storage(address: str, part: Path) -> Path:
-    """The file at `address` in `part/content`, from where an earlier try ended.
+    """Download `address` to `part/content`, and go on where an earlier try ended.
 
-    An earlier part is continued if the store tells a version of the file, and it is the same.
+    An earlier part is continued only if the store gives the file a version and it is the same.
 
     Raises:
         FetchError: the store has no client here, refuses, or fails again and again; it has no
@@ -28,7 +28,7 @@ def from_storage(address: str, part: Path) -> Path:
     """
     store, path = _store(address)
     content, begun = part / "content", part / "begun"
-    facts = _asked(address, lambda: store.info(path))
+    facts = _ask(address, lambda: store.info(path))
     if facts["type"] != "file":
         raise FetchError(
             f"{without_secrets(address)} is a folder: give the address of one file in it."
@@ -45,14 +45,14 @@ def from_storage(address: str, part: Path) -> Path:
         bar.update(have)
         while have < size:
             span = {"start": have, "end": min(have + BLOCK, size)}
-            block = _asked(address, lambda span=span: store.cat_file(path, **span))
+            block = _ask(address, lambda span=span: store.cat_file(path, **span))
             out.write(block)
             bar.update(len(block))
             have += len(block)
             if len(block) != span["end"] - span["start"]:
                 break
     store.invalidate_cache()
-    after = _asked(address, lambda: store.info(path))
+    after = _ask(address, lambda: store.info(path))
     if have != size or (_version(after), after["size"]) != (version, size):
         content.unlink()
         raise FetchError(f"{without_secrets(address)} changed while it was fetched: run again.")
@@ -60,15 +60,15 @@ def from_storage(address: str, part: Path) -> Path:
 
 
 def _store(address: str) -> tuple[Any, str]:
-    """`file_system`, whose refusal is a FetchError here: another mirror may do."""
+    """`file_system`, with a FetchError for its DataError: another mirror may have the file."""
     try:
         return file_system(address)
     except DataError as error:
         raise FetchError(str(error)) from None
 
 
-def _asked(address: str, question: Callable[[], Any]) -> Any:
-    """The store's answer; the question is repeated as long as that may help."""
+def _ask(address: str, question: Callable[[], Any]) -> Any:
+    """The store's answer; the question is repeated after failures that may pass."""
     for failure in range(1, download.FAILURES + 1):
         try:
             return question()
@@ -79,6 +79,6 @@ def _asked(address: str, question: Callable[[], Any]) -> Any:
 
 
 def _version(facts: dict[str, Any]) -> str:
-    """What tells one version of a file from the next; "" where the store tells nothing."""
+    """The version of a file, as the store names it; "" where the store tells nothing."""
     told = [f"{name}={facts[name]}" for name in VERSIONS if facts.get(name)]
     return " ".join(told)

@@ -1,4 +1,4 @@
-"""What an earlier ingest made of a pair: a folder that grows costs its new images only."""
+"""The cache of ingest: when a data set grows, only its new images are read."""
 
 import hashlib
 import json
@@ -15,12 +15,12 @@ from clearbg.system.files import file_sha256, replacing_file, write_json
 LIBRARIES = ("pillow", "numpy", "imagehash")
 
 
-class Kept:
-    """Rows, masks and converted images of earlier runs, found by what went into them.
+class Cache:
+    """Rows, masks and converted images of earlier runs.
 
-    The key is the content of a pair's files, how they are to be read, the code that reads them
-    and its libraries: what is found is what reading again would give, in the same bytes. What
-    other code has made is deleted. Everything under `folder` may be deleted at any time.
+    The key of a pair is made of the content of its files, how they are to be read, the code that
+    reads them and its libraries. So reading a pair again would give the same bytes as the cache.
+    Entries that other code has made are deleted. `folder` may be deleted at any time.
     """
 
     def __init__(self, folder: Path):
@@ -31,7 +31,7 @@ class Kept:
                     shutil.rmtree(other, ignore_errors=True)
 
     def key(self, pair: Pair, max_pixels: int) -> str | None:
-        """64 hexadecimal digits; None of a pair that has no files or lacks one."""
+        """64 hexadecimal digits; None for a pair that has no files or lacks one."""
         if isinstance(pair, GeneratedPair):
             return None
         facts: dict[str, Any] = {"kind": type(pair).__name__, "max_pixels": max_pixels}
@@ -46,32 +46,32 @@ class Kept:
             facts[field.name] = value
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
-    def recall(self, key: str, target: Path) -> dict[str, Any] | None:
-        """The row that `keep` was given, its files put under `target` again; None if unknown."""
-        place = self._place(key)
+    def find(self, key: str, target: Path) -> dict[str, Any] | None:
+        """Copy the files of a stored pair under `target` and return its row; None if unknown."""
+        place = self._folder_of(key)
         try:
             row = json.loads((place / "row.json").read_text(encoding="utf-8"))
-            for file in row["kept"]:
+            for file in row["files"]:
                 shutil.copyfile(place / file, target / file)
         except (OSError, ValueError, KeyError):
             return None
-        del row["kept"]
+        del row["files"]
         return row
 
-    def keep(self, key: str, row: dict[str, Any], target: Path, files: list[str]) -> None:
-        """Remember a row (text and numbers) and `files`, paths relative to `target`."""
-        place = self._place(key)
+    def store(self, key: str, row: dict[str, Any], target: Path, files: list[str]) -> None:
+        """Store a row (text and numbers) and its `files`, paths relative to `target`."""
+        place = self._folder_of(key)
         for file in files:
             with replacing_file(place / file) as aside:
                 shutil.copyfile(target / file, aside)
-        write_json(place / "row.json", row | {"kept": files})
+        write_json(place / "row.json", row | {"files": files})
 
-    def _place(self, key: str) -> Path:
+    def _folder_of(self, key: str) -> Path:
         return self.folder / key[:2] / key[2:]
 
 
 def _code() -> str:
-    """A name for all that decides a row beside the pair's files and the settings."""
+    """The part of every key that stands for code and libraries."""
     libraries = " ".join(f"{name} {version(name)}" for name in LIBRARIES)
     rows = code.digest(Path(__file__).with_name("convert.py"))
     return hashlib.sha256(f"{libraries} {rows}".encode()).hexdigest()[:24]

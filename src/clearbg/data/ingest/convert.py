@@ -1,4 +1,4 @@
-"""One pair, read and checked, in the one format of `data/ingested/`."""
+"""Read and check one pair, and write it in the format of `data/ingested/`."""
 
 import shutil
 from pathlib import Path
@@ -11,19 +11,19 @@ from PIL import Image
 from clearbg import config
 from clearbg.data import manifest
 from clearbg.data.checks.examine import Examination, broken, examine
-from clearbg.data.ingest.cache import Kept
+from clearbg.data.ingest.cache import Cache
 from clearbg.data.pairs import Pair
 from clearbg.images import write_image, write_mask
 from clearbg.system.files import file_sha256
 
-FRESH, DETAIL = "fresh", "detail"  # what a row tells beside the manifest's columns
+FRESH, DETAIL = "fresh", "detail"  # of a row, beside the manifest's columns
 
 
-def take_in(pair: Pair, data: config.Data, folder: Path, kept: Kept) -> dict[str, Any]:
+def ingest_pair(pair: Pair, data: config.Data, folder: Path, cache: Cache) -> dict[str, Any]:
     """Write a pair's image and mask under `folder`; return its row.
 
-    A pair that cannot be used leaves no file, and a row with status "quarantined", its reason
-    and a sentence (`detail`). `fresh` is false where `kept` knew the pair.
+    For a pair that cannot be used no file is written; its row has the status "quarantined", a
+    reason and a sentence (`detail`). `fresh` is false if the pair came from `cache`.
     """
     row = dict.fromkeys(manifest.COLUMNS, "") | {
         "id": pair.id,
@@ -38,8 +38,8 @@ def take_in(pair: Pair, data: config.Data, folder: Path, kept: Kept) -> dict[str
         DETAIL: "",
         FRESH: False,
     }
-    key = kept.key(pair, data.max_pixels)
-    known = kept.recall(key, folder) if key else None
+    key = cache.key(pair, data.max_pixels)
+    known = cache.find(key, folder) if key else None
     if known is not None:
         if not (folder / known["image"]).exists():
             shutil.copyfile(pair.image, folder / known["image"])
@@ -53,7 +53,7 @@ def take_in(pair: Pair, data: config.Data, folder: Path, kept: Kept) -> dict[str
     if key:
         # A copy of the pair's own image can be made again.
         files = ["mask"] if _is_plain(examination) else ["mask", "image"]
-        kept.keep(key, facts, folder, [facts[file] for file in files])
+        cache.store(key, facts, folder, [facts[file] for file in files])
     return row | facts
 
 

@@ -1,4 +1,4 @@
-"""Read every pair once, set bad ones aside with a reason, write the good ones as one format."""
+"""Read every pair once, quarantine bad ones with a reason, write the good ones in one format."""
 
 import functools
 from pathlib import Path
@@ -10,7 +10,7 @@ from clearbg import config
 from clearbg.data import manifest
 from clearbg.data.checks.examine import set_is_inverted
 from clearbg.data.ingest import convert
-from clearbg.data.ingest.cache import Kept
+from clearbg.data.ingest.cache import Cache
 from clearbg.data.pairs import Pair
 from clearbg.data.workers import on_all_cores
 from clearbg.errors import DataError
@@ -19,26 +19,27 @@ from clearbg.system.files import replacing_file
 
 
 def ingest(
-    pairs: list[Pair], data: config.Data, folder: Path, quarantine: Path, kept: Kept
+    pairs: list[Pair], data: config.Data, folder: Path, quarantine: Path, cache: Cache
 ) -> pd.DataFrame:
     """Fill `folder` with `images/`, `masks/` and `manifest.csv`; return the manifest.
-
-    What is set aside is listed in the file `quarantine`, also when it is too much. Pairs that
-    an earlier run has read are taken from `kept`.
 
     Images that are upright sRGB already are copied byte for byte; others are written as
     PNG. Masks are 8-bit gray PNG, alpha 0..255.
 
+    Args:
+        quarantine: a CSV file that lists the bad pairs, also when they are too many.
+        cache: gives the pairs that an earlier run has read.
+
     Raises:
-        DataError: more bad images than `data.max_quarantined` allows, or none left for a
-            split, or masks that are black where the subject is.
+        DataError: there are more bad pairs than `data.max_quarantined` allows, a split has no
+            image, or most masks are black where the subject is.
     """
     for part in ("images", "masks"):
         (folder / part).mkdir(parents=True)
-    take_in = functools.partial(convert.take_in, data=data, folder=folder, kept=kept)
-    rows = on_all_cores(take_in, pairs, "ingest")
+    ingest_pair = functools.partial(convert.ingest_pair, data=data, folder=folder, cache=cache)
+    rows = on_all_cores(ingest_pair, pairs, "ingest")
     manifest.group_near_duplicates(_good(rows))
-    for row in manifest.set_aside_copies_of_test(_good(rows)):
+    for row in manifest.quarantine_copies_of_test(_good(rows)):
         for file in ("image", "mask"):
             (folder / row.pop(file)).unlink()
             row[file] = ""
@@ -48,7 +49,7 @@ def ingest(
     manifest.assign_splits(_good(rows), data.seed, **shares)
     known = sum(not row[convert.FRESH] for row in rows)
     if known:
-        print(f"ingest: {known:,} of {len(rows):,} images are as an earlier run read them")
+        print(f"ingest: {known:,} of {len(rows):,} images are from the cache of an earlier run")
     columns = [{name: row[name] for name in manifest.COLUMNS} for row in rows]
     return manifest.write(columns, folder / "manifest.csv")
 

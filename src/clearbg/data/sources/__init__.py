@@ -1,4 +1,4 @@
-"""Data set layouts, as published, -> pairs of image and alpha."""
+"""Pairs of image and alpha from data sets, laid out as published."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def pairs(data: config.Data, downloads: Path) -> list[Pair]:
     """
     found = _pairs(data, downloads)
     if not found:
-        raise DataError(f"{data.path}: the source {data.source} lists no images: add some.")
+        raise DataError(f"{data.path}: the source {data.source} has no images: add some.")
     seen: dict[str, Pair] = {}
     for pair in found:
         if seen.setdefault(pair.id, pair) is not pair:
@@ -40,7 +40,7 @@ def _pairs(data: config.Data, downloads: Path) -> list[Pair]:
         case config.FolderData():
             return by_stem(Path(data.path, data.images), Path(data.path, data.masks))
         case config.CsvData():
-            return table.listed(Path(data.path, data.table))
+            return table.pairs(Path(data.path, data.table))
         case config.CutoutsData():
             return cutouts.composites(data)
         case config.DutsData():

@@ -1,4 +1,4 @@
-"""An archive's address -> the folder of its contents, and folders inside that."""
+"""Fetch and extract the archives of a data set, and find folders in them."""
 
 import itertools
 import re
@@ -21,8 +21,8 @@ Address = str | Sequence[str]
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """An archive that the settings name; `key` is where."""
+class Archive:
+    """An archive that the settings name under `key`."""
 
     key: str
     address: Address
@@ -33,40 +33,43 @@ class Wanted:
         return default_name(mirrors(self.address)[0])
 
 
-def wanted(data: config.Data) -> list[Wanted]:
+def archives_of(data: config.Data) -> list[Archive]:
     """The archives that a source reads; none for own and generated images."""
     match data:
         case OneArchive():
-            return [Wanted("data.archive", data.archive, data.sha256)]
+            return [Archive("data.archive", data.archive, data.sha256)]
         case SeveralArchives():
             sums = data.sha256 or [None] * len(data.archives)
             return [
-                Wanted(f"data.archives.{number}", address, one)
+                Archive(f"data.archives.{number}", address, one)
                 for number, (address, one) in enumerate(zip(data.archives, sums, strict=True))
             ]
         case config.DutsData():
             return [
-                Wanted("data.train_archive", data.train_archive, data.train_sha256),
-                Wanted("data.test_archive", data.test_archive, data.test_sha256),
+                Archive("data.train_archive", data.train_archive, data.train_sha256),
+                Archive("data.test_archive", data.test_archive, data.test_sha256),
             ]
     return []
 
 
-def bring(
+def fetch_archives(
     data: config.Data, downloads: Path, by_hand: Sequence[Path] = ()
-) -> list[tuple[Wanted, Path]]:
-    """Fetch what the settings name, so that ingest finds it without a request.
+) -> list[tuple[Archive, Path]]:
+    """Fetch the archives that the settings name, so that ingest needs no network.
 
     Args:
-        by_hand: archives that were downloaded some other way. Each is taken for the one of
-            its name, or for the only one.
+        by_hand: archives that were downloaded another way. Each replaces the download of the
+            archive that has its name, or of the only archive.
+
+    Returns:
+        Each archive with the path of its file or folder.
 
     Raises:
         DataError: an archive cannot be fetched, or a file belongs to none.
     """
-    archives = wanted(data)
+    archives = archives_of(data)
     for file in by_hand:
-        one = _of(file, archives, data)
+        one = _archive_for(file, archives, data)
         adopt(file, one.address, _place(one.address, downloads), one.sha256)
     return [
         (one, fetch(one.address, _place(one.address, downloads), sha256=one.sha256))
@@ -74,8 +77,8 @@ def bring(
     ]
 
 
-def _of(file: Path, archives: list[Wanted], data: config.Data) -> Wanted:
-    """The archive that a file, downloaded by hand, stands for."""
+def _archive_for(file: Path, archives: list[Archive], data: config.Data) -> Archive:
+    """The archive of the settings that a file, downloaded by hand, replaces."""
     fetched = [one for one in archives if any(map(is_remote, mirrors(one.address)))]
     if not fetched:
         raise FetchError(
@@ -94,13 +97,13 @@ def _of(file: Path, archives: list[Wanted], data: config.Data) -> Wanted:
     )
 
 
-def named(address: Address) -> str:
-    """What messages call an archive: its first address, without password and query."""
+def display_name(address: Address) -> str:
+    """The name of an archive in messages: its first address, without password and query."""
     first = mirrors(address)[0]
     return without_secrets(first) if is_remote(first) else first
 
 
-def opened(address: Address, sha256: str | None, downloads: Path) -> Path:
+def open_archive(address: Address, sha256: str | None, downloads: Path) -> Path:
     """The folder with the contents of an archive; a local folder is taken as it is.
 
     Args:
@@ -118,32 +121,32 @@ def opened(address: Address, sha256: str | None, downloads: Path) -> Path:
     if kind in ("RAR", "7z"):
         raise DataError(
             f"{path} is a {kind} archive, which is not opened here: extract it "
-            f"(7z x, or unrar x) and give the folder in place of {named(address)}."
+            f"(7z x, or unrar x) and give the folder in place of {display_name(address)}."
         )
     return extract(path, place / "contents")
 
 
-def opened_all(
+def open_archives(
     addresses: Sequence[Address], sums: Sequence[str | None] | None, downloads: Path
 ) -> list[Path]:
-    """`opened` for each of several, in order."""
+    """`open_archive` for each of several, in order."""
     sums = sums or [None] * len(addresses)
-    return [opened(*pair, downloads) for pair in zip(addresses, sums, strict=True)]
+    return [open_archive(*pair, downloads) for pair in zip(addresses, sums, strict=True)]
 
 
 def _place(address: Address, downloads: Path) -> Path:
-    """An archive's own folder; mirrors that are added later leave it where it is."""
+    """An archive's own folder, which its first address alone decides."""
     first = mirrors(address)[0]
     return downloads / f"{safe_id(default_name(first))}-{short_hash(first)}"
 
 
-def inner_archive(archive: Path, downloads: Path) -> Path:
+def open_inner_archive(archive: Path, downloads: Path) -> Path:
     """The contents of an archive that lay in another one."""
-    return opened(str(archive), None, downloads)
+    return open_archive(str(archive), None, downloads)
 
 
 def folders(root: Path) -> Iterator[Path]:
-    """`root` and the folders in it, the outer first, without what a Mac adds to an archive."""
+    """`root` and the folders in it, outer ones first, without those that macOS adds."""
     for depth in range(DEPTH + 1):
         pattern = "/".join(itertools.repeat("*", depth))
         for folder in sorted(root.glob(pattern)) if depth else [root]:
@@ -152,11 +155,15 @@ def folders(root: Path) -> Iterator[Path]:
                 yield folder
 
 
-def holding(root: Path, names: Sequence[str], source: str, layout: str) -> Path:
-    """The outermost folder that has a folder of each of `names`.
+def folder_with(root: Path, names: Sequence[str], source: str, layout: str) -> Path:
+    """The outermost folder that holds folders of all these names.
+
+    Args:
+        source, layout: what the error message names: where `root` is from, and how it should
+            be laid out.
 
     Raises:
-        DataError: none has; the message says that `source` should be laid out as `layout`.
+        DataError: there is no such folder.
     """
     for folder in folders(root):
         if all((folder / name).is_dir() for name in names):

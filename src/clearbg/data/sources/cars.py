@@ -5,7 +5,7 @@ from pathlib import Path
 
 from clearbg import config
 from clearbg.data.pairs import FilePair, Pair, UnusablePair, safe_id
-from clearbg.data.sources.archives import folders, inner_archive, named, opened_all
+from clearbg.data.sources.archives import display_name, folders, open_archives, open_inner_archive
 from clearbg.errors import DataError
 from clearbg.images import find_images
 
@@ -24,13 +24,13 @@ def carvana(data: config.CarvanaData, downloads: Path) -> list[Pair]:
     Source: kaggle.com/c/carvana-image-masking-challenge.
     """
     images, masks = {}, {}
-    for path in _files(opened_all(data.archives, data.sha256, downloads), downloads):
+    for path in _files(open_archives(data.archives, data.sha256, downloads), downloads):
         is_mask = path.stem.endswith(MASK)
         (masks if is_mask else images)[path.stem.removesuffix(MASK)] = path
     for what, there in (("photographs (.jpg)", images), ("masks (_mask.gif)", masks)):
         if not there:
             raise DataError(
-                f"{', '.join(map(named, data.archives))}: there are no {what}; Carvana is "
+                f"{', '.join(map(display_name, data.archives))}: there are no {what}; Carvana is "
                 "train/<car>_01.jpg and train_masks/<car>_01_mask.gif: list both archives in "
                 "data.archives."
             )
@@ -47,7 +47,7 @@ def _side(stem: str, image: Path | None, mask: Path | None) -> Pair:
 
 def _files(roots: list[Path], downloads: Path) -> list[Path]:
     inside = [
-        inner_archive(folder / name, downloads)
+        open_inner_archive(folder / name, downloads)
         for root in roots
         for folder in folders(root)
         for name in WANTED

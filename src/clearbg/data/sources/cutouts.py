@@ -5,7 +5,7 @@ from pathlib import Path
 
 from clearbg import config
 from clearbg.data.pairs import CutoutPair, FilePair, safe_id, short_hash
-from clearbg.data.sources.archives import folders, named, opened
+from clearbg.data.sources.archives import display_name, folders, open_archive
 from clearbg.data.sources.folders import images_by, relative_stem
 from clearbg.errors import DataError, ImageError
 from clearbg.images import find_images, read_image
@@ -14,16 +14,16 @@ from clearbg.images import find_images, read_image
 def composites(data: config.CutoutsData) -> list[CutoutPair]:
     """Each transparent image over one background, which its id and the seed choose."""
     found = images_by(Path(data.path, data.images))
-    grounds: list[Path | None] = [None]
+    backgrounds: list[Path | None] = [None]
     if data.backgrounds is not None:
         by_name = images_by(Path(data.path, data.backgrounds))
-        grounds = [path for name in sorted(by_name) for path in by_name[name]]
+        backgrounds = [path for name in sorted(by_name) for path in by_name[name]]
     result = []
     for stem in sorted(found):
         for path in found[stem]:
             name = safe_id(stem if len(found[stem]) < 2 else f"{stem}{path.suffix}")
-            chosen = int(short_hash(f"{data.seed}:{name}"), 16) % len(grounds)
-            result.append(CutoutPair(name, path, grounds[chosen], data.seed))
+            chosen = int(short_hash(f"{data.seed}:{name}"), 16) % len(backgrounds)
+            result.append(CutoutPair(name, path, backgrounds[chosen], data.seed))
     return result
 
 
@@ -31,18 +31,18 @@ def kaggle_pairs(data: config.KagglePairsData, downloads: Path) -> list[FilePair
     """Two folders: images, and the same with a transparent background.
 
     Paired by name, or by the number in it where no names agree. The alpha is the second
-    image's transparency; one without is set aside ("no-alpha").
+    image's transparency; a pair without it is quarantined ("no-alpha").
     """
-    root = opened(data.archive, data.sha256, downloads)
-    with_ground, without = _two_folders(root, data)
-    images, truths = images_by(with_ground), images_by(without)
+    root = open_archive(data.archive, data.sha256, downloads)
+    with_background, without = _two_folders(root, data)
+    images, truths = images_by(with_background), images_by(without)
     if not {*images} & {*truths}:
-        images, truths = images_by(with_ground, _number), images_by(without, _number)
+        images, truths = images_by(with_background, _number), images_by(without, _number)
     result = []
     for name in sorted({*images, *truths}):
         for image in images.get(name, [None]):
             truth = truths.get(name, [None])[0]
-            id = safe_id(relative_stem(image, with_ground) if image else f"without-{name}")
+            id = safe_id(relative_stem(image, with_background) if image else f"without-{name}")
             result.append(FilePair(id, image, truth, transparency=True))
     return result
 
@@ -66,8 +66,9 @@ def _two_folders(root: Path, data: config.KagglePairsData) -> tuple[Path, Path]:
             return chosen[0][0], chosen[1][0]
         problem = f"there is no one folder of images {names[0]} and one {names[1]}"
     raise DataError(
-        f"{named(data.archive)}: {problem}; folders with images: {', '.join(there) or 'none'}; "
-        "write two of them into data.images (with background) and data.cutouts (without)."
+        f"{display_name(data.archive)}: {problem}; folders with images: "
+        f"{', '.join(there) or 'none'}; write two of them into data.images (with background) and "
+        "data.cutouts (without)."
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from clearbg import config
 from clearbg.data.pairs import FilePair, Pair, UnusablePair, safe_id
-from clearbg.data.sources.archives import named, opened_all
+from clearbg.data.sources.archives import display_name, open_archives
 from clearbg.errors import DataError
 from clearbg.images import find_images
 
@@ -32,25 +32,25 @@ def dibco(data: config.DibcoData, downloads: Path) -> list[Pair]:
     """Pages and their truth, black ink on white, from any of the contests' layouts.
 
     A truth is named `<page>_gt`, `_GT` or `_estGT`, or lies in a folder named gt; `_skelGT`
-    is left aside. A page's truth is the one of its name that lies nearest, the year in an
+    is not used. A page's truth is the one of its name that lies nearest, the year in an
     archive's address or a folder's name counting as a folder around everything.
 
     Source: the contests' pages at vc.ee.duth.gr, 2009 to 2019.
     """
-    roots = opened_all(data.archives, data.sha256, downloads)
+    roots = open_archives(data.archives, data.sha256, downloads)
     pages, truths = [], []
     for source, root in zip(data.archives, roots, strict=True):
         for path in find_images(root):
             inside = path.relative_to(root)
             if SKELETON.search(path.stem) or "__MACOSX" in inside.parts:
                 continue
-            scan = _scan(named(source), inside, path)
+            scan = _scan(display_name(source), inside, path)
             is_truth = TRUTH_FILE.search(path.stem) or _in_truth_folder(scan.place)
             (truths if is_truth else pages).append(scan)
     for what, there in (("pages", pages), ("truths", truths)):
         if not there:
             raise DataError(
-                f"{', '.join(map(named, data.archives))}: there are no {what}; "
+                f"{', '.join(map(display_name, data.archives))}: there are no {what}; "
                 f"give folders laid out as {LAYOUT}."
             )
     names = Counter((scan.place[0], scan.page) for scan in pages)

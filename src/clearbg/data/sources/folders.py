@@ -1,4 +1,4 @@
-"""Two folders -> pairs, by name."""
+"""Pairs from two folders, by file name."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -45,7 +45,7 @@ def by_stem(
 def images_by(
     folder: Path, key: Callable[[Path, Path], str] = relative_stem
 ) -> dict[str, list[Path]]:
-    """The images under `folder`, under `key(path, folder)`.
+    """The images in `folder` and its sub-folders, grouped by `key(path, folder)`.
 
     Raises:
         DataError: it is missing or holds no image.

@@ -5,12 +5,12 @@ from pathlib import Path
 from clearbg import config
 from clearbg.data.pairs import FilePair, Pair, UnusablePair, safe_id
 from clearbg.data.sources.archives import (
+    display_name,
+    folder_with,
     folders,
-    holding,
-    inner_archive,
-    named,
-    opened,
-    opened_all,
+    open_archive,
+    open_archives,
+    open_inner_archive,
 )
 from clearbg.data.sources.folders import by_stem
 from clearbg.data.sources.table import rows
@@ -22,13 +22,14 @@ NAME_COLUMN = {1: "attachment_id", 2: "image_name"}
 
 
 def photographs(data: config.PeopleData, downloads: Path) -> list[FilePair]:
-    """`people_segmentation/{images,masks}`; its lists of a split are left aside.
+    """`people_segmentation/{images,masks}`; its own split is not used.
 
-    The lists in `segmentation/*.txt` put near-duplicates on both sides; ingest's groups do not.
+    The lists in `segmentation/*.txt` put near-duplicates into both parts of the split; the
+    groups that ingest makes do not.
     """
-    root = opened(data.archive, data.sha256, downloads)
+    root = open_archive(data.archive, data.sha256, downloads)
     layout = "people_segmentation/{images,masks,segmentation}"
-    root = holding(root, ("images", "masks"), named(data.archive), layout)
+    root = folder_with(root, ("images", "masks"), display_name(data.archive), layout)
     return by_stem(root / "images", root / "masks")
 
 
@@ -41,7 +42,7 @@ def easyportrait(data: config.EasyPortraitData, downloads: Path) -> list[Pair]:
 
     Source: Kvanchiani et al., EasyPortrait, arXiv 2304.13509; github.com/hukenovs/easyportrait.
     """
-    roots = opened_all(data.archives, data.sha256, downloads)
+    roots = open_archives(data.archives, data.sha256, downloads)
     users = _users(data, roots, downloads)
     found: list[Pair] = []
     for name, split in SPLITS.items():
@@ -57,9 +58,9 @@ def easyportrait(data: config.EasyPortraitData, downloads: Path) -> list[Pair]:
         for what, there in (("photographs (jpg)", images), ("annotations (png)", masks)):
             if not there:
                 raise DataError(
-                    f"{', '.join(map(named, data.archives))}: there are no {what} in a folder "
-                    f"{name}; EasyPortrait is images.zip and annotations.zip, each with train/, "
-                    "val/ and test/: list both in data.archives."
+                    f"{', '.join(map(display_name, data.archives))}: there are no {what} in a "
+                    f"folder {name}; EasyPortrait is images.zip and annotations.zip, each with "
+                    "train/, val/ and test/: list both in data.archives."
                 )
         for stem in sorted({*images, *masks}):
             found.append(_portrait(stem, images.get(stem), masks.get(stem), split, users))
@@ -79,13 +80,13 @@ def _portrait(
 
 def _users(data: config.EasyPortraitData, roots: list[Path], downloads: Path) -> dict[str, str]:
     """Image's name -> user_id."""
-    place = ", ".join(map(named, data.archives))
+    place = ", ".join(map(display_name, data.archives))
     file = _meta_file(roots) or next(
         (
             file
             for root in roots
             for archive in _named(root, "meta*.zip")
-            if (file := _meta_file([inner_archive(archive, downloads)]))
+            if (file := _meta_file([open_inner_archive(archive, downloads)]))
         ),
         None,
     )

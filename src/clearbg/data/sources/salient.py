@@ -4,7 +4,7 @@ from pathlib import Path
 
 from clearbg import config
 from clearbg.data.pairs import FilePair
-from clearbg.data.sources.archives import Address, holding, named, opened
+from clearbg.data.sources.archives import Address, display_name, folder_with, open_archive
 from clearbg.data.sources.folders import by_stem
 
 DIS5K = {
@@ -33,17 +33,21 @@ def dis5k(data: config.Dis5kData, downloads: Path) -> list[FilePair]:
 
     Source: Qin et al., Highly Accurate Dichotomous Image Segmentation, ECCV 2022.
     """
-    root = opened(data.archive, data.sha256, downloads)
+    root = open_archive(data.archive, data.sha256, downloads)
     layout = "DIS5K.zip, DIS5K/{DIS-TR,DIS-VD,DIS-TE1,DIS-TE2,DIS-TE3,DIS-TE4}/{im,gt}"
-    root = holding(root, list(DIS5K), named(data.archive), layout)
+    root = folder_with(root, list(DIS5K), display_name(data.archive), layout)
     found = []
     for name, split in DIS5K.items():
-        part = holding(root / name, ("im", "gt"), f"{name} of {named(data.archive)}", layout)
+        part = folder_with(
+            root / name, ("im", "gt"), f"{name} of {display_name(data.archive)}", layout
+        )
         found += by_stem(part / "im", part / "gt", split, prefix=f"{name}-")
     return found
 
 
 def _duts_archive(address: Address, sha256: str | None, name: str, downloads: Path) -> Path:
     parts = (f"{name}-Image", f"{name}-Mask")
-    root = opened(address, sha256, downloads)
-    return holding(root, parts, named(address), f"{name}.zip of DUTS, {name}/{{{','.join(parts)}}}")
+    root = open_archive(address, sha256, downloads)
+    return folder_with(
+        root, parts, display_name(address), f"{name}.zip of DUTS, {name}/{{{','.join(parts)}}}"
+    )

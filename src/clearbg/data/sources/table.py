@@ -1,4 +1,4 @@
-"""A CSV file -> pairs; every complaint names the file's line."""
+"""Pairs from a CSV file; every error names the file's line."""
 
 import csv
 import difflib
@@ -19,7 +19,7 @@ SPLITS = {
 TRUTH = {"": False, "0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 
 
-def listed(path: Path) -> list[FilePair]:
+def pairs(path: Path) -> list[FilePair]:
     """The pairs of a table with the columns image and mask, paths relative to its folder.
 
     Further columns: `split` (train, validation, test; empty: drawn by share), `group`,
@@ -34,7 +34,9 @@ def listed(path: Path) -> list[FilePair]:
         pair = _pair(path, line, row)
         first, _ = found.setdefault(pair.id, (line, pair))
         if first != line:
-            raise DataError(f"{path}, line {line}: {row['image']} stands in line {first} already.")
+            raise DataError(
+                f"{path}, line {line}: {row['image']} is in line {first} too: remove one of them."
+            )
         if pair.group and pair.split:
             first, split = splits.setdefault(pair.group, (line, pair.split))
             if split != pair.split:
@@ -64,18 +66,22 @@ def rows(
                 line, cells = reader.line_num, len([v for v in row.values() if v is not None])
                 if None in row or cells != len(reader.fieldnames):
                     raise DataError(
-                        f"{path}, line {line}: it has not the header's "
-                        f"{len(reader.fieldnames)} cells."
+                        f"{path}, line {line}: the number of cells is not the header's "
+                        f"({len(reader.fieldnames)}): correct the line."
                     )
                 row = {name.strip(): value.strip() for name, value in row.items()}
                 empty = [name for name in needed if not row[name]]
                 if empty:
-                    raise DataError(f"{path}, line {line}: the cell {empty[0]} is empty.")
+                    raise DataError(
+                        f"{path}, line {line}: the cell {empty[0]} is empty: fill it in."
+                    )
                 yield line, row
     except FileNotFoundError:
         raise DataError(f"{path} does not exist: give {what}, or correct the setting.") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} is not a readable CSV file in UTF-8 ({error}).") from error
+        raise DataError(
+            f"{path} is not a readable CSV file in UTF-8 ({error}): export it again."
+        ) from error
 
 
 def _refuse_columns(
@@ -86,7 +92,7 @@ def _refuse_columns(
         if name not in names:
             raise DataError(
                 f"{path}, line 1: there is no column {name}, which {what} has; "
-                f"its columns are {', '.join(names) or 'none'}."
+                f"its columns are {', '.join(names) or 'none'}: add it."
             )
     for name in names:
         near = difflib.get_close_matches(name, optional, n=1, cutoff=0.75)
