@@ -19,8 +19,10 @@ from clearbg.data.dataset import Pairs
 from clearbg.system import project
 from clearbg.system.stage import stage
 from clearbg.tracking import runs, stage_logs
-from clearbg.training import checkpoints, loop, outputs, tensorboard
+from clearbg.training import checkpoints, estimate, loop, outputs, tensorboard
 from clearbg.training.fingerprint import fingerprint
+from clearbg.training.launch import launch
+from clearbg.training.methods import Method
 from clearbg.training.provenance import provenance
 
 DATA, MODELS, REPORTS = Path("data/augmented"), Path("models"), Path("reports/train")
@@ -29,10 +31,12 @@ DATA, MODELS, REPORTS = Path("data/augmented"), Path("models"), Path("reports/tr
 def main() -> None:
     settings = config.load()
     past = provenance(settings, DATA)
-    fabric = loop.launch(settings.train)
+    fabric = launch(settings.train)
     name = fingerprint(settings, DATA)
     checkpoint = checkpoints.Checkpoint(project.state() / "checkpoints" / name)
     samples = checkpoint.folder / "samples"
+    images = len(Pairs(DATA, "train", settings))
+    settings = estimate.with_batch_size(settings, checkpoint.folder, images)
     train, validation = (Pairs(DATA, split, settings) for split in ("train", "validation"))
     with (
         runs.train_run(name, settings.flat(), name=settings.model.name, recipe=recipes.live())
@@ -41,8 +45,9 @@ def main() -> None:
     ) as run:
         logs = tensorboard.Board(project.state() / "tensorboard" / name, settings.train.tensorboard)
 
-        def on_epoch(method: loop.Method, progress: checkpoints.Progress) -> None:
+        def on_epoch(method: Method, progress: checkpoints.Progress) -> None:
             run.history(pd.DataFrame(progress.history))
+            run.metrics({f"pace/{name}": value for name, value in progress.pace.items()})
             sheet = samples / f"epoch-{progress.epoch:05d}.jpg"
             if settings.train.samples_every and progress.epoch % settings.train.samples_every == 0:
                 outputs.write_samples(method, validation, settings, sheet)

@@ -42,7 +42,7 @@ def test_unknown_section_names_the_nearest_known_one(tmp_path):
 
 def test_wrong_type_names_key_and_value(tmp_path):
     message = sentence(tmp_path, train={"epochs": "many"})
-    assert "train.epochs = 'many'" in message and "integer" in message
+    assert "train.epochs" in message and "= 'many'" in message and "integer" in message
 
 
 def test_value_out_of_range_names_the_range(tmp_path):

@@ -20,6 +20,7 @@ from clearbg.images import write_image
 from clearbg.inference.torch_network import trained_network
 from clearbg.models import weights
 from clearbg.training import checkpoints, loop, outputs
+from clearbg.training.launch import launch
 from clearbg.training.provenance import provenance
 
 CHANGES = {
@@ -58,7 +59,7 @@ def test_system_trains_evaluates_exports_and_removes(name, monkeypatch, tmp_path
     augment(ingested, settings.augment, augmented)
     train, validation = (Pairs(augmented, split, settings) for split in ("train", "validation"))
     method, progress = loop.fit(
-        loop.launch(settings.train), settings, train, validation,
+        launch(settings.train), settings, train, validation,
         checkpoints.Checkpoint(tmp_path / "checkpoint"), lambda *_: None,
     )  # fmt: skip
     past = provenance(settings, augmented)

@@ -10,6 +10,7 @@ from clearbg.data import manifest
 from clearbg.data.dataset import Pairs
 from clearbg.images import write_image, write_mask
 from clearbg.training import checkpoints, loop
+from clearbg.training.launch import launch
 from support.images import disc
 
 
@@ -36,7 +37,7 @@ def fit(folder: Path, checkpoint: checkpoints.Checkpoint, settings: config.Setti
     tables = []
     pairs = [Pairs(folder, split, settings) for split in ("train", "validation")]
     method, progress = loop.fit(
-        loop.launch(settings.train),
+        launch(settings.train),
         settings,
         *pairs,
         checkpoint,

@@ -14,6 +14,8 @@ from clearbg.data.dataset import Pairs
 from clearbg.models import weights
 from clearbg.training import checkpoints as recovery
 from clearbg.training import loop, outputs
+from clearbg.training.adversarial import Adversarial
+from clearbg.training.launch import launch
 from clearbg.training.provenance import Provenance
 
 
@@ -31,8 +33,8 @@ def settings(channels: int = 4, **train) -> config.Settings:
     return config.parse(raw)
 
 
-def method_of(chosen: config.Settings) -> loop.Adversarial:
-    return loop.Adversarial(loop.launch(chosen.train), chosen, steps=10, epoch_steps=5)
+def method_of(chosen: config.Settings) -> Adversarial:
+    return Adversarial(launch(chosen.train), chosen)
 
 
 def batch() -> tuple[torch.Tensor, torch.Tensor]:
@@ -48,7 +50,8 @@ def test_both_losses_stand_in_the_history_of_both_splits(augmented, tmp_path):
 
 
 def test_generator_loss_is_the_sum_of_its_terms():
-    losses = method_of(settings(l1_weight=7.0)).step(*batch())
+    found = method_of(settings(l1_weight=7.0)).step(*batch())
+    losses = {name: value.item() for name, value in found.items()}
     assert losses["loss"] == pytest.approx(losses["adversarial_loss"] + 7 * losses["l1"], rel=1e-5)
 
 

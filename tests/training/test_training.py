@@ -1,10 +1,12 @@
 """The loop: what it selects, and that a restart is the same run."""
 
+import math
 import sys
 
 import pandas as pd
 import pytest
 import torch
+from safetensors import safe_open
 from support.images import disc
 from support.project import TINY, demo
 from support.training import Killed, KilledAt, fit, same, write_augmented
@@ -14,7 +16,8 @@ from clearbg.errors import ClearBGError, ModelError, SettingsError
 from clearbg.images import write_image, write_mask
 from clearbg.models import weights
 from clearbg.training import checkpoints as recovery
-from clearbg.training import loop, tensorboard
+from clearbg.training import launch, loop, supervised, tensorboard
+from clearbg.training.averaging import AveragedWeights
 from clearbg.training.fingerprint import fingerprint
 
 
@@ -84,7 +87,9 @@ def test_setting_changes_the_weights(usual, augmented, tmp_path, change):
 
 
 def test_loss_that_is_not_finite_stops_with_a_sentence(augmented, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop.Supervised, "step", lambda *_: {"loss": float("nan")})
+    monkeypatch.setattr(
+        supervised.Supervised, "step", lambda *_: {"loss": torch.tensor(float("nan"))}
+    )
     with pytest.raises(ClearBGError, match=r"lower train\.lr"):
         trained(augmented, recovery.Checkpoint(tmp_path / "c"))
 
@@ -104,12 +109,12 @@ def test_fingerprint_does_not_see_evaluation(tiny, augmented):
 def test_gpu_that_is_not_there_is_a_sentence(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(SettingsError, match=r"train\.accelerator = cuda"):
-        loop.launch(settings(accelerator="cuda").train)
+        launch.launch(settings(accelerator="cuda").train)
 
 
 def test_half_precision_on_a_cpu_is_a_sentence():
     with pytest.raises(SettingsError, match="bf16-mixed"):
-        loop.launch(settings(precision="16-mixed").train)
+        launch.launch(settings(precision="16-mixed").train)
 
 
 @pytest.mark.slow
@@ -166,3 +171,126 @@ def test_tensorboard_that_is_not_installed_is_a_sentence(tmp_path, monkeypatch):
     with pytest.raises(SettingsError, match="pip install tensorboard"):
         tensorboard.Board(tmp_path, wanted=True)
     tensorboard.Board(tmp_path, wanted=False).history([{"epoch": 1}], tmp_path / "none.jpg")
+
+
+def test_accumulated_batches_are_one_large_batch(augmented, tmp_path):
+    """Group norm sees every image alone, so that the parts of a batch add up to the whole."""
+    chosen = {**TINY, "model": {"norm": "group"}}
+    recipe = {**TINY["train"], "epochs": 1, "schedule": "constant", "warmup": None, "ema": 0.0}
+    whole, parts = (
+        fit(
+            augmented,
+            recovery.Checkpoint(tmp_path / str(batch)),
+            config.parse(
+                demo(**chosen | {"train": recipe | {"batch_size": batch, "accumulate": count}})
+            ),
+        )[1]
+        for batch, count in ((4, 1), (2, 2))
+    )
+    for name, tensor in whole.best_weights.items():
+        assert torch.allclose(tensor, parts.best_weights[name], atol=2e-3), name
+    assert whole.history[0]["train/loss"] == pytest.approx(parts.history[0]["train/loss"], 1e-4)
+
+
+def test_growing_images_are_trained_at_each_size(augmented, tmp_path, monkeypatch):
+    sizes, step = [], supervised.Supervised.step
+
+    def watched(self, images, alpha):
+        sizes.append((len(images), images.shape[-1]))
+        return step(self, images, alpha)
+
+    monkeypatch.setattr(supervised.Supervised, "step", watched)
+    raw = demo(**{**TINY, "augment": {"size": 64}, "transform": {"crop": 64}})
+    raw["train"] |= {"epochs": 2, "batch_size": 2, "sizes": [[0.5, 32], [1.0, 64]]}
+    fit(augmented, recovery.Checkpoint(tmp_path / "c"), config.parse(raw))
+    assert sizes == [(8, 32)] + [(2, 64)] * 6
+
+
+@pytest.mark.parametrize("length", [{"steps": 4}, {"minutes": 0.02}])
+def test_training_of_some_steps_or_minutes_ends_and_is_validated(augmented, tmp_path, length):
+    progress = trained_for(augmented, tmp_path, **length)
+    assert progress.history and progress.best_weights
+    if "steps" in length:
+        assert progress.steps == 4 and len(progress.history) == 2
+
+
+def trained_for(folder, tmp_path, **length) -> recovery.Progress:
+    raw = demo(**TINY)
+    raw["train"] |= {"epochs": None, **length}
+    return fit(folder, recovery.Checkpoint(tmp_path / "c"), config.parse(raw))[1]
+
+
+def test_early_stopping_ends_epochs_that_bring_nothing_better(augmented, tmp_path, monkeypatch):
+    scores = iter([0.5, 0.9, 0.7, 0.8, 0.6, 0.6])
+    monkeypatch.setattr(loop, "validate", lambda *_: {"loss": 1.0, "max_f": next(scores)})
+    progress = trained(augmented, recovery.Checkpoint(tmp_path / "c"), epochs=6, early_stopping=2)
+    assert (progress.best_epoch, len(progress.history)) == (2, 4)
+
+
+def test_frozen_parts_keep_weights_and_statistics(augmented, tmp_path):
+    recipe = {"epochs": 1, "ema": 0.0, "freeze": ["stage1", "stage2"]}
+    _, progress, _ = fit(augmented, recovery.Checkpoint(tmp_path / "c"), settings(**recipe))
+    fresh = supervised.initial_network(settings()).state_dict()
+    for name, tensor in progress.best_weights.items():
+        kept = name.startswith(("stage1.", "stage2."))
+        if kept or (name.startswith("stage6.") and name.endswith("conv_s1.weight")):
+            assert torch.equal(tensor, fresh[name]) == kept, name
+
+
+def test_frozen_part_that_the_network_lacks_is_a_sentence(augmented, tmp_path):
+    with pytest.raises(SettingsError, match="it has stage1"):
+        trained(augmented, recovery.Checkpoint(tmp_path / "c"), freeze=["encoder"])
+
+
+def test_non_finite_loss_names_step_and_images_and_saves_the_batch(
+    augmented, tmp_path, monkeypatch
+):
+    steps = iter(range(9))
+
+    def poisoned(*arguments):
+        loss = supervised_loss(*arguments)
+        return loss * float("nan") if next(steps) == 1 else loss
+
+    supervised_loss = supervised.supervised_loss
+    monkeypatch.setattr(supervised, "supervised_loss", poisoned)
+    with pytest.raises(ClearBGError, match=r"epoch 1, step 2, before the optimizer") as refusal:
+        trained(augmented, recovery.Checkpoint(tmp_path / "c"))
+    saved = tmp_path / "c/non_finite_batch.safetensors"
+    assert str(saved) in str(refusal.value)
+    with safe_open(saved, "pt") as file:
+        ids = file.metadata()["ids"].split("\n")
+        assert file.get_tensor("images").shape == (4, 3, 32, 32) and len(ids) == 4
+    assert ids[0] in str(refusal.value)
+
+
+def test_average_of_a_short_training_forgets_the_random_start():
+    network = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.zeros_(network.weight)
+    average = AveragedWeights(network, 0.99)
+    torch.nn.init.ones_(network.weight)
+    decays = [min(0.99, (1 + n) / (10 + n)) for n in range(80)]
+    for _ in range(80):
+        average.update(network)
+    assert 1 - average.module.weight.item() == pytest.approx(math.prod(decays), abs=1e-6)
+    assert average.module.weight.item() > 0.999
+
+
+@pytest.mark.parametrize("determinism, exact", [("exact", True), ("fast", False)])
+def test_determinism_decides_the_algorithms(determinism, exact):
+    launch.launch(settings(determinism=determinism).train)
+    assert torch.are_deterministic_algorithms_enabled() is exact
+    assert torch.backends.cudnn.benchmark is not exact
+    assert (torch.get_float32_matmul_precision() == "highest") is exact
+    launch.launch(settings().train)
+
+
+@pytest.mark.parametrize("mode", ["default", "reduce-overhead"])
+def test_compile_is_asked_for_with_its_mode(mode, monkeypatch):
+    """What the compiler makes of it takes minutes on a CPU: benchmarks/train.py measures it."""
+    asked = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **options: asked.append(options))
+    monkeypatch.setattr(torch, "compile", lambda what, **options: asked.append(options) or what)
+    chosen = settings(compile=mode)
+    supervised.Supervised(launch.launch(chosen.train), chosen)
+    expected = {"dynamic": False} | ({"mode": mode} if mode != "default" else {})
+    assert asked == [expected, expected]

@@ -35,7 +35,8 @@ from clearbg.config.data import (
     SyntheticData,
 )
 from clearbg.config.section import Section
-from clearbg.config.sections import Augment, Evaluate, Export, Model, Promote, Train
+from clearbg.config.sections import Augment, Evaluate, Export, Model, Promote
+from clearbg.config.train import Train
 from clearbg.config.transform import Transform
 from clearbg.errors import SettingsError
 
@@ -183,6 +184,22 @@ def _refuse_contradictions(settings: Settings) -> None:
         raise SettingsError(
             f"transform.crop = {settings.transform.crop} is larger than augment.size = "
             f"{settings.augment.size}; lower the one or raise the other."
+        )
+    train = settings.train
+    for _, size in train.sizes or ():
+        if size > settings.transform.crop:
+            raise SettingsError(
+                f"train.sizes has {size} pixels, which is more than transform.crop = "
+                f"{settings.transform.crop}; lower the one or raise the other."
+            )
+    if train.compile != "off" and train.method == "adversarial":
+        raise SettingsError(
+            f"train.compile = {train.compile} is for train.method = supervised: set it to off."
+        )
+    if settings.model.norm == "batch" and train.batch_size == 1:
+        raise SettingsError(
+            "train.batch_size = 1 leaves batch norm nothing to average over: raise it, or set "
+            "model.norm to group or frozen."
         )
     data = settings.data
     licenses.refuse_wrong_claim(data.source, data.license)

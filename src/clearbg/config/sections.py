@@ -4,15 +4,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from clearbg.config.section import BelongsTo, Fraction, Positive, Section
+from clearbg.config.section import Accelerator, BelongsTo, Fraction, Metric, Positive, Section
 
 Channels = Annotated[list[float], Field(min_length=1, max_length=3)]
-Accelerator = Literal["auto", "cpu", "cuda"]
-Metric = Literal[
-    "loss", "mae", "alpha_mae", "max_f", "mean_f", "weighted_f", "s_measure", "mean_e",
-    "dice", "iou", "pixel_accuracy", "sad", "mse", "gradient", "connectivity",
-    "f_measure", "pseudo_f", "psnr", "drd",
-]  # fmt: skip
 
 
 class Augment(Section):
@@ -95,75 +89,6 @@ class Model(Section):
         """What `clearbg.models.build` takes beside the name."""
         keys = ("norm", "backbone", "pretrained", "blocks", "channels", "widths")
         return {key: value for key, value in self.given().items() if key in keys}
-
-
-class Train(Section):
-    method: Literal["supervised", "adversarial"]
-    epochs: Positive
-    batch_size: Positive
-    init_from: Annotated[
-        str | None, Field(description="weights to start from: a models folder or safetensors")
-    ]
-    init_sha256: Annotated[str | None, Field(pattern=r"^[0-9a-f]{64}$")]
-    loss: Annotated[
-        Literal["bce", "rmse", "edge_rmse", "mse"] | None, BelongsTo("method", "supervised")
-    ] = None
-    iou_weight: Annotated[
-        float | None, BelongsTo("method", "supervised"), Field(ge=0, description="0 = off")
-    ] = None
-    ssim_weight: Annotated[
-        float | None, BelongsTo("method", "supervised"), Field(ge=0, description="0 = off")
-    ] = None
-    l1_weight: Annotated[
-        float | None,
-        BelongsTo("method", "adversarial"),
-        Field(ge=0, description="of |G(x) - y| beside the adversarial loss"),
-    ] = None
-    discriminator_lr: Annotated[
-        float | None, BelongsTo("method", "adversarial"), Field(gt=0, le=1)
-    ] = None
-    discriminator_widths: Annotated[
-        list[Positive] | None, BelongsTo("method", "adversarial"), Field(min_length=1)
-    ] = None
-    discriminator_depths: Annotated[
-        list[Positive] | None, BelongsTo("method", "adversarial"), Field(min_length=1)
-    ] = None
-    optimizer: Literal["adam", "adamw"]
-    lr: Annotated[float, Field(gt=0, le=1)]
-    weight_decay: Annotated[float, Field(ge=0, le=1)]
-    schedule: Literal["constant", "step", "one_cycle", "cyclic", "cosine"]
-    warmup: Annotated[
-        float | None,
-        BelongsTo("schedule", "one_cycle", "cosine"),
-        Field(ge=0, lt=1, description="share of the steps that rise"),
-    ] = None
-    step_every: Annotated[
-        Positive | None,
-        BelongsTo("schedule", "step"),
-        Field(description="epochs between two steps"),
-    ] = None
-    gamma: Annotated[
-        float | None,
-        BelongsTo("schedule", "step"),
-        Field(gt=0, le=1, description="factor of each step"),
-    ] = None
-    cycle: Annotated[
-        float | None, BelongsTo("schedule", "cyclic"), Field(gt=0, description="epochs of a cycle")
-    ] = None
-    clip_norm: Annotated[float, Field(ge=0, description="gradient norm; 0 = no clipping")]
-    ema: Annotated[float, Field(ge=0, lt=1, description="decay of averaged weights; 0 = off")]
-    select_by: Annotated[Metric, Field(description="headline metric: the best epoch is kept")]
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"]
-    accelerator: Accelerator
-    devices: Positive
-    threads: Annotated[Positive, Field(description="CPU threads; changes the last digits")]
-    workers: Annotated[int, Field(ge=0, description="processes that load images")]
-    seed: Annotated[int, Field(ge=0)]
-    checkpoint_every: Annotated[Positive, Field(description="steps between checkpoints")]
-    samples_every: Annotated[
-        int, Field(ge=0, description="epochs between sample sheets; 0 = only at the end")
-    ]
-    tensorboard: Annotated[bool, Field(description="write TensorBoard logs beside MLflow's")]
 
 
 class Evaluate(Section):

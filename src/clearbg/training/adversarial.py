@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from clearbg import config, losses, models
 from clearbg.models import weights
-from clearbg.training.schedules import schedule
-from clearbg.training.supervised import average, initial_network, optimizer
+from clearbg.training.descent import Descent
+from clearbg.training.supervised import average, initial_network
 
 
 class Adversarial:
@@ -25,13 +25,11 @@ class Adversarial:
     Args:
         fabric: launched; decides device, precision and distribution.
         settings: the recipe.
-        steps: optimizer steps of the whole training, of each of the two networks.
-        epoch_steps: of one epoch.
     """
 
-    parts: ClassVar = {"generator": "loss", "discriminator": "discriminator_loss"}
+    parts: ClassVar[dict[str, str]] = {"generator": "loss", "discriminator": "discriminator_loss"}
 
-    def __init__(self, fabric: Fabric, settings: config.Settings, steps: int, epoch_steps: int):
+    def __init__(self, fabric: Fabric, settings: config.Settings):
         self.fabric, self.settings = fabric, settings.train
         self.channels = settings.model.channels
         generator = initial_network(settings)
@@ -42,70 +40,59 @@ class Adversarial:
             widths=settings.train.discriminator_widths,
             depths=settings.train.discriminator_depths,
         ).to(memory_format=torch.channels_last)
-        self.generator, self.generator_optimizer = fabric.setup(
-            generator, optimizer(generator, settings.train)
-        )
+        self.generating = Descent(fabric, generator, settings.train)
+        self.generator = self.generating.network
         self.generator.mark_forward_method("generate")
-        self.discriminator, self.discriminator_optimizer = fabric.setup(
-            discriminator,
-            optimizer(discriminator, settings.train, settings.train.discriminator_lr),
+        self.judging = Descent(
+            fabric, discriminator, settings.train, settings.train.discriminator_lr
         )
-        self.schedules = [
-            schedule(self.generator_optimizer.optimizer, settings.train, steps, epoch_steps),
-            schedule(
-                self.discriminator_optimizer.optimizer,
-                settings.train.model_copy(update={"lr": settings.train.discriminator_lr}),
-                steps,
-                epoch_steps,
-            ),
-        ]
+        self.discriminator = self.judging.network
         self.average = average(self.generator.module, settings.train)
 
-    def step(self, images: Tensor, alpha: Tensor) -> dict[str, float]:
-        """One step of the discriminator and one of the generator; returns their losses."""
+    def set_rate(self, done: float, total: float, epoch: float) -> None:
+        self.generating.set_rate(done, total, epoch)
+        self.judging.set_rate(done, total, epoch)
+
+    def step(self, images: Tensor, alpha: Tensor) -> dict[str, Tensor]:
+        """One step of the discriminator and one of the generator; their losses."""
         self.generator.train()
         self.discriminator.train()
         images = images.contiguous(memory_format=torch.channels_last)
         truth = self._truth(images, alpha)
+        found: dict[str, Tensor] = {}
 
-        with torch.no_grad():
+        def of_discriminator(images: Tensor, truth: Tensor) -> Tensor:
+            with torch.no_grad():
+                fakes = self.generator.generate(images)
+            return losses.discriminator_loss(
+                self.discriminator(fakes)[0], self.discriminator(truth)[0]
+            )
+
+        def of_generator(images: Tensor, truth: Tensor) -> Tensor:
             fakes = self.generator.generate(images)
-        discriminator_loss = losses.discriminator_loss(
-            self.discriminator(fakes)[0], self.discriminator(truth)[0]
-        )
-        self._descend(self.discriminator, self.discriminator_optimizer, discriminator_loss)
+            l1 = losses.l1(fakes, truth)
+            adversarial = losses.generator_loss(self.discriminator(fakes)[0])
+            share = len(images) / count
+            for name, value in (("adversarial_loss", adversarial), ("l1", l1)):
+                found[name] = found.get(name, 0.0) + share * value.detach()
+            return adversarial + self.settings.l1_weight * l1
 
-        fakes = self.generator.generate(images)
-        l1 = losses.l1(fakes, truth)
-        adversarial = losses.generator_loss(self.discriminator(fakes)[0])
-        loss = adversarial + self.settings.l1_weight * l1
-        self._descend(self.generator, self.generator_optimizer, loss)
-        for part in self.schedules:
-            part.step()
+        count = len(images)
+        discriminator_loss = self.judging.step(of_discriminator, images, truth)
+        loss = self.generating.step(of_generator, images, truth)
+        self.judging.optimizer.zero_grad()  # of what the generator's loss left in it
         if self.average is not None:
-            self.average.update_parameters(self.generator.module)
-        return {
-            "loss": loss.item(),
-            "discriminator_loss": discriminator_loss.item(),
-            "adversarial_loss": adversarial.item(),
-            "l1": l1.item(),
-        }
+            self.average.update(self.generator.module)
+        return {"loss": loss, "discriminator_loss": discriminator_loss, **found}
 
     def _truth(self, images: Tensor, alpha: Tensor) -> Tensor:
         premultiplied = alpha * images
         truth = torch.cat([premultiplied, alpha], 1) if self.channels == 4 else premultiplied
         return truth.contiguous(memory_format=torch.channels_last)
 
-    def _descend(self, network, steps, loss: Tensor) -> None:
-        steps.zero_grad()
-        self.fabric.backward(loss)
-        if self.settings.clip_norm:
-            self.fabric.clip_gradients(network, steps, max_norm=self.settings.clip_norm)
-        steps.step()
-
     @property
     def lr(self) -> float:
-        return self.schedules[0].get_last_lr()[0]
+        return self.generating.rate
 
     @property
     def best_network(self) -> nn.Module:
@@ -113,7 +100,7 @@ class Adversarial:
         return self.generator.module if self.average is None else self.average.module
 
     @torch.no_grad()
-    def validate(self, images: Tensor, alpha: Tensor) -> tuple[Tensor, dict[str, float]]:
+    def validate(self, images: Tensor, alpha: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Alpha float32 `(N,1,H,W)` and both networks' losses."""
         generator, discriminator = self.best_network.eval(), self.discriminator.module.eval()
         images = images.to(self.fabric.device, memory_format=torch.channels_last)
@@ -123,10 +110,10 @@ class Adversarial:
             fake, real = discriminator(fakes)[0], discriminator(truth)[0]
         l1, adversarial = losses.l1(fakes, truth), losses.generator_loss(fake)
         return logits.float().sigmoid(), {
-            "loss": (adversarial + self.settings.l1_weight * l1).item(),
-            "discriminator_loss": losses.discriminator_loss(fake, real).item(),
-            "adversarial_loss": adversarial.item(),
-            "l1": l1.item(),
+            "loss": adversarial + self.settings.l1_weight * l1,
+            "discriminator_loss": losses.discriminator_loss(fake, real),
+            "adversarial_loss": adversarial,
+            "l1": l1,
         }
 
     def weights(self) -> dict[str, Tensor]:
@@ -140,23 +127,13 @@ class Adversarial:
     def state_dict(self) -> dict:
         """Everything that the next step depends on."""
         return {
-            "generator": self.generator.state_dict(),
-            "discriminator": self.discriminator.state_dict(),
-            "generator_optimizer": self.generator_optimizer.state_dict(),
-            "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
-            "schedules": [part.state_dict() for part in self.schedules],
+            "generator": self.generating.state_dict(),
+            "discriminator": self.judging.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
         }
 
     def load_state_dict(self, state: dict) -> None:
-        for name in (
-            "generator",
-            "discriminator",
-            "generator_optimizer",
-            "discriminator_optimizer",
-        ):
-            getattr(self, name).load_state_dict(state[name])
-        for part, saved in zip(self.schedules, state["schedules"], strict=True):
-            part.load_state_dict(saved)
+        self.generating.load_state_dict(state["generator"])
+        self.judging.load_state_dict(state["discriminator"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])

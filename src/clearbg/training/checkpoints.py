@@ -26,7 +26,11 @@ class Progress:
     """How far a training has come; what the next step and the final outputs depend on."""
 
     epoch: int = 0
-    step: int = 0  # batches of this epoch that are done
+    step: int = 0  # optimizer steps of this epoch that are done
+    offset: int = 0  # images of this epoch's order that are done, by all processes
+    steps: int = 0  # optimizer steps of all epochs
+    seconds: float = 0.0  # of training, over all restarts
+    pace: dict[str, float] = field(default_factory=dict)  # of the latest epoch; told, not kept
     loss_sums: dict[str, float] = field(default_factory=dict)  # over those batches
     history: list[dict] = field(default_factory=list)  # a row for each finished epoch
     best_score: float | None = None

@@ -1,8 +1,9 @@
 """Epochs: training steps, validation, the best weights, checkpoints. Knows no model family."""
 
-import logging
-from collections.abc import Callable
-from typing import Protocol
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -10,60 +11,19 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from clearbg import config, metrics
-from clearbg.data.dataset import EpochOrder, Pairs, loader
-from clearbg.errors import ClearBGError, SettingsError
-from clearbg.system import memory
+from clearbg.data.dataset import Pairs, loader
+from clearbg.data.prefetch import Prefetcher
+from clearbg.errors import ClearBGError
+from clearbg.system import signals
 from clearbg.system.progress import progress as progress_bar
-from clearbg.training.adversarial import Adversarial
+from clearbg.training.budget import Batches, Budget
 from clearbg.training.checkpoints import Checkpoint, Progress
-from clearbg.training.supervised import Supervised
-from clearbg.training.teacher import teacher
+from clearbg.training.descent import NonFiniteLossError
+from clearbg.training.methods import Method, build_method
+from clearbg.training.trouble import out_of_memory, refuse_non_finite
+from clearbg.training.validation import validate
 
-
-class Method(Protocol):
-    """What a way of training offers to the loop.
-
-    `parts` are the networks that are kept beside the best weights, each with the validation
-    loss whose lowest value keeps it.
-    """
-
-    lr: float
-    parts: dict[str, str]
-
-    def step(self, images: Tensor, alpha: Tensor) -> dict[str, float]: ...
-    def validate(self, images: Tensor, alpha: Tensor) -> tuple[Tensor, dict[str, float]]: ...
-    def weights(self) -> dict[str, Tensor]: ...
-    def part_weights(self, part: str) -> dict[str, Tensor]: ...
-    def state_dict(self) -> dict: ...
-    def load_state_dict(self, state: dict) -> None: ...
-
-
-def launch(settings: config.Train) -> Fabric:
-    """Fabric on the chosen device, with everything that could vary between runs fixed.
-
-    Raises:
-        SettingsError: the device or the precision is not to be had on this machine.
-    """
-    cuda = torch.cuda.is_available()
-    if settings.accelerator == "cuda" and not cuda:
-        raise SettingsError(
-            "train.accelerator = cuda, but torch finds no CUDA device here: set it to cpu or auto."
-        )
-    accelerator = settings.accelerator
-    if accelerator == "auto":
-        accelerator = "cuda" if cuda else "cpu"
-    if accelerator == "cpu" and settings.precision == "16-mixed":
-        raise SettingsError(
-            "train.precision = 16-mixed needs a GPU: use bf16-mixed or 32-true on the CPU."
-        )
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces its precision
-    memory.keep_freed()
-    torch.set_num_threads(settings.threads)
-    torch.use_deterministic_algorithms(True)
-    torch.backends.cudnn.benchmark = False
-    fabric = Fabric(accelerator=accelerator, devices=settings.devices, precision=settings.precision)
-    fabric.launch()
-    return fabric
+READ_EVERY = 20  # steps between two looks at the losses on CUDA
 
 
 def fit(
@@ -79,90 +39,153 @@ def fit(
     `on_epoch` is called after every epoch, and once before the first that follows a restart.
 
     Raises:
-        ClearBGError: the loss is not finite any more.
+        ClearBGError: the loss is not finite any more, or a batch does not fit into memory.
+        Stopped: a signal has asked for an end; the checkpoint is saved.
     """
-    order = EpochOrder(
-        len(train),
-        settings.train.batch_size,
-        settings.train.seed,
-        fabric.global_rank,
-        fabric.world_size,
-    )
-    method = _method(fabric, settings, train, validation, len(order), checkpoint)
-    progress = checkpoint.load(method)
-    if progress.history and fabric.is_global_zero:
-        on_epoch(method, progress)
-    bar = progress_bar(
-        what="train",
-        unit="steps",
-        initial=progress.epoch * len(order) + progress.step,
-        total=settings.train.epochs * len(order),
-        disable=not fabric.is_global_zero,
-    )
-    while progress.epoch < settings.train.epochs:
-        order.epoch, order.start = progress.epoch, progress.step
-        for images, alpha in fabric.setup_dataloaders(
-            loader(train, order, settings.train.workers), use_distributed_sampler=False
-        ):
-            # A step's own seed (dropout) makes a restart in mid-epoch the same run.
-            seed = (settings.train.seed, progress.epoch, progress.step, fabric.global_rank)
-            torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
-            losses = method.step(images, alpha)
-            for name, value in losses.items():
-                if not np.isfinite(value):
-                    raise ClearBGError(
-                        f"the {name.replace('_', ' ')} became {value} in epoch "
-                        f"{progress.epoch + 1}, step {progress.step + 1}: lower train.lr or set "
-                        "train.clip_norm."
-                    )
+    with signals.noted():
+        training = Training(fabric, settings, train, validation, checkpoint, on_epoch)
+        training.run()
+    return training.method, training.progress
+
+
+class Training:
+    """One training: its method, its progress, and the parts of its loop."""
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        settings: config.Settings,
+        train: Pairs,
+        validation: Pairs,
+        checkpoint: Checkpoint,
+        on_epoch: Callable[[Method, Progress], None],
+    ):
+        self.fabric, self.settings, self.checkpoint = fabric, settings, checkpoint
+        self.train, self.validation, self.on_epoch = train, validation, on_epoch
+        self.budget = Budget(settings.train, len(train), settings.transform.crop, fabric.world_size)
+        self.batches = Batches(self.budget, settings.train.seed, fabric.global_rank)
+        self.loader = loader(train, self.batches, settings.train.workers)
+        self.method = build_method(fabric, settings, train, validation, checkpoint.folder)
+        self.losses = Losses(READ_EVERY if fabric.device.type == "cuda" else 1)
+        self.progress = Progress()
+
+    def run(self) -> None:
+        self.progress = progress = self.checkpoint.load(self.method)
+        self.budget.clock.begin(progress.seconds)
+        if progress.history and self.fabric.is_global_zero:
+            self.on_epoch(self.method, progress)
+        self.bar = progress_bar(
+            what="train",
+            unit="s" if self.settings.train.minutes else "steps",
+            initial=math.floor(self.budget.done(progress.steps)),
+            total=math.ceil(self.budget.total),
+            disable=not self.fabric.is_global_zero,
+        )
+        while not self._over():
+            self._epoch()
+            self._finish_epoch()
+            self.fabric.barrier()
+        self.bar.close()
+
+    def _epoch(self) -> None:
+        progress, batches = self.progress, self.batches
+        batches.epoch, batches.offset, batches.steps = (
+            progress.epoch, progress.offset, progress.steps,
+        )  # fmt: skip
+        prefetcher = Prefetcher(self.loader, self.fabric.device)
+        start, seen = time.monotonic(), progress.offset
+        for images, alpha in prefetcher:
+            self._step(images, alpha)
+            every = self.settings.train.checkpoint_every
+            if progress.step % every == 0:
+                self._save()
+            signals.stop_if_requested(self._save)
+            if not self.settings.train.epochs and self._over():
+                break
+        self._read_losses()
+        seconds = max(time.monotonic() - start, 1e-9)
+        progress.pace = {
+            "images_per_second": (progress.offset - seen) / seconds,
+            "waiting_for_data": prefetcher.waited / seconds,
+        }
+
+    def _step(self, images: Tensor, alpha: Tensor) -> None:
+        progress, settings = self.progress, self.settings.train
+        # A step's own seed (dropout) makes a restart in mid-epoch the same run.
+        seed = (settings.seed, progress.epoch, progress.step, self.fabric.global_rank)
+        torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
+        self.method.set_rate(
+            self.budget.done(progress.steps),
+            self.budget.total,
+            progress.epoch + progress.offset / len(self.train),
+        )
+        try:
+            losses = self.method.step(images, alpha)
+        except NonFiniteLossError:
+            losses = {"loss": torch.tensor(float("nan"))}
+        except torch.cuda.OutOfMemoryError as error:
+            raise out_of_memory(self.settings, len(images), images.shape[-1]) from error
+        progress.step, progress.steps = progress.step + 1, progress.steps + 1
+        progress.offset += len(images) * self.fabric.world_size
+        if self.losses.add(losses):
+            self._read_losses()
+
+    def _read_losses(self) -> None:
+        """Look at the losses of the latest steps: this makes the processor wait for the device."""
+        progress, rows = self.progress, self.losses.read()
+        for number, row in enumerate(rows, start=progress.steps - len(rows)):
+            refuse_non_finite(row, number, progress, self.batches, self.train, self.checkpoint)
+            for name, value in row.items():
                 progress.loss_sums[name] = progress.loss_sums.get(name, 0.0) + value
-            progress.step += 1
-            bar.update()
-            bar.set_postfix_str(
-                f"epoch {progress.epoch + 1}, loss {losses['loss']:.3f}", refresh=False
+        progress.seconds = self.budget.clock.seconds()
+        if rows:
+            self.bar.set_postfix_str(
+                f"epoch {progress.epoch + 1}, loss {rows[-1]['loss']:.3f}", refresh=False
             )
-            if progress.step % settings.train.checkpoint_every == 0 and fabric.is_global_zero:
-                checkpoint.save(method, progress)
-        if fabric.is_global_zero:
-            _finish_epoch(method, validation, settings, progress)
-            checkpoint.save(method, progress)
-            on_epoch(method, progress)
-        else:
-            progress.epoch, progress.step, progress.loss_sums = progress.epoch + 1, 0, {}
-        fabric.barrier()
-    bar.close()
-    return method, progress
+            self.bar.update(math.floor(self.budget.done(progress.steps)) - self.bar.n)
+
+    def _over(self) -> bool:
+        """Whether the budget is used up; the first process decides for all."""
+        progress, patience = self.progress, self.settings.train.early_stopping
+        if patience and progress.history and progress.epoch - progress.best_epoch >= patience:
+            return True
+        over = self.budget.over(progress.epoch, progress.steps)
+        if self.fabric.world_size > 1 and self.settings.train.minutes:
+            return bool(self.fabric.broadcast(over))
+        return over
+
+    def _save(self) -> None:
+        self._read_losses()
+        if self.fabric.is_global_zero:
+            self.checkpoint.save(self.method, self.progress)
+
+    def _finish_epoch(self) -> None:
+        """Validate, keep the weights that are the best so far, and close the epoch's row."""
+        progress = self.progress
+        scores = validate(self.fabric, self.method, self.validation, self.settings)
+        progress.history.append(
+            {
+                "epoch": progress.epoch + 1,
+                "train/lr": self.method.lr,
+                **{f"train/{n}": total / progress.step for n, total in progress.loss_sums.items()},
+                **{f"validation/{name}": value for name, value in scores.items()},
+            }
+        )
+        keep_best(self.method, progress, scores, self.settings.train.select_by)
+        progress.epoch, progress.step, progress.offset = progress.epoch + 1, 0, 0
+        progress.loss_sums = {}
+        self._save()
+        if self.fabric.is_global_zero:
+            self.bar.write(epoch_line(progress, self.settings.train.select_by), sys.stderr)
+            self.on_epoch(self.method, progress)
 
 
-def _method(
-    fabric: Fabric,
-    settings: config.Settings,
-    train: Pairs,
-    validation: Pairs,
-    epoch_steps: int,
-    checkpoint: Checkpoint,
-) -> Method:
-    steps = epoch_steps * settings.train.epochs
-    if settings.train.method == "adversarial":
-        return Adversarial(fabric, settings, steps, epoch_steps)
-    guide = None
-    if settings.model.teacher_epochs:
-        guide = teacher(fabric, settings, train, validation, checkpoint.folder)
-    return Supervised(fabric, settings, steps, epoch_steps, guide)
+def keep_best(method: Method, progress: Progress, scores: dict[str, float], metric: str) -> None:
+    """Keep the weights of the finished epoch where they are the best so far.
 
-
-def _finish_epoch(
-    method: Method, validation: Pairs, settings: config.Settings, progress: Progress
-) -> None:
-    """Validate, keep the weights that are the best so far, and close the epoch's row."""
-    scores = validate(method, validation, settings)
-    row = {
-        "epoch": progress.epoch + 1,
-        "train/lr": method.lr,
-        **{f"train/{name}": total / progress.step for name, total in progress.loss_sums.items()},
-        **{f"validation/{name}": value for name, value in scores.items()},
-    }
-    metric = settings.train.select_by
+    Raises:
+        ClearBGError: the metric has no value.
+    """
     if metric not in scores:
         raise ClearBGError(
             f"train.select_by = {metric} has no value: every validation image is empty; "
@@ -175,33 +198,40 @@ def _finish_epoch(
     for part, loss in method.parts.items():
         if part not in progress.best_parts or scores[loss] < progress.best_parts[part][0]:
             progress.best_parts[part] = (scores[loss], method.part_weights(part))
-    progress.history.append(row)
-    progress.epoch, progress.step, progress.loss_sums = progress.epoch + 1, 0, {}
 
 
-def validate(method: Method, pairs: Pairs, settings: config.Settings) -> dict[str, float]:
-    """The method's losses, and metrics at the working size.
-
-    The metrics are those of the family that `train.select_by` belongs to, and hard masks'.
-    """
-    losses: list[tuple[int, dict[str, float]]] = []
-    results = []
-    for first in range(0, len(pairs), settings.train.batch_size):
-        last = min(first + settings.train.batch_size, len(pairs))
-        batch = [pairs[0, index] for index in range(first, last)]
-        images, alpha = (torch.stack(tensors) for tensors in zip(*batch, strict=True))
-        predicted, values = method.validate(images, alpha)
-        losses.append((len(batch), values))
-        truth = (alpha * 255).round().byte().squeeze(1).numpy()
-        results += zip(predicted.cpu().squeeze(1).numpy(), truth, strict=True)
-    averages = {
-        name: sum(count * values[name] for count, values in losses) / len(pairs)
-        for name in losses[0][1]
-    }
-    families = metrics.families_of(settings.train.select_by)
-    # Starting processes takes seconds, in which one scores some 100 small images.
-    small = sum(truth.size for _, truth in results) < 4_000_000
-    scores = metrics.score_all(
-        results, families, settings.model.threshold, processes=1 if small else None
+def epoch_line(progress: Progress, metric: str) -> str:
+    """What the finished epoch has reached, for a person who watches."""
+    row, pace = progress.history[-1], progress.pace
+    best = "the best so far" if row["epoch"] == progress.best_epoch else (
+        f"best {abs(progress.best_score):.4f} in epoch {progress.best_epoch}"
+    )  # fmt: skip
+    return (
+        f"epoch {row['epoch']}: train loss {row['train/loss']:.4f}, validation "
+        f"{metric} {row[f'validation/{metric}']:.4f} ({best}), "
+        f"{pace['images_per_second']:.0f} images/s, "
+        f"{pace['waiting_for_data']:.0%} of the time waiting for data"
     )
-    return averages | metrics.summarize(list(scores))
+
+
+class Losses:
+    """Losses of steps, left on the device and read `every` so many steps at once."""
+
+    def __init__(self, every: int):
+        self.every, self._waiting = every, list[dict[str, Tensor]]()
+
+    def add(self, losses: dict[str, Tensor]) -> bool:
+        """Whether it is time to read."""
+        self._waiting.append(losses)
+        return len(self._waiting) >= self.every
+
+    def read(self) -> Sequence[dict[str, float]]:
+        """The values of all steps that were added since the last time."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return []
+        names = list(waiting[-1])
+        table = torch.stack(
+            [torch.stack([row.get(n, row["loss"]).float() for n in names]) for row in waiting]
+        ).tolist()
+        return [dict(zip(names, row, strict=True)) for row in table]

@@ -16,7 +16,7 @@ from clearbg.models import weights
 from clearbg.system.files import file_sha256, replacing_file, replacing_folder, write_json
 from clearbg.training import model_card
 from clearbg.training.checkpoints import Progress
-from clearbg.training.loop import Method
+from clearbg.training.methods import Method
 from clearbg.training.provenance import Provenance
 
 SAMPLES = 8  # validation images on the sheet

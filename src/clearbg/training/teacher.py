@@ -12,9 +12,10 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from clearbg import config, losses, metrics, models
-from clearbg.data.dataset import EpochOrder, Pairs, loader
+from clearbg.data.dataset import Pairs, loader
 from clearbg.system import signals
 from clearbg.system.progress import progress as progress_bar
+from clearbg.training.budget import Batches, Budget
 from clearbg.training.checkpoints import Checkpoint, Progress
 
 ENOUGH = 0.99
@@ -69,26 +70,30 @@ def _train(
     checkpoint: Checkpoint,
     progress: Progress,
 ) -> None:
-    order = EpochOrder(len(train), settings.train.batch_size, settings.train.seed)
-    steps = len(order)
+    own = {"epochs": settings.model.teacher_epochs, "steps": None, "minutes": None}
+    alone = settings.train.model_copy(update=own | {"sizes": None, "accumulate": 1})
+    budget = Budget(alone, len(train), settings.transform.crop)
+    order = Batches(budget, settings.train.seed)
+    batches = loader(train, order, settings.train.workers)
     bar = progress_bar(
         what="teacher",
         unit="steps",
-        initial=progress.epoch * steps + progress.step,
-        total=settings.model.teacher_epochs * steps,
+        initial=progress.steps,
+        total=int(budget.total),
         leave=False,
     )
     while not _taught(progress, settings):
-        order.epoch, order.start = progress.epoch, progress.step
-        for _, alpha in loader(train, order, settings.train.workers):
+        order.epoch, order.offset, order.steps = progress.epoch, progress.offset, progress.steps
+        for _, alpha in batches:
             _step(fabric, pupil, alpha.to(fabric.device))
-            progress.step += 1
+            progress.step, progress.steps = progress.step + 1, progress.steps + 1
+            progress.offset += len(alpha)
             bar.update()
             if progress.step % settings.train.checkpoint_every == 0:
                 checkpoint.save(pupil, progress)
             signals.stop_if_requested(lambda: checkpoint.save(pupil, progress))
         progress.best_score = _max_f(fabric, pupil.encoder.eval(), validation, settings)
-        progress.epoch, progress.step = progress.epoch + 1, 0
+        progress.epoch, progress.step, progress.offset = progress.epoch + 1, 0, 0
         bar.set_postfix_str(f"max F {progress.best_score:.3f}")
         checkpoint.save(pupil, progress)
     bar.close()
