@@ -23,8 +23,8 @@ def test_batches_can_be_asked_for_again():
     assert len(list(batches)) == len(list(batches)) == 4
 
 
-def test_finish_is_applied_to_every_batch():
-    doubled = Prefetcher(BATCHES, "cpu", finish=lambda images, alpha: (2 * images, alpha))
+def test_bringing_makes_every_batch():
+    doubled = Prefetcher(BATCHES, "cpu", bring=lambda batch: (2 * batch[0], batch[1]))
     assert [int(images[0]) for images, _ in doubled] == [0, 2, 4, 6]
 
 

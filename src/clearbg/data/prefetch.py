@@ -16,7 +16,8 @@ class Prefetcher:
     Args:
         loader: gives sequences of tensors; copies overlap only from pinned memory.
         device: where they go.
-        finish: what is made of them there, on the same stream; as they are by default.
+        bring: makes of what the loader gives images and alpha on the device; by default it
+            moves them there.
 
     Attributes:
         waited: seconds in which nothing came from the loader, since this was made. On a device
@@ -27,9 +28,10 @@ class Prefetcher:
         self,
         loader: Iterable[Any],
         device: torch.device | str,
-        finish: Callable[..., Pair] = lambda *tensors: tensors,
+        bring: Callable[[Any], Pair] | None = None,
     ):
-        self.loader, self.device, self.finish = loader, torch.device(device), finish
+        self.loader, self.device = loader, torch.device(device)
+        self.bring = bring or self._moved
         self.waited = 0.0
 
     def __iter__(self) -> Iterator[Pair]:
@@ -37,14 +39,14 @@ class Prefetcher:
             yield from self._one_ahead()
             return
         for batch in self._timed():
-            yield self._moved(batch)
+            yield self.bring(batch)
 
     def _one_ahead(self) -> Iterator[Pair]:
         beside = torch.cuda.Stream(self.device)
         ahead: tuple[Pair, torch.cuda.Event] | None = None
         for batch in self._timed():
             with torch.cuda.stream(beside):
-                coming = self._moved(batch), beside.record_event()
+                coming = self.bring(batch), beside.record_event()
             if ahead is not None:
                 yield self._arrived(*ahead)
             ahead = coming
@@ -64,7 +66,8 @@ class Prefetcher:
             yield batch
 
     def _moved(self, batch: Any) -> Pair:
-        return self.finish(*(part.to(self.device, non_blocking=True) for part in batch))
+        images, alpha = (part.to(self.device, non_blocking=True) for part in batch)
+        return images, alpha
 
     def _arrived(self, pair: Pair, event: "torch.cuda.Event") -> Pair:
         """The pair, safe to use from here on: its memory is not given away before that is done."""
