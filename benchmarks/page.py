@@ -1,13 +1,14 @@
-"""Does the page stand many people at once? Several users send images, some of them bad.
+"""Measures the page under load: several users send images, some of which cannot be used.
 
     python benchmarks/page.py                       8 users, 200 uploads, 20 of them bad
     python benchmarks/page.py --users 2 --uploads 20
 
 Each user is a client of the API in a thread of this process; the server is a process of its own.
-A right answer has the bytes that the remover gives here for the same image; a bad upload (text,
-empty, cut short, too many pixels) is to be answered in a sentence. Prints how many answers were
-right, polite and neither, the seconds that users waited for right ones, and, as uploads go by,
-the server's memory and what lies in its temporary folder, which is held to --kept megabytes.
+A right answer has the bytes that the remover gives here for the same image. A bad upload (text,
+empty, cut short, too many pixels) has to be refused in a sentence that names the file. The
+benchmark prints how many answers were right, refused and neither, and how many seconds users waited
+for right answers. After some uploads it prints the server's memory and the size of its temporary
+folder, which may hold --storage megabytes.
 """
 
 import argparse
@@ -48,9 +49,9 @@ limits = Limits(storage_bytes=int(sys.argv[2]))
 serve(ModelChoices([Path(sys.argv[1])]), limits, port=0)
 """
 MARKS = (50, 100, 200)
-"""Uploads after which the server is looked at."""
-DIFFERENT = 6
-"""Images; each upload of one differs in what stands behind the image's end."""
+"""Numbers of uploads after which the server's state is printed."""
+PHOTOS = 6
+"""Different images; uploads of one image differ in the bytes after the image's end."""
 
 
 def main() -> None:
@@ -59,13 +60,13 @@ def main() -> None:
     parser.add_argument("--uploads", type=int, default=200)
     parser.add_argument("--model", type=Path, default=ROOT / "exports/model.onnx")
     parser.add_argument("--side", type=int, default=1600, help="the images' longer side, pixels")
-    parser.add_argument("--kept", type=float, default=100, help="megabytes")
+    parser.add_argument("--storage", type=float, default=100, help="megabytes")
     chosen = parser.parse_args()
-    photos = [photo(index, chosen.side) for index in range(DIFFERENT)]
+    photos = [photo(index, chosen.side) for index in range(PHOTOS)]
     remover = Remover(chosen.model)
-    expected = [cut_out(remover, content) for content in photos]
+    expected = [cutout_png(remover, content) for content in photos]
     with tempfile.TemporaryDirectory() as folder:
-        server = Server(Path(folder), chosen.model, round(chosen.kept * 1e6))
+        server = Server(Path(folder), chosen.model, round(chosen.storage * 1e6))
         try:
             users = Users(server.url, Path(folder), photos, expected)
             rounds = [0, *(mark for mark in MARKS if mark < chosen.uploads), chosen.uploads]
@@ -89,21 +90,21 @@ def photo(index: int, side: int) -> bytes:
     return buffer.getvalue()
 
 
-def cut_out(remover: Remover, content: bytes) -> bytes:
-    """What the page must answer, as a PNG."""
+def cutout_png(remover: Remover, content: bytes) -> bytes:
+    """The PNG that the page has to answer with."""
     return cut(remover, image_of(content)).encoded
 
 
 class Server:
     """The page in a process of its own."""
 
-    def __init__(self, folder: Path, model: Path, kept: int):
+    def __init__(self, folder: Path, model: Path, storage: int):
         self.log, self._temporary = folder / "log.txt", folder / "server"
         self._temporary.mkdir()
         self._largest, self._ended = 0, threading.Event()
         with open(self.log, "w") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-u", "-c", SERVER, str(model), str(kept)],
+                [sys.executable, "-u", "-c", SERVER, str(model), str(storage)],
                 env=os.environ | {"TMPDIR": str(self._temporary)}, stdout=log, stderr=log,
             )  # fmt: skip
         while not (found := re.search(r"http://\S+", self.log.read_text())):
@@ -111,13 +112,13 @@ class Server:
                 raise SystemExit(self.log.read_text())
             time.sleep(0.1)
         self.url = found[0]
-        self._watch = threading.Thread(target=self._look_often, daemon=True)
+        self._watch = threading.Thread(target=self._watch_folder, daemon=True)
         self._watch.start()
 
     def state(self, uploads: int) -> str:
         memory = psutil.Process(self._process.pid).memory_info().rss / 2**20
         return (
-            f"after {uploads:3} uploads: {memory:5.0f} MiB of memory, {self._held() / 1e6:6.1f} MB "
+            f"after {uploads:3} uploads: {memory:5.0f} MiB of memory, {self._folder_bytes() / 1e6:6.1f} MB "
             f"in the temporary folder, at most {self._largest / 1e6:.1f} so far"
         )
 
@@ -127,7 +128,7 @@ class Server:
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(timeout=30)
 
-    def _held(self) -> int:
+    def _folder_bytes(self) -> int:
         total = 0
         for parent, _, names in os.walk(self._temporary):
             for name in names:
@@ -135,13 +136,13 @@ class Server:
                     total += os.path.getsize(os.path.join(parent, name))
         return total
 
-    def _look_often(self) -> None:
+    def _watch_folder(self) -> None:
         while not self._ended.wait(0.2):
-            self._largest = max(self._largest, self._held())
+            self._largest = max(self._largest, self._folder_bytes())
 
 
 class Users:
-    """Clients of the API, one a thread, and what they got."""
+    """Clients of the API, one in each thread, and the answers that they got."""
 
     def __init__(self, url: str, folder: Path, photos: list[bytes], expected: list[bytes]):
         self._url, self._folder = url, folder
@@ -151,7 +152,7 @@ class Users:
         self._answers: Counter[str] = Counter()
 
     def send(self, number: int) -> None:
-        """Upload number so-and-so; every tenth is bad."""
+        """Send one upload; every tenth is bad."""
         bad = number % 10 == 9
         content = self._bad(number) if bad else self._photo(number)
         file = self._folder / f"{number}.jpg"
@@ -165,14 +166,14 @@ class Users:
         try:
             path, _ = self._own.client.predict(image=handle_file(file), api_name="/remove")
             seconds = time.perf_counter() - started
-            right = not bad and Path(path).read_bytes() == self._expected[number % DIFFERENT]
+            right = not bad and Path(path).read_bytes() == self._expected[number % PHOTOS]
             Path(path).unlink()
             self._answers["right" if right else "wrong"] += 1
             if right:
                 self._seconds.append(seconds)
         except AppError as error:
-            polite = bad and f"{number}.jpg" in str(error)
-            self._answers["polite" if polite else f"other: {error}"] += 1
+            refused = bad and f"{number}.jpg" in str(error)
+            self._answers["refused" if refused else f"other: {error}"] += 1
         except Exception as error:  # whatever it is, it is counted
             self._answers[f"other: {type(error).__name__}: {error}"] += 1
         file.unlink()
@@ -185,11 +186,11 @@ class Users:
         )
 
     def _photo(self, number: int) -> bytes:
-        """The bytes behind the end are no image's: they make every upload another file."""
-        return self._photos[number % DIFFERENT] + f"upload {number}".encode()
+        """An image with bytes after its end, which make every upload a different file."""
+        return self._photos[number % PHOTOS] + f"upload {number}".encode()
 
     def _bad(self, number: int) -> bytes:
-        whole = self._photos[number % DIFFERENT]
+        whole = self._photos[number % PHOTOS]
         wide = io.BytesIO()
         Image.new("1", (9000, 9000)).save(wide, "PNG")
         kinds = (f"text {number}".encode(), b"", whole[: len(whole) // 2], wide.getvalue())
