@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 NONE = 2  # exit status when no image has its result, as of wrong usage
 
+RESULT, RUN, RAY = "What the result looks like", "How the run goes", "Ray"
+"""Headings in the help."""
+
 Inputs = Annotated[
     list[str],
     typer.Argument(
@@ -36,30 +39,41 @@ OutputOption = Annotated[
 FormatOption = Annotated[
     Literal["png", "webp", "tiff", "jpeg"] | None,
     typer.Option(
-        help="Format of the results in a folder or on standard output.", show_default="png"
+        help="Format of the results in a folder or on standard output.",
+        show_default="png",
+        rich_help_panel=RESULT,
     ),
 ]
 QualityOption = Annotated[
     int | None,
     typer.Option(
-        help="Quality of JPEG and WebP, 1 to 100.", show_default="95 for JPEG, lossless WebP"
+        help="Quality of JPEG and WebP, 1 to 100.",
+        show_default="95 for JPEG, lossless WebP",
+        rich_help_panel=RESULT,
     ),
 ]
-MaskOption = Annotated[bool, typer.Option("--mask", help="Write the alpha alone, as a gray image.")]
+MaskOption = Annotated[
+    bool,
+    typer.Option("--mask", help="Write the alpha alone, as a gray image.", rich_help_panel=RESULT),
+]
 BackgroundOption = Annotated[
     str | None,
     typer.Option(
         help="What to put behind the subject: a color (a name or #rrggbb), the path of an image, "
         "or blur.",
         show_default="transparent",
+        rich_help_panel=RESULT,
     ),
 ]
-CropOption = Annotated[bool, typer.Option("--crop", help="Crop the result to the subject.")]
+CropOption = Annotated[
+    bool, typer.Option("--crop", help="Crop the result to the subject.", rich_help_panel=RESULT)
+]
 MarginOption = Annotated[
     str | None,
     typer.Option(
         help="Space around the crop: pixels (20), or a share of the subject's longer side (5%).",
         show_default="0",
+        rich_help_panel=RESULT,
     ),
 ]
 ThresholdOption = Annotated[
@@ -68,6 +82,7 @@ ThresholdOption = Annotated[
         help="Make hard edges: pixels with at least this alpha, 0 to 1, become fully opaque, the "
         "others transparent.",
         show_default="soft edges",
+        rich_help_panel=RESULT,
     ),
 ]
 RefineOption = Annotated[
@@ -75,6 +90,7 @@ RefineOption = Annotated[
     typer.Option(
         "--refine/--no-refine",
         help="Follow the edges in the image, and remove the old background's color from them.",
+        rich_help_panel=RESULT,
     ),
 ]
 MetadataOption = Annotated[
@@ -83,19 +99,32 @@ MetadataOption = Annotated[
         "--keep-metadata/--drop-metadata",
         help="Keep the EXIF block (camera, time, place). Color profile and resolution are always "
         "kept, and the orientation is applied.",
+        rich_help_panel=RESULT,
     ),
 ]
 SkipOption = Annotated[
     bool,
-    typer.Option("--skip-existing/--overwrite", help="Skip images whose result already exists."),
+    typer.Option(
+        "--skip-existing/--overwrite",
+        help="Skip images whose result already exists.",
+        rich_help_panel=RUN,
+    ),
 ]
 FailFastOption = Annotated[
     bool,
-    typer.Option("--fail-fast/--keep-going", help="Start no further image after one has failed."),
+    typer.Option(
+        "--fail-fast/--keep-going",
+        help="Start no further image after one has failed.",
+        rich_help_panel=RUN,
+    ),
 ]
 BatchOption = Annotated[
     int | None,
-    typer.Option(help="Images in one run of the network.", show_default="1; 8 with --device cuda"),
+    typer.Option(
+        help="Images in one run of the network.",
+        show_default="1; 8 with --device cuda",
+        rich_help_panel=RUN,
+    ),
 ]
 WorkersOption = Annotated[
     int | None,
@@ -103,13 +132,15 @@ WorkersOption = Annotated[
         help="Threads that read, refine and encode; with --engine ray the processor cores of "
         "each actor.",
         show_default="one for each processor core, at most 4",
+        rich_help_panel=RUN,
     ),
 ]
 EngineOption = Annotated[
     Literal["plain", "ray"],
     typer.Option(
         help="plain: in this process. ray: in several processes, on the Ray cluster at "
-        "RAY_ADDRESS or on this machine."
+        "RAY_ADDRESS or on this machine.",
+        rich_help_panel=RAY,
     ),
 ]
 ActorsOption = Annotated[
@@ -117,6 +148,7 @@ ActorsOption = Annotated[
     typer.Option(
         help="With --engine ray: how many processes hold the model.",
         show_default="as many as there is room for",
+        rich_help_panel=RAY,
     ),
 ]
 GpusOption = Annotated[
@@ -124,6 +156,7 @@ GpusOption = Annotated[
     typer.Option(
         help="With --engine ray: the share of a GPU that each process takes, up to 1.",
         show_default="1 with --device cuda",
+        rich_help_panel=RAY,
     ),
 ]
 LogOption = Annotated[
@@ -132,10 +165,12 @@ LogOption = Annotated[
         help="For `clearbg drift`: append a line of numbers for each image to this file, without "
         "name, path or time.",
         show_default="none",
+        rich_help_panel=RUN,
     ),
 ]
 JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print the outcome of every image as JSON.")
+    bool,
+    typer.Option("--json", help="Print the outcome of every image as JSON.", rich_help_panel=RUN),
 ]
 
 
@@ -165,8 +200,7 @@ def remove(
 ) -> None:
     """Cut out the subjects of images, or the ink of documents.
 
-    Exit status: 0 every image has its result; 1 some images failed; 2 no image has its result,
-    or the command was used wrongly.
+    Exit status: 0 every image has its result; 1 some images failed; 2 all failed, or wrong usage.
     """
     if json and (output == "-" or (output is None and inputs == ["-"])):
         raise SettingsError("Standard output takes the image or the JSON: name a file with -o.")
