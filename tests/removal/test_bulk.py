@@ -174,7 +174,7 @@ def ray(s3):
     module = cluster.import_ray()
     module.init(
         "local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False,
-        logging_level=cluster.MUTE, object_store_memory=cluster.OBJECTS,
+        logging_level=cluster.MUTE, object_store_memory=cluster.STORE_BYTES,
     )  # fmt: skip
     yield module
     module.shutdown()

@@ -123,7 +123,7 @@ def test_strips_change_nothing(monkeypatch, rows, everywhere):
     monkeypatch.setattr(module, "EVERYWHERE", everywhere)
     rgb, alpha = noise(191, 150, 3), soft_disc((191, 150), 60)
     whole = foreground(rgb, alpha)
-    monkeypatch.setattr(module, "AT_ONCE", rows * 150)
+    monkeypatch.setattr(module, "STRIP_PIXELS", rows * 150)
     assert np.array_equal(foreground(rgb, alpha), whole)
 
 

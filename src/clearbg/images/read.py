@@ -257,8 +257,8 @@ def encode_image(
         "TIFF": {"compression": "tiff_adobe_deflate"},
         "JPEG": {"quality": quality, "subsampling": 0},
     }[format]
-    carried = {"icc_profile": icc_profile, "dpi": dpi, "exif": exif}
-    options |= {key: value for key, value in carried.items() if value is not None}
+    embedded = {"icc_profile": icc_profile, "dpi": dpi, "exif": exif}
+    options |= {key: value for key, value in embedded.items() if value is not None}
     image = Image.fromarray(rgb)
     if alpha is not None:
         image.putalpha(Image.fromarray(alpha))

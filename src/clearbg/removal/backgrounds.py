@@ -1,4 +1,4 @@
-"""What lies behind a cutout: a color, an image, or its own background out of focus."""
+"""What is put behind a cutout: a color, an image, or its own background out of focus."""
 
 import functools
 import io
@@ -12,23 +12,28 @@ from clearbg.errors import SettingsError
 from clearbg.images import DecodedImage, read_image, resize
 
 BLUR = "blur"
-BLUR_SIDE = 512  # pixels of the longer side at which a background is blurred
+BLUR_SIDE = 512  # longer side, in pixels, of the reduced image that is blurred
 BLUR_SIGMA = 0.03  # standard deviation of the blur, as a share of the longer side
-ROWS = 256  # of an image laid over its ground at once, so that memory stays small
+ROWS = 256  # rows that are mixed at once, so that memory stays small
 
 
 @dataclass(frozen=True, eq=False)
 class Background:
-    """uint8 `(h,w,3)` sRGB, or `(1,1,3)` for one color; None: the image's own, blurred."""
+    """A background.
+
+    Attributes:
+        values: uint8 `(h,w,3)` in sRGB, or `(1,1,3)` for one color; None: the image's own
+            background, blurred.
+    """
 
     values: np.ndarray | None
 
 
 def parse_background(text: str) -> Background:
-    """The ground that a person names: a color, "blur", or an image's path.
+    """Read a background as a user names it: a color, "blur", or the path of an image.
 
     Raises:
-        SettingsError: it is none of these, or a transparent color.
+        SettingsError: the text is none of these, or it is a transparent color.
         ImageError: the image cannot be read.
     """
     if text == BLUR:
@@ -42,10 +47,10 @@ def parse_background(text: str) -> Background:
 
 
 def color(text: str) -> tuple[int, int, int]:
-    """The sRGB values, 0 to 255, of a color's name or of #rrggbb.
+    """Red, green and blue, 0 to 255 in sRGB, of a color's name or of #rrggbb.
 
     Raises:
-        SettingsError: it is neither, or it is transparent.
+        SettingsError: the text is neither, or the color is transparent.
     """
     try:
         red, green, blue = ImageColor.getrgb(text)
@@ -58,14 +63,18 @@ def color(text: str) -> tuple[int, int, int]:
 
 
 def lay_over(front: DecodedImage, behind: Background, own: np.ndarray) -> DecodedImage:
-    """A cutout in front of a ground, opaque; where its alpha is 255 it keeps its values.
+    """Put a background behind a cutout. Pixels with alpha 255 keep their values.
 
-    It keeps its profile too, into which the ground is converted. With a profile that has no
-    way back from sRGB the result is in sRGB, and has 8 bits.
+    The background is converted into the cutout's color profile. When the profile allows no
+    conversion from sRGB, the result is in sRGB with 8 bits per channel instead.
 
     Args:
-        front: with an alpha.
-        own: uint8 `(H,W,3)`, the image that it was cut out of, in the same color space.
+        front: the cutout; it has an alpha.
+        behind: the background.
+        own: uint8 `(H,W,3)`, the whole image, in the color space of `front`.
+
+    Returns:
+        An opaque image of the same size.
     """
     alpha = front.alpha
     if behind.values is None:
@@ -88,7 +97,7 @@ def lay_over(front: DecodedImage, behind: Background, own: np.ndarray) -> Decode
 
 
 def _mixed(front: np.ndarray, alpha: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """`front` over `values`, rounded to the nearest; uint8 or uint16 as `front` is."""
+    """`front` over `values`, rounded to the nearest value of the data type of `front`."""
     scale = np.uint32(np.iinfo(front.dtype).max // 255)
     result = np.empty_like(front)
     for top in range(0, len(front), ROWS):
@@ -101,7 +110,7 @@ def _mixed(front: np.ndarray, alpha: np.ndarray, values: np.ndarray) -> np.ndarr
 
 
 def _filling(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The middle of an image, scaled until it fills `size`; one color stays `(1,1,3)`."""
+    """The middle of an image, scaled to fill `size` (height, width); one color stays `(1,1,3)`."""
     if values.shape[:2] == (1, 1):
         return values
     kernel = Image.Resampling.BICUBIC
@@ -109,10 +118,11 @@ def _filling(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _out_of_focus(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """The background blurred; the subject has no part in it, so that none of it shines around.
+    """The image's own background, blurred: uint8 `(H,W,3)`.
 
-    A convolution normalized by what is background (Knutsson and Westin, "Normalized and
-    Differential Convolution", CVPR 1993).
+    The subject is left out, so that its colors make no glow around it: the convolution is
+    normalized by the weight of the background (Knutsson and Westin, "Normalized and Differential
+    Convolution", CVPR 1993).
     """
     import cv2  # imported here: most removals do without
 
@@ -126,7 +136,7 @@ def _out_of_focus(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         return cv2.GaussianBlur(values, (0, 0), sigma).reshape(values.shape)
 
     mean = (colors * weight).sum((0, 1)) / max(weight.sum(), 1e-6)
-    little = np.float32(1e-4)  # of the mean, where the subject is wider than the blur
+    little = np.float32(1e-4)  # weight of the mean color, for subjects wider than the blur
     values = blurred(colors * weight) + little * mean
     values /= blurred(weight) + little
     return resize(np.rint(values.clip(0, 255)).astype(np.uint8), alpha.shape)

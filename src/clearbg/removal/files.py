@@ -1,4 +1,4 @@
-"""Many images to cutouts: reading, network, refinement and encoding overlap."""
+"""Remove the backgrounds of many files: reading, network, refining and encoding overlap."""
 
 import sys
 from collections import deque
@@ -21,10 +21,10 @@ from clearbg.system.files import replacing_file
 from clearbg.system.object_store import Location, StorePath, existing
 
 PIXELS_IN_FLIGHT = 2**26
-"""Of all images between reading and writing, of which there is at least one."""
+"""Most pixels of all images in memory together; one image is always allowed."""
 
 PIXELS_UNSEEN = 2**23
-"""What an image in a store counts for: 8 megapixels."""
+"""Assumed size of an image in a store, whose size is unknown before it is read."""
 
 MOST_WORKERS = 4  # unless the user asks for more
 
@@ -113,10 +113,10 @@ class Pipeline:
     def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
         """Outcomes in the order of the jobs. With `fail_fast` those after a failure are missing."""
         waiting = deque(jobs)
-        begun: deque[tuple[int, Future]] = deque()  # pixels, and what becomes futures of outcomes
+        begun: deque[tuple[int, Future]] = deque()  # pixels, and a future list of future outcomes
         networks = ThreadPoolExecutor(self._remover.runs, "clearbg network")
         workers = ThreadPoolExecutor(self._workers, "clearbg")
-        # Some groups are read and some finished while others are in the network.
+        # While some groups are in the network, others are read and finished.
         ahead = self._remover.runs + 2 * -(-self._workers // self._batch)
         try:
             while waiting or begun:
@@ -136,7 +136,7 @@ class Pipeline:
             workers.shutdown(cancel_futures=True)
 
     def _group(self, waiting: deque[Job], in_flight: int) -> tuple[list[Job], int]:
-        """The next jobs that there is room for, taken away, and their pixels."""
+        """Take the next jobs that there is memory for from `waiting`; also their pixels."""
         group, pixels = [], 0
         while waiting and len(group) < self._batch:
             more = _pixels(waiting[0].source)
@@ -153,7 +153,7 @@ class Pipeline:
         return networks.submit(self._infer, read, workers)
 
     def _infer(self, group: list[tuple[Job, Future]], workers: ThreadPoolExecutor) -> list[Future]:
-        """Run the network on what was read, and hand each image on to be finished."""
+        """Run the network on the images that were read, and pass each to a worker to finish."""
         read = [(job, future.result()) for job, future in group]
         images = [found for _, found in read if isinstance(found, DecodedImage)]
         try:
@@ -172,7 +172,7 @@ class Pipeline:
         return futures
 
     def _finish(self, job: Job, held: list[DecodedImage], inferred: np.ndarray) -> Outcome:
-        """`held` is one image, and empty afterwards: it goes before the result is encoded."""
+        """Write one result. `held` is a list of one image and is emptied, to free its memory."""
         if self._log is not None:
             self._log(held[0], inferred)
         try:
@@ -191,7 +191,7 @@ class Pipeline:
 
 
 def _pixels(source: Location | None) -> int:
-    """Pixels of an image before it is read; of one in a store nothing is known yet."""
+    """The pixels of an image, before it is read."""
     if source is None:
         return 0
     return PIXELS_UNSEEN if isinstance(source, StorePath) else count_pixels(source)

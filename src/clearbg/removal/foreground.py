@@ -1,11 +1,12 @@
-"""The subject's own colors where it is half transparent: no halo of the old background stays.
+"""The subject's own colors in soft pixels, so that no halo of the old background remains.
 
-A soft pixel shows a mixture, `image = alpha * foreground + (1 - alpha) * background`. Both
-colors are found together, from coarse to fine, by the equations of Germer et al., "Fast
-Multi-Level Foreground Estimation" (ICPR 2020). In place of one pixel after the other, the red
-and the black ones of a chessboard take turns, and fine levels are solved at soft pixels alone.
-What a level needs lies side by side in memory, and large levels are solved by strips, so that
-time and memory go with the soft pixels rather than with the image.
+A soft pixel shows a mixture, `image = alpha * foreground + (1 - alpha) * background`. This module
+estimates both colors together, from coarse to fine sizes, with the equations of Germer et al.,
+"Fast Multi-Level Foreground Estimation" (ICPR 2020). Two things differ from the paper: pixels are
+solved in two groups, like the red and black fields of a chessboard, instead of one after the
+other; and at fine sizes only soft pixels are solved. The pixels of a size lie side by side in
+memory, and large sizes are solved in strips. Time and memory therefore grow with the number of
+soft pixels, not with the size of the image.
 """
 
 from dataclasses import dataclass
@@ -13,34 +14,34 @@ from dataclasses import dataclass
 import numpy as np
 
 SMOOTHNESS = 1e-5
-"""The paper's regularization: what holds colors together where alpha is flat."""
+"""The regularization of the paper: it makes neighbors alike where alpha is flat."""
 ROUNDS_COARSE, ROUNDS_FINE = 10, 2
-"""Over both colors of the chessboard; see `COARSE`."""
+"""Rounds over both groups of the chessboard, at coarse and fine levels; see `COARSE`."""
 RELAXATION = np.float32(1.4)
-"""Every step goes so many times as far as to its solution: it then takes fewer rounds."""
+"""Overrelaxation: each step goes this many times as far, which saves rounds."""
 COARSE = 32
-"""Pixels: up to this longer side a level is coarse."""
+"""Levels whose longer side has at most so many pixels are coarse."""
 EVERYWHERE = 2**14
-"""Pixels: up to this size a level is solved at every pixel, so that colors spread."""
-AT_ONCE = 2**20
-"""Pixels: larger levels are solved by strips of about this size, with the same result."""
-TOGETHER = 2**13
-"""Soft pixels in one sweep of numpy's: what they need fits a processor's cache."""
-LEAST = 2.5 / 255
-"""Alpha nearer than this to 0 or 1 counts as 0 or 1: nobody sees of what color it is."""
+"""Levels of at most so many pixels are solved at every pixel, so that colors spread."""
+STRIP_PIXELS = 2**20
+"""Larger levels are solved in strips of about so many pixels, with the same result."""
+CHUNK = 2**13
+"""Soft pixels in one numpy operation: their data fits into a processor's cache."""
+NEGLIGIBLE = 2.5 / 255
+"""Alpha that is nearer than this to 0 or 1 counts as 0 or 1: its color cannot be seen."""
 
 
 def foreground(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """The image with the subject's own colors at its soft pixels.
+    """Replace the colors of soft pixels by the subject's own colors.
 
     Args:
-        rgb: uint8, uint16, or float in [0, 1], `(H,W,3)`, or `(N,H,W,3)`: several at once.
-        alpha: float in [0, 1], or an unsigned integer type up to its largest value, `(H,W)` or
-            `(N,H,W)`.
+        rgb: uint8, uint16, or float in [0, 1], `(H,W,3)`, or `(N,H,W,3)` for several images.
+        alpha: `(H,W)` or `(N,H,W)`: float in [0, 1], or an unsigned integer type whose largest
+            value means 1.
 
     Returns:
-        As `rgb`. A single image without a soft pixel is itself returned. Where alpha is 0 or
-        1 all values are those of `rgb`.
+        An array of the shape and type of `rgb`; where alpha is 0 or 1 its values are equal. A
+        single image without a soft pixel is returned itself.
 
     Raises:
         ValueError: the sizes differ.
@@ -65,11 +66,11 @@ def foreground(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Solved:
-    """Both colors of some rows of a level, where they are needed.
+    """Foreground and background of some rows of a level, at the pixels that are needed.
 
     Attributes:
         top: the first row.
-        places: int `(h,w)`, where a pixel lies in `colors`; meaningless where not needed.
+        places: int `(h,w)`, the index of each pixel in `colors`; undefined where not needed.
         colors: float32 `(6,pixels)` in [0, 1], foreground and background.
     """
 
@@ -79,17 +80,17 @@ class _Solved:
 
 
 class _Levels:
-    """An image and its alpha at all sizes, each half of the one before, by every second pixel.
+    """An image and its alpha at all levels; each level takes every second pixel of the one before.
 
     Attributes:
-        any_soft: whether a pixel is soft; without one nothing is to be solved.
+        any_soft: whether there is a soft pixel; without one nothing needs to be solved.
     """
 
     def __init__(self, rgb: np.ndarray, alpha: np.ndarray):
         self._rgb, self._alpha = rgb, alpha
         touched = np.concatenate([_halved(_soft(alpha[rows])) for rows in _strips(*alpha.shape)])
         self.any_soft = bool(touched.any())
-        self._needed = [_beside(touched)]  # of level 1 and on: what the one below may ask for
+        self._needed = [_beside(touched)]  # from level 1 on: what the finer level may ask for
         while self.any_soft and touched.size > 1:
             touched = _halved(touched)
             self._needed.append(_beside(touched))
@@ -106,7 +107,7 @@ class _Levels:
         return tuple(-(-side // 2**level) for side in self._alpha.shape)
 
     def _where(self, level: int, rows: slice) -> np.ndarray:
-        """Which pixels of some rows are needed, bool."""
+        """Which pixels of the rows are needed: bool `(h,w)`."""
         if level:
             return self._needed[level - 1][rows]
         first = max(0, rows.start - 1)
@@ -114,28 +115,28 @@ class _Levels:
         return near[rows.start - first :][: rows.stop - rows.start]
 
     def solved(self, level: int, rows: slice) -> _Solved:
-        """The rows of a level, and perhaps more."""
+        """Solve the rows of a level, and perhaps more rows."""
         height, width = self._size(level)
         small = height * width <= EVERYWHERE
         rounds = ROUNDS_COARSE if max(height, width) <= COARSE else ROUNDS_FINE
         if height * width == 1:
             return _Solved(0, np.zeros((1, 1), np.intp), self._means())
-        if height * width <= AT_ONCE:
+        if height * width <= STRIP_PIXELS:
             if level in self._whole:
                 return self._whole[level]
             rows = slice(0, height)
-        else:  # a round changes pixels up to two rows away
+        else:  # a round has an effect on pixels up to two rows away
             rows = slice(max(0, rows.start - 2 * rounds), min(height, rows.stop + 2 * rounds))
         image, matte = self._level(level, rows)
         needed = np.ones(matte.shape, bool) if small else self._where(level, rows)
         coarse = self.solved(level + 1, slice(rows.start // 2, (rows.stop + 1) // 2))
         found = _solve(image, matte, needed, rows.start, coarse, rounds, small)
-        if height * width <= AT_ONCE:
+        if height * width <= STRIP_PIXELS:
             self._whole = {level: found}
         return found
 
     def _means(self) -> np.ndarray:
-        """The mean colors of subject and ground, float32 `(6,1)`."""
+        """The mean colors of subject and background, float32 `(6,1)`."""
         level = min(3, len(self._needed))
         image, matte = self._level(level, slice(0, self._size(level)[0]))
         image, matte = _unit(image), _unit(matte)
@@ -153,11 +154,12 @@ def _solve(
     rounds: int,
     everywhere: bool,
 ) -> _Solved:
-    """Rows of one level, from `top` on, from the next coarser one.
+    """Solve rows of one level, beginning with row `top`, from the next coarser level.
 
     Args:
-        needed: bool `(h,w)`; of these the soft ones are solved, or all. The others keep the
-            color that they show, and the one that they do not show from the coarser level.
+        needed: bool `(h,w)`. Of these pixels the soft ones are solved, or with `everywhere` all.
+            A pixel that is not solved keeps the color that it shows; its other color comes from
+            the coarser level.
     """
     height, width = matte.shape
     flat = np.flatnonzero(needed)
@@ -176,8 +178,8 @@ def _solve(
     turns = []
     for group in (active & red, active & ~red):
         group = np.flatnonzero(group)
-        for start in range(0, len(group), TOGETHER):
-            here = group[start : start + TOGETHER]
+        for start in range(0, len(group), CHUNK):
+            here = group[start : start + CHUNK]
             turns.append(_Turn(here, (flat[here], y[here], x[here]), places, alpha, shown))
     for _ in range(rounds):
         for turn in turns:
@@ -186,11 +188,12 @@ def _solve(
 
 
 class _Turn:
-    """Pixels of one color of the chessboard, none of which is another's neighbor.
+    """Pixels of one group of the chessboard; none of them is a neighbor of another one.
 
-    Each has two unknown colors and two equations: what it shows, and likeness to its
-    neighbors, the more the more alpha changes between. Solved for both: the mean of the
-    neighbors, and of what it shows beyond that each its share.
+    Each pixel has two unknown colors and two equations. They say that the mixture is what the
+    pixel shows, and that both colors resemble those of the neighbors (the more, the more alpha
+    changes between them). The solution is the mean of the neighbors, plus each color's share of
+    what the pixel shows beyond that mean.
     """
 
     def __init__(
@@ -201,7 +204,7 @@ class _Turn:
         alpha: np.ndarray,
         shown: np.ndarray,
     ):
-        """Pixels by where they lie in memory, `here`, and in the rows, `at`: number, y and x."""
+        """`here` is the index of each pixel in `shown`; `at` its flat index, row and column."""
         (height, width), (flat, y, x) = places.shape, at
         self.here, self.shown = here, shown.take(here, axis=1)
         above, below = (places.take(flat + step, mode="clip") for step in (-width, width))
@@ -219,7 +222,7 @@ class _Turn:
         self.shares = self.fore * scale, self.back * scale
 
     def __call__(self, colors: np.ndarray) -> None:
-        """Set the pixels of `colors`, float32 `(6,pixels)`, from their neighbors."""
+        """Update these pixels in `colors`, float32 `(6,pixels)`, from their neighbors."""
         mean = colors.take(self.near[0], axis=1, mode="clip")
         mean *= self.weights[0]
         other = np.empty_like(mean)
@@ -240,20 +243,20 @@ class _Turn:
 
 
 def _strips(height: int, width: int) -> list[slice]:
-    """An even number of rows each."""
-    rows = max(2, AT_ONCE // width // 2 * 2)
+    """Strips that cover all rows; each but the last has an even number of them."""
+    rows = max(2, STRIP_PIXELS // width // 2 * 2)
     return [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
 
 
 def _soft(mattes: np.ndarray) -> np.ndarray:
-    """Where alpha is neither 0 nor 1, nor as good as that."""
+    """Where alpha is between 0 and 1, and not negligibly near to them: bool."""
     most = np.iinfo(mattes.dtype).max if mattes.dtype.kind == "u" else 1
-    least, most = (mattes.dtype.type(share * most) for share in (LEAST, 1 - LEAST))
+    least, most = (mattes.dtype.type(share * most) for share in (NEGLIGIBLE, 1 - NEGLIGIBLE))
     return (mattes > least) & (mattes <= most)
 
 
 def _beside(where: np.ndarray) -> np.ndarray:
-    """`where`, bool `(h,w)`, and the pixels above, below and beside."""
+    """`where`, bool `(h,w)`, with its neighbors above, below, left and right."""
     wider = where.copy()
     wider[1:] |= where[:-1]
     wider[:-1] |= where[1:]
@@ -263,7 +266,7 @@ def _beside(where: np.ndarray) -> np.ndarray:
 
 
 def _halved(where: np.ndarray) -> np.ndarray:
-    """Whether any of four pixels is set, bool `(ceil(h/2),ceil(w/2))`."""
+    """Whether one of each four pixels is set: bool `(ceil(h/2),ceil(w/2))`."""
     half = where[::2, ::2].copy()
     height, width = where.shape[0] // 2, where.shape[1] // 2
     half[:height] |= where[1::2, ::2]
@@ -273,14 +276,14 @@ def _halved(where: np.ndarray) -> np.ndarray:
 
 
 def _unit(values: np.ndarray) -> np.ndarray:
-    """As float32 in [0, 1]."""
+    """The values as float32 in [0, 1]."""
     if values.dtype.kind == "u":
         return values / np.float32(np.iinfo(values.dtype).max)
     return values.astype(np.float32)
 
 
 def _as(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """float32 in [0, 1] -> `dtype`, rounded where that is an integer type."""
+    """Values in [0, 1] as `dtype`; for an integer type scaled and rounded."""
     if dtype.kind == "u":
         return np.rint(values * np.iinfo(dtype).max).astype(dtype)
     return values.astype(dtype)

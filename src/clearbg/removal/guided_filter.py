@@ -1,10 +1,10 @@
-"""Alpha from a network's working size to the image's own: plainly, or along its edges.
+"""Enlarge alpha from the network's working size to the image's own size, along its edges.
 
-Around every pixel of the working size alpha is taken as a linear function of the three colors,
-and that function is brought to full size in place of alpha itself: He and Sun, "Fast Guided
-Filter" (2015), with the color guide of He et al., "Guided Image Filtering" (TPAMI 2013), and
-without their mean of overlapping windows. No alpha leaves the range that its window had, so that
-empty stays empty and full stays full.
+At the working size, alpha in a window around each pixel is fitted by a linear function of the three
+colors. That function is enlarged instead of alpha, and applied to the full-size image: He and Sun,
+"Fast Guided Filter" (2015), with the color guide of He et al., "Guided Image Filtering" (TPAMI
+2013), but without their average over overlapping windows. The result stays within the range that
+alpha has in its window: what is empty stays empty, and what is opaque stays opaque.
 """
 
 import math
@@ -16,25 +16,26 @@ from clearbg.images import resize
 from clearbg.inference.predict import restore
 
 RADIUS = 3
-"""Of the windows, pixels of the working size; this and the next by benchmarks/edges.py."""
+"""Of the windows, in pixels of the working size. benchmarks/edges.py chose this and the next."""
 SMOOTHNESS = 1e-4
-"""Epsilon of the paper: squared color difference, of 1, below which edges are not followed."""
+"""Epsilon of the paper: edges with a smaller squared color difference (colors in [0, 1]) are
+ignored."""
 ROWS = 64
-"""Of the image at once: beside its result, memory does not grow with the image's height."""
+"""Rows of the image that are worked on at once, so that memory does not grow with its height."""
 SETTLED = 0.5 / 255
-"""Where all of a window's alpha is nearer than this to 0 or to 1 it becomes 0 or 1."""
+"""When all alpha in a window is nearer than this to 0 or 1, it becomes 0 or 1."""
 
 
 def refine(alpha: np.ndarray, rgb: np.ndarray) -> np.ndarray:
-    """Bring alpha to the size of the image that it belongs to.
+    """Enlarge alpha to the size of its image, along the edges in the image.
 
     Args:
         alpha: float `(h,w)` in [0, 1], of the whole image stretched to that size.
-        rgb: uint8 `(H,W,3)`.
+        rgb: uint8 `(H,W,3)`, the image.
 
     Returns:
-        float32 `(H,W)` in [0, 1]. An image that is no larger has no edges that alpha did not
-        see: then, as `restore`.
+        float32 `(H,W)` in [0, 1]. When the image is not larger than alpha, it has no finer edges,
+        and the result is that of `restore`.
     """
     alpha = alpha.astype(np.float32)
     if rgb.shape[0] <= alpha.shape[0] and rgb.shape[1] <= alpha.shape[1]:
@@ -43,13 +44,15 @@ def refine(alpha: np.ndarray, rgb: np.ndarray) -> np.ndarray:
 
 
 def _fit(alpha: np.ndarray, guide: np.ndarray) -> np.ndarray:
-    """float32 `(6,h,w)`: a weight for each color, the constant, least and most alpha.
+    """Fit alpha in each window: float32 `(6,h,w)`.
+
+    The six maps are a weight for each color, the constant, and the least and greatest alpha.
 
     Args:
         alpha: float32 `(h,w)`.
         guide: uint8 `(h,w,3)`.
     """
-    # Sums of such whole numbers are exact in float32; only their differences want float64.
+    # Sums of these whole numbers are exact in float32; their differences need float64.
     channels = np.ascontiguousarray(np.moveaxis(guide, -1, 0), np.float32)
     counts = _windows(np.ones_like(alpha), np.add).astype(float)
 
@@ -78,7 +81,10 @@ def _fit(alpha: np.ndarray, guide: np.ndarray) -> np.ndarray:
 
 
 def _windows(values: np.ndarray, combine: np.ufunc) -> np.ndarray:
-    """All of windows of `2 * RADIUS + 1` pixels a side, cut at the border: `(h,w)`."""
+    """Combine the values in a window around each pixel: `(h,w)`.
+
+    A window has `2 * RADIUS + 1` pixels on each side and is cut off at the border.
+    """
     for axis in (0, 1):
         result = values.copy()
         for step in range(1, min(RADIUS, values.shape[axis] - 1) + 1):
@@ -92,7 +98,7 @@ def _windows(values: np.ndarray, combine: np.ufunc) -> np.ndarray:
 def _apply(maps: np.ndarray, rgb: np.ndarray) -> np.ndarray:
     """Alpha float32 `(H,W)` from the maps, `(6,h,w)`, of `_fit`.
 
-    By strips, and in these only where the windows' alpha is not settled.
+    This goes strip by strip, and skips columns in which all alpha is 0 or 1 (see `SETTLED`).
     """
     (height, width), (h, w) = rgb.shape[:2], maps.shape[1:]
     layers = [Image.fromarray(layer) for layer in maps]
@@ -113,11 +119,12 @@ def _apply(maps: np.ndarray, rgb: np.ndarray) -> np.ndarray:
 
 
 def _runs(columns: np.ndarray, width: int, more: int = 0) -> list[tuple[int, int]]:
-    """First and last of the image's columns, of `width`, that stand for the columns set.
+    """Ranges of image columns (first, end) that belong to the columns set at the working size.
 
     Args:
-        columns: bool, of the working size.
-        more: of these on either side of each run.
+        columns: bool `(w,)`, at the working size.
+        width: of the image, in pixels.
+        more: columns of the working size to add on both sides of each range.
     """
     steps = np.flatnonzero(np.diff(columns, prepend=False, append=False))
     runs: list[tuple[int, int]] = []
@@ -133,7 +140,7 @@ def _runs(columns: np.ndarray, width: int, more: int = 0) -> list[tuple[int, int
 def _linear(
     layers: list[Image.Image], box: tuple[float, float, float, float], rgb: np.ndarray
 ) -> np.ndarray:
-    """Alpha float32 `(H,W)` of a window of the image, uint8 `(H,W,3)`, and of the layers."""
+    """Apply the enlarged maps to a part of the image, uint8 `(H,W,3)`: alpha float32 `(H,W)`."""
     *weights, constant, least, most = (
         np.asarray(layer.resize(rgb.shape[1::-1], Image.Resampling.BILINEAR, box))
         for layer in layers

@@ -1,4 +1,4 @@
-"""Files, folders, patterns, addresses and `-` -> which image goes where."""
+"""The plan of a run: which images the inputs name, and where the result of each goes."""
 
 import glob
 import itertools
@@ -12,39 +12,45 @@ from clearbg.errors import DataError, SettingsError
 from clearbg.images import SUFFIXES, WRITERS, find_images
 from clearbg.system.object_store import Location, StorePath, location, without_file_scheme
 
-STREAM = "-"  # standard input, or standard output
+STREAM = "-"  # standard input or standard output
 DEFAULT_OUTPUT = "cutouts"
 SUFFIX = {"png": ".png", "webp": ".webp", "tiff": ".tiff", "jpeg": ".jpg"}
-"""Of each format that can be asked for."""
+"""Format that a user can ask for -> suffix of its files."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One image to do; None stands for standard input, or for standard output."""
+    """One image to work on.
+
+    Attributes:
+        source: None: standard input.
+        target: None: standard output.
+        format: Pillow's name, such as "JPEG".
+    """
 
     source: Location | None
     target: Location | None
     format: str
-    """Pillow's word, e.g. "JPEG"."""
 
 
 @dataclass(frozen=True)
 class _Found:
     source: Location | None
     inside: Path
-    """Its path in the folder, the pattern or the store that it came from."""
+    """Its path within the folder, the pattern or the store where it was found."""
 
 
 def plan(inputs: Sequence[str | Path], output: str | Path | None, format: str | None) -> list[Job]:
-    """What to read, and what to write for it.
+    """Decide what to read, and where to write the result of each image.
 
-    A single image goes to the file `output` names by its suffix; everything else goes into
-    the folder `output`, where sub-folders stay. Images that would meet in one name (a.jpg
-    and a.png) keep their suffixes in it (a.jpg.png, a.png.png), then get numbers.
+    A single image goes to the file that `output` names, if it has the suffix of an image.
+    Everything else goes into the folder `output`, with the same subfolders. Images whose results
+    would have the same name (a.jpg and a.png) keep their suffixes in it (a.jpg.png, a.png.png);
+    names that are still the same get numbers.
 
     Args:
-        inputs: images, folders with all below, patterns such as photos/**/*.jpg, addresses of
-            images or folders in stores such as s3://bucket/photos, or "-" for standard input.
+        inputs: images, folders (with all subfolders), patterns such as photos/**/*.jpg, addresses
+            of images or folders in stores such as s3://bucket/photos, or "-" for standard input.
         output: a file, a folder, an address of either, or "-" for standard output; None: "-"
             for standard input, else the folder "cutouts".
         format: "png", "webp", "tiff" or "jpeg"; None: as the suffix of `output` says, or PNG.
@@ -62,7 +68,7 @@ def plan(inputs: Sequence[str | Path], output: str | Path | None, format: str | 
     if output is None:
         output = STREAM if names == [STREAM] else DEFAULT_OUTPUT
     output = without_file_scheme(os.fspath(output))
-    once: dict[str, _Found] = {}  # a file that stands in several inputs is done once
+    once: dict[str, _Found] = {}  # a file that several inputs name is done once
     for one in itertools.chain.from_iterable(_find(name, output) for name in names):
         once.setdefault(_identity(one), one)
     found = list(once.values())
@@ -75,7 +81,7 @@ def plan(inputs: Sequence[str | Path], output: str | Path | None, format: str | 
     local = isinstance(to, Path)
     if not (local and to.is_dir()) and to.suffix.lower() in SUFFIXES:
         if not single:
-            raise DataError(f"{to} is no folder, which more than one image needs.")
+            raise DataError(f"{to} is no folder, and more than one image needs one: name a folder.")
         jobs = [Job(found[0].source, to, _format(to, format))]
     else:
         if local and to.is_file():
@@ -112,7 +118,7 @@ def _find(name: str, output: str) -> list[_Found]:
 
 
 def _inside(folder: Path, base: Path, output: str) -> list[_Found]:
-    """All images below, but for what an earlier run has written into a folder there."""
+    """All images below a folder, except results of an earlier run."""
     results, real = Path(output).resolve(), folder.resolve()
     found = find_images(folder)
     if results != real and results.is_relative_to(real):
@@ -123,7 +129,7 @@ def _inside(folder: Path, base: Path, output: str) -> list[_Found]:
 
 
 def _in_store(source: StorePath, output: str) -> list[_Found]:
-    """As `_inside`, of a store."""
+    """The same as `_inside`, for a folder in a store."""
     results, base = (f"{text.rstrip('/')}/" for text in (output, source.address))
     found = []
     for name, stored in source.files().items():
@@ -145,23 +151,26 @@ def _identity(one: _Found) -> str:
 
 
 def _format(output: Location, asked: str | None) -> str:
-    """The format of a single file, which its suffix and `asked` must agree on."""
+    """The format of a single file; its suffix and the format asked for must agree."""
     named = WRITERS.get(output.suffix.lower())
     if named is None:
         raise DataError(
             f"{output} cannot be written as {output.suffix}: choose one of {', '.join(WRITERS)}."
         )
     if asked is not None and WRITERS[SUFFIX[asked]] != named:
-        raise DataError(f"{output} is no name for {asked}: end it in {SUFFIX[asked]}.")
+        raise DataError(f"{output} is not the name of a {asked} file: end it in {SUFFIX[asked]}.")
     return named
 
 
 def _into_folder(found: list[_Found], folder: Location, suffix: str) -> list[Job]:
-    """Targets that differ, also where upper and lower case are one; the same in any order."""
+    """Jobs with different targets, whatever the order of the inputs.
+
+    Names that differ only in upper and lower case count as the same.
+    """
     plain = {one: _folded(one.inside.with_suffix("")) for one in found}
     shared = Counter(plain.values())
     taken, targets = set(), {}
-    # Who keeps the plain name goes first, so that no longer name can take it.
+    # Images that keep their plain name come first, so that no longer name takes it.
     for one in sorted(found, key=lambda one: (shared[plain[one]] > 1, str(one.source))):
         stem = one.inside.stem if shared[plain[one]] == 1 else one.inside.name
         name, number = stem, 1

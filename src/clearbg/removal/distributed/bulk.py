@@ -1,4 +1,4 @@
-"""Images by the thousand, with Ray Data: on one machine or many, what `files` does on one."""
+"""Remove backgrounds of many thousands of images with Ray Data, on one machine or many."""
 
 import dataclasses
 import json
@@ -64,7 +64,7 @@ def remove_in_bulk(
     gpus = ray_options.gpus_with(device)
     jobs = _planned(inputs, output, format, run_options)
     output_options.refuse_formats({job.format for job in jobs})
-    open_model(model, "cpu", 1)  # whether it can be used; only the actors know their devices
+    open_model(model, "cpu", 1)  # refuses a bad model early; only the actors know their devices
     todo, made = undone(jobs, run_options), {}
     if todo:
         run_options = dataclasses.replace(run_options, batch=run_options.batch or BATCH[device])

@@ -1,4 +1,4 @@
-"""Ray on this machine or on many: started or joined, kept quiet, and asked for room."""
+"""Ray, on this machine or on many: start or join it, keep it quiet, and find room for actors."""
 
 import contextlib
 import logging
@@ -14,8 +14,8 @@ from clearbg.removal.files import outcome
 from clearbg.removal.plan import Job
 from clearbg.removal.report import Outcome
 
-CORES = 4  # of a processor, at most, that an actor takes unless it is told
-OBJECTS = 256 << 20  # bytes of Ray's store on one machine: it holds the model, never an image
+CORES = 4  # processor cores of an actor, at most, unless the user decides
+STORE_BYTES = 256 << 20  # of Ray's memory store: it holds the model, never an image
 MUTE = logging.CRITICAL + 1
 
 # Read while Ray is being imported or started.
@@ -71,7 +71,7 @@ def _room(machine: Mapping[str, float], cores: int, gpus: float) -> int:
 
 
 def import_ray() -> Any:
-    """The module `ray`, told to be quiet, and to upload nothing from this machine.
+    """Import `ray`, set to be quiet and to upload nothing from this machine.
 
     Raises:
         SettingsError: Ray is not installed.
@@ -95,10 +95,10 @@ def import_ray() -> Any:
 
 @contextlib.contextmanager
 def connected(ray: Any) -> Iterator[bool]:
-    """A connection to Ray; whether this machine is certainly all there is.
+    """A connection to Ray. Yields whether this machine is certainly the only one.
 
-    It is the one that this process has already, else one to the cluster at RAY_ADDRESS, else
-    one to a Ray that is started here and ends with the connection.
+    This process may have a connection already. Otherwise Ray is the cluster at RAY_ADDRESS, or one
+    that starts here and ends with the connection.
 
     Raises:
         ClearBGError: the cluster does not answer, or none can be started here.
@@ -108,13 +108,13 @@ def connected(ray: Any) -> Iterator[bool]:
         return
     where = _address()
     alone = where == LOCAL
-    own = {"include_dashboard": False, "object_store_memory": OBJECTS} if alone else {}
+    own = {"include_dashboard": False, "object_store_memory": STORE_BYTES} if alone else {}
     remedy = "see /tmp/ray/session_latest/logs" if alone else (
         "check RAY_ADDRESS, `ray status`, and RAY_AUTH_MODE=token where the cluster asks for its "
         "token, or unset RAY_ADDRESS to use this machine alone"
     )  # fmt: skip
     try:
-        _knock(where)
+        _try_address(where)
         with _standard_error_closed():
             ray.init(where, log_to_driver=False, logging_level=MUTE, **own)
     except Exception as error:  # Ray's, gRPC's and the system's
@@ -132,26 +132,26 @@ def _address() -> str:
 
 @contextlib.contextmanager
 def _standard_error_closed() -> Iterator[None]:
-    """What a library of C writes there goes nowhere: Ray's says that it was told to be quiet."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    """Discard what C libraries write there: Ray's announces that it was told to be quiet."""
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        for descriptor in (kept, nowhere):
+        os.dup2(saved, 2)
+        for descriptor in (saved, nowhere):
             os.close(descriptor)
 
 
-def _knock(where: str) -> None:
-    """Fail within three seconds where Ray would wait for a minute."""
+def _try_address(where: str) -> None:
+    """Fail within three seconds if nothing answers there; Ray itself waits for a minute."""
     parts = urllib.parse.urlsplit(where if "://" in where else f"//{where}")
     if parts.port:
         socket.create_connection((parts.hostname, parts.port), timeout=3).close()
 
 
 def shared_paths(jobs: Sequence[Job]) -> tuple[str, ...]:
-    """Paths that every machine must see: one of the inputs, and the output folder, now made.
+    """Paths that every machine must see: one input, and the output folder, which is created.
 
     Raises:
         ClearBGError: nothing can be written to the output folder.
@@ -172,12 +172,12 @@ def shared_paths(jobs: Sequence[Job]) -> tuple[str, ...]:
 
 
 def missing_here(made: Mapping[Job, Outcome]) -> dict[Job, Outcome]:
-    """Failures in place of results that other machines have written and this one does not see."""
+    """Failures for results that another machine has written and this one does not see."""
     written = [job for job, ended in made.items() if ended.status == "written"]
     targets = {job: job.target for job in written if isinstance(job.target, Path)}
     here = set()
     for folder in {target.parent for target in targets.values()}:
-        # Listed, not looked up: a network's file system may remember that a name was not there.
+        # A network file system may remember that a file did not exist: list, do not look up.
         with contextlib.suppress(OSError):
             here |= {Path(folder, name) for name in os.listdir(folder)}
     sentence = (
