@@ -52,3 +52,11 @@ def test_every_file_of_the_tree_exists():
     tree = README[README.index("## The tree") :].split("```")[1]
     for name in re.findall(r"^(\S+/?) ", tree, re.MULTILINE):
         assert (ROOT / name).exists(), name
+
+
+def test_every_room_stands_in_the_tree_and_on_the_map():
+    tree = README[README.index("## The tree") :]
+    drawn = (ROOT / "docs/architecture.md").read_text()
+    for path in (ROOT / "src/clearbg").iterdir():
+        if path.is_dir() and any(path.glob("*.py")):
+            assert f"\n  {path.name}/ " in tree and f"`{path.name}`" in drawn, path.name
