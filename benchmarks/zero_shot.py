@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from clearbg import Remover, metrics
+from clearbg import Remover
 from clearbg.data.sources import by_stem
 from clearbg.images import read_image, read_mask, resize
+from clearbg.metrics import scoring
 
 
 def main() -> None:
@@ -34,8 +35,8 @@ def main() -> None:
     }
     print(f"{len(pairs)} images        max_f  mean_f  weighted_f  s_measure    mae")
     for name, alphas in rows.items():
-        scores = list(metrics.score_all(zip(alphas, truths), ["saliency"], 0.5, ("raw", "min_max")))
-        for protocol, table in metrics.by_protocol(scores).items():
+        scores = list(scoring.score_all(zip(alphas, truths), ["saliency"], 0.5, ("raw", "min_max")))
+        for protocol, table in scoring.by_protocol(scores).items():
             figures = [table[k] for k in ("max_f", "mean_f", "weighted_f", "s_measure", "mae")]
             print(f"{name:10} {protocol:8}" + "".join(f"{value:9.4f}" for value in figures))
 

@@ -5,6 +5,7 @@ from support.project import ROOT
 
 from clearbg import config
 from clearbg.config import recipes
+from clearbg.metrics.names import family_of
 
 NAMES = sorted(path.stem for path in (ROOT / "recipes").glob("*.yaml"))
 
@@ -32,11 +33,10 @@ def test_demo_keeps_what_makes_the_recipe(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_headline_is_among_what_is_evaluated(name):
-    from clearbg import metrics
 
     settings = config.load(ROOT / f"recipes/{name}.yaml")
     families = {*settings.evaluate.metrics, "segmentation"}  # which is always among the scores
-    assert metrics.family_of(settings.train.select_by) in families
+    assert family_of(settings.train.select_by) in families
 
 
 def test_demo_has_its_own_head_and_the_notes_of_its_lines():

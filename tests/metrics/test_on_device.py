@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from clearbg import metrics
+from clearbg.metrics import scoring
+from clearbg.metrics.names import FAMILIES
 from clearbg.metrics.on_device import METRICS, DeviceScores
 
 RANDOM = np.random.default_rng(0)
@@ -39,8 +40,8 @@ CASES = [(alpha.astype(np.float32), truth.astype(np.uint8))
 
 
 def reported(cases, threshold: float) -> dict[str, float]:
-    scores = metrics.score_all(cases, ["saliency"], threshold, processes=1)
-    summary = metrics.summarize(list(scores))
+    scores = scoring.score_all(cases, ["saliency"], threshold, processes=1)
+    summary = scoring.summarize(list(scores))
     return {name: value for name, value in summary.items() if name in METRICS}
 
 
@@ -79,7 +80,7 @@ def test_deterministic_algorithms_allow_it():
 
 
 def test_names_are_known_to_the_reported_families():
-    known = {name for family in metrics.FAMILIES.values() for name in family}
+    known = {name for family in FAMILIES.values() for name in family}
     assert known >= METRICS
 
 

@@ -13,10 +13,11 @@ from support import contenders
 from support.contenders import CANDIDATE, settings
 from support.project import ROOT, demo
 
-from clearbg import config, licenses, metrics
+from clearbg import config, licenses
 from clearbg.data import leaks
 from clearbg.errors import DataError, RegistryError, SettingsError
 from clearbg.evaluation import evaluate
+from clearbg.metrics.names import FAMILIES, LOWER_IS_BETTER
 from clearbg.promotion import frozen, gain, gate
 from clearbg.promotion.ledger import EVIDENCE, Ledger
 from clearbg.promotion.promote import promote, rollback
@@ -270,9 +271,9 @@ def test_loss_is_no_metric_of_an_exported_model():
 def test_margins_of_a_recipe_go_with_its_metric(path):
     asked = config.load(path)
     metric, promote = gate.metric_of(asked), asked.promote
-    assert metric in {name for names in metrics.FAMILIES.values() for name in names}
+    assert metric in {name for names in FAMILIES.values() for name in names}
     assert 0 < promote.margin <= promote.max_slice_drop
-    if metric not in metrics.LOWER_IS_BETTER:
+    if metric not in LOWER_IS_BETTER:
         assert promote.max_slice_drop < 0.1 and 0.5 < promote.min_score < 1
 
 

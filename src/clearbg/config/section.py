@@ -13,11 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
 Accelerator = Literal["auto", "cpu", "cuda"]
-Metric = Literal[
-    "loss", "mae", "alpha_mae", "max_f", "mean_f", "weighted_f", "s_measure", "mean_e",
-    "dice", "iou", "pixel_accuracy", "sad", "mse", "gradient", "connectivity",
-    "f_measure", "pseudo_f", "psnr", "drd",
-]  # fmt: skip
 
 
 @dataclass(frozen=True)

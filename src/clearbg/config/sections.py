@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from clearbg.config.section import Accelerator, BelongsTo, Fraction, Metric, Positive, Section
+from clearbg.config.section import Accelerator, BelongsTo, Fraction, Positive, Section
+from clearbg.metrics.names import Family, Protocol, Selectable
 
 Channels = Annotated[list[float], Field(min_length=1, max_length=3)]
 
@@ -94,11 +95,9 @@ class Model(Section):
 class Evaluate(Section):
     batch_size: Positive
     accelerator: Accelerator
-    metrics: Annotated[
-        list[Literal["saliency", "segmentation", "matting", "document"]], Field(min_length=1)
-    ]
+    metrics: Annotated[list[Family], Field(min_length=1)]
     protocols: Annotated[
-        list[Literal["raw", "min_max"]] | None,
+        list[Protocol] | None,
         BelongsTo("metrics", "saliency"),
         Field(min_length=1),
     ] = None
@@ -151,7 +150,7 @@ class Promote(Section):
     """What makes an exported model the champion of the registry."""
 
     metric: Annotated[
-        Metric | None, Field(description="what the gain is measured in; null: train.select_by")
+        Selectable | None, Field(description="what the gain is measured in; null: train.select_by")
     ]
     margin: Annotated[
         float, Field(ge=0, description="the lower bound of the gain must be above it")

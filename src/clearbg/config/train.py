@@ -4,7 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from clearbg.config.section import Accelerator, BelongsTo, Metric, Positive, Section
+from clearbg.config.section import Accelerator, BelongsTo, Positive, Section
+from clearbg.metrics.names import Selectable
 
 
 class Train(Section):
@@ -82,7 +83,7 @@ class Train(Section):
     ] = None
     clip_norm: Annotated[float, Field(ge=0, description="gradient norm; 0 = no clipping")]
     ema: Annotated[float, Field(ge=0, lt=1, description="decay of averaged weights; 0 = off")]
-    select_by: Annotated[Metric, Field(description="headline metric: the best epoch is kept")]
+    select_by: Annotated[Selectable, Field(description="headline metric: the best epoch is kept")]
     early_stopping: Annotated[
         int, Field(ge=0, description="epochs without a better one after which it ends; 0 = never")
     ]

@@ -7,24 +7,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from clearbg import config, metrics
+from clearbg import config
 from clearbg.contract import Contract
 from clearbg.data import leaks, manifest
 from clearbg.errors import DataError
 from clearbg.evaluation.report import Case
 from clearbg.images import luma, resize
 from clearbg.inference.predict import Network, predict, predict_split
+from clearbg.metrics import scoring
 from clearbg.metrics.document import otsu
+from clearbg.metrics.names import LOWER_IS_BETTER, SHOWN
 from clearbg.metrics.segmentation import histograms, pooled_curves
 from clearbg.system.progress import progress
 
 CASE_SIDE = 400  # pixels of an image in the report
-SHOWN = (
-    "max_f", "weighted_f", "s_measure", "f_measure", "pseudo_f", "psnr", "drd", "gradient", "sad",
-    "mse", "mae", "dice", "iou", "pixel_accuracy", "empty_alpha",
-)  # fmt: skip
-"""Metrics for a short list, in this order after the headline."""
-
 Alphas = Iterable[tuple[np.ndarray, np.ndarray]]
 
 
@@ -102,8 +98,8 @@ def evaluate(
     if "document" in settings.metrics:
         pairs = manifest.read_pairs(folder, frame)
         by_otsu = ((otsu(luma(rgb)).astype(float), truth) for rgb, truth in pairs)
-        scores = list(metrics.score_all(by_otsu, ["document"], contract.threshold))
-        result.metrics["otsu"] = _rounded(metrics.summarize(scores))
+        scores = list(scoring.score_all(by_otsu, ["document"], contract.threshold))
+        result.metrics["otsu"] = _rounded(scoring.summarize(scores))
     return result
 
 
@@ -128,22 +124,22 @@ def score(
 
     # Starting processes takes longer than scoring a handful of images.
     processes = 1 if len(names) < 8 else None
-    scored = metrics.score_all(watched(), families, threshold, protocols, processes)
+    scored = scoring.score_all(watched(), families, threshold, protocols, processes)
     scores = list(progress(scored, what="evaluate", unit="images", total=len(names)))
-    averages = {name: _rounded(table) for name, table in metrics.by_protocol(scores).items()}
+    averages = {name: _rounded(table) for name, table in scoring.by_protocol(scores).items()}
     table = pd.DataFrame([s.row() for s in scores])
     table.insert(0, "id", list(names))
     table.insert(1, "coverage", coverage)
     if headline not in table:
         headline = next(name for name in SHOWN if name in table)
-    better = -table[headline] if headline in metrics.LOWER_IS_BETTER else table[headline]
+    better = -table[headline] if headline in LOWER_IS_BETTER else table[headline]
     order = better.fillna(1 - table["mae"]).sort_values(kind="stable").index
-    curves = metrics.curves(scores) or {"pooled": pooled_curves(counts)}
+    curves = scoring.curves(scores) or {"pooled": pooled_curves(counts)}
     if marks is not None:
         table.insert(1, "leak", marks.kinds)
         clean = [s for s, kind in zip(scores, marks.kinds, strict=True) if not kind]
         if 0 < len(clean) < len(scores):
-            averages["clean"] = _rounded(metrics.summarize(clean))
+            averages["clean"] = _rounded(scoring.summarize(clean))
     return Evaluation(headline, averages, curves, table.loc[order].reset_index(drop=True), marks)
 
 

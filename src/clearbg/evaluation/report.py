@@ -11,53 +11,9 @@ import numpy as np
 import pandas as pd
 
 from clearbg.images import contact_sheet
+from clearbg.metrics.names import LOWER_IS_BETTER, PROTOCOLS, SUBJECT_SIZES, heading, label
 from clearbg.system.files import write_text
 
-NAMES = {
-    "max_f": ("max Fβ", "↑"),
-    "mean_f": ("mean Fβ", "↑"),
-    "adaptive_f": ("adaptive Fβ", "↑"),
-    "weighted_f": ("weighted F", "↑"),
-    "s_measure": ("S-measure", "↑"),
-    "max_e": ("max E-measure", "↑"),
-    "mean_e": ("mean E-measure", "↑"),
-    "adaptive_e": ("adaptive E-measure", "↑"),
-    "mae": ("MAE", "↓"),
-    "alpha_mae": ("MAE, soft truth", "↓"),
-    "empty_alpha": ("alpha on empty images", "↓"),
-    "mean_alpha": ("mean alpha", ""),
-    "dice": ("Dice", "↑"),
-    "iou": ("IoU", "↑"),
-    "pixel_accuracy": ("pixel accuracy", "↑"),
-    "f_measure": ("F-measure", "↑"),
-    "pseudo_f": ("pseudo-F-measure", "↑"),
-    "psnr": ("PSNR, dB", "↑"),
-    "drd": ("DRD", "↓"),
-    "sad": ("SAD, thousands", "↓"),
-    "mse": ("MSE", "↓"),
-    "gradient": ("gradient error, thousands", "↓"),
-    "connectivity": ("connectivity error, thousands", "↓"),
-    "sad_unknown": ("SAD, unknown band", "↓"),
-    "mse_unknown": ("MSE, unknown band", "↓"),
-    "gradient_unknown": ("gradient error, unknown band", "↓"),
-    "connectivity_unknown": ("connectivity error, unknown band", "↓"),
-}
-"""Metrics as a reader knows them, and where better is."""
-
-PROTOCOLS = {
-    "raw": "alpha as the model gives it; images without a subject are left out of F and show "
-    "in “alpha on empty images”, the mean alpha where there is nothing to see.",
-    "min_max": "each prediction stretched to [0, 1] and an empty truth counted as F = 0, as "
-    "published tables do.",
-    "clean": "as the first column, without the images that the model was trained on duplicates of.",
-    "otsu": "what one global threshold, chosen by Otsu's method, reaches on the same pages.",
-}
-SLICES = {
-    "small, below 10%": (0, 0.1),
-    "medium, 10% to 30%": (0.1, 0.3),
-    "large, 30% and more": (0.3, np.inf),
-}
-"""Bounds of the coverage, the mean alpha of the truth."""
 KINDS = {"worst": "Worst", "middle": "In the middle", "best": "Best"}
 BINS = 20
 
@@ -111,8 +67,8 @@ def write_evaluation_page(
     source = importlib.resources.files("clearbg.evaluation").joinpath("report.html.jinja")
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {
-        "name": lambda metric: NAMES.get(metric, (metric,))[0],
-        "heading": lambda metric: " ".join(NAMES.get(metric, (metric,))).rstrip(),
+        "name": label,
+        "heading": heading,
         "jpeg": contact_sheet.data_uri,
     }
     lead = next(iter(metrics))
@@ -169,7 +125,7 @@ def _histogram(values: pd.Series, name: str) -> dict[str, Any]:
     """Bars in the unit square; the axes end at round numbers that no value exceeds."""
     values = values.dropna()
     top = 1
-    if NAMES.get(name, ("", ""))[1] == "↓" or values.max() > 1:
+    if name in LOWER_IS_BETTER or values.max() > 1:
         rounds = (k * 10.0**e for e in range(-4, 9) for k in (1, 2, 5))
         top = next(value for value in rounds if value >= max(values.max(), 0.05))
     counts, edges = np.histogram(values, BINS, (0, top))
@@ -194,7 +150,7 @@ def _slices(
     empty, coverage = per_image["empty"].astype(bool), per_image["coverage"]
     chosen = {
         name: ~empty & coverage.between(*bounds, inclusive="left")
-        for name, bounds in SLICES.items()
+        for name, bounds in SUBJECT_SIZES.items()
     }
     columns = [name for name in names if name in per_image]
     return [

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from clearbg import metrics
 from clearbg.contract import Contract, read_contract
 from clearbg.data import leaks
 from clearbg.data.pairs import FilePair
@@ -17,6 +16,7 @@ from clearbg.evaluation.evaluate import Evaluation
 from clearbg.images import read_image, read_mask
 from clearbg.inference.predict import predict_split
 from clearbg.inference.torch_network import trained_network
+from clearbg.metrics.names import FAMILIES
 from clearbg.removal.remover import Remover
 from clearbg.system.files import replacing_file
 
@@ -75,7 +75,7 @@ def score_files(
             alpha = 255 - alpha if inverted else alpha
             yield alpha / 255, _truth(pair, alpha.shape, inverted)
 
-    headline = metrics.FAMILIES[families[0]][0]
+    headline = FAMILIES[families[0]][0]
     names = [pair.id for pair in pairs]
     return evaluate.score(names, alphas(), families, threshold, ["raw", "min_max"], headline)
 
@@ -101,9 +101,9 @@ def _seen(model: Path, contract: Contract) -> leaks.Seen:
 
 def _check(families: Sequence[str]) -> None:
     for family in families:
-        if family not in metrics.FAMILIES:
+        if family not in FAMILIES:
             raise SettingsError(
-                f"--metrics {family!r} is not known; allowed: {', '.join(metrics.FAMILIES)}."
+                f"--metrics {family!r} is not known; allowed: {', '.join(FAMILIES)}."
             )
 
 

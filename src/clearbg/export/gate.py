@@ -14,13 +14,14 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from clearbg import config, metrics
+from clearbg import config
 from clearbg.contract import Contract
 from clearbg.data import manifest
 from clearbg.errors import DataError
 from clearbg.inference.predict import Network, predict_split
 from clearbg.inference.sessions import open_model
 from clearbg.inference.torch_network import as_network
+from clearbg.metrics import scoring
 from clearbg.metrics.boundary import boundary_iou
 
 BUDGETS = {"mae_loss": "MAE rises", "max_f_loss": "maxF falls",
@@ -145,8 +146,8 @@ class Gate:
         # Starting processes takes longer than scoring a handful of images.
         processes = 1 if len(self._rows) < 8 else None
         scores = list(
-            metrics.score_all(pairs(), ["saliency"], self._contract.threshold, processes=processes)
+            scoring.score_all(pairs(), ["saliency"], self._contract.threshold, processes=processes)
         )
         table = pd.DataFrame([score.row() for score in scores]).assign(boundary_iou=outlines)
-        averages = metrics.summarize(scores) | {"boundary_iou": float(np.mean(outlines))}
+        averages = scoring.summarize(scores) | {"boundary_iou": float(np.mean(outlines))}
         return _Outcome(alphas, table, averages)

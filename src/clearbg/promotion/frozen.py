@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from clearbg import metrics
 from clearbg.data import manifest
 from clearbg.errors import DataError
-from clearbg.evaluation import report
 from clearbg.images import luma
 from clearbg.inference.predict import predict_split
+from clearbg.metrics import scoring
+from clearbg.metrics.names import LIGHT, OUTLINES, SUBJECT_SIZES, families_of
 from clearbg.promotion.gain import Scored
 from clearbg.removal.remover import Remover
 from clearbg.system.files import file_sha256
@@ -24,20 +24,6 @@ from clearbg.system.progress import progress
 
 CURVES = {"max_f": "f_curve", "mean_f": "f_curve", "max_e": "e_curve", "mean_e": "e_curve"}
 """Saliency's figures that come from curves over 256 thresholds, averaged over images first."""
-
-OUTLINES = {
-    "crisp outlines, below 1% soft": (0, 0.01),
-    "outlines 1% to 5% soft": (0.01, 0.05),
-    "soft outlines, 5% and more": (0.05, np.inf),
-}
-"""Bounds of the share of pixels that are neither background nor subject."""
-
-LIGHT = {
-    "dark images, luma below 30%": (0, 0.3),
-    "middle luma, 30% to 60%": (0.3, 0.6),
-    "bright images, 60% and more": (0.6, np.inf),
-}
-"""Bounds of the mean luma."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +89,9 @@ def measure(frozen: Frozen, model: Path, metric: str, at_once: int) -> Measured:
 
     # Starting processes takes longer than scoring a handful of images.
     processes = 1 if len(frozen.rows) < 8 else None
-    scored = metrics.score_all(
+    scored = scoring.score_all(
         predict_split(remover.network, remover.contract, images(), at_once),
-        metrics.families_of(metric),
+        families_of(metric),
         remover.contract.threshold,
         processes=processes,
     )
@@ -116,13 +102,13 @@ def measure(frozen: Frozen, model: Path, metric: str, at_once: int) -> Measured:
     return Measured(
         remover=remover,
         scored=Scored(values, table["mean_alpha"].where(table["empty"]).to_numpy(float)),
-        figures={name: round(value, 6) for name, value in metrics.summarize(scores).items()},
+        figures={name: round(value, 6) for name, value in scoring.summarize(scores).items()},
         headline=table[metric].to_numpy(float) if metric in table else values.max(axis=1),
         luma=np.array(brightness),
     )
 
 
-def contributions(scores: Sequence[metrics.Scores], metric: str) -> np.ndarray:
+def contributions(scores: Sequence[scoring.Scores], metric: str) -> np.ndarray:
     """What each image adds to the metric's figure, float `(n,k)`: see `Scored.values`."""
     if metric not in CURVES:
         return np.array([[score.row()[metric]] for score in scores], dtype=float)
@@ -137,7 +123,7 @@ def slices(frozen: Frozen, measured: Measured) -> dict[str, np.ndarray]:
     found = {
         f"{prefix}{name}": subject & (low <= value) & (value < high)
         for prefix, value, bounds in (
-            ("subject ", rows["coverage"].to_numpy(), report.SLICES),
+            ("subject ", rows["coverage"].to_numpy(), SUBJECT_SIZES),
             ("", rows["soft_fraction"].to_numpy(), OUTLINES),
             ("", measured.luma, LIGHT),
         )

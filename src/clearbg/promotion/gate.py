@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clearbg import config, licenses, metrics
+from clearbg import config, licenses
 from clearbg.contract import Contract
 from clearbg.data import leaks
 from clearbg.errors import ClearBGError, SettingsError
-from clearbg.evaluation import report
+from clearbg.metrics.names import LOWER_IS_BETTER, label
 from clearbg.promotion import gain
 from clearbg.promotion.frozen import Frozen, Measured
 from clearbg.promotion.gain import Gain, Slice
@@ -91,7 +91,7 @@ def against_champion(
 ) -> tuple[Gain, list[Slice], list[Check]]:
     """Compare two models, image by image; see `gain.compare`."""
     shown = gain.images(frozen.rows["group"], slices)
-    lower = metric in metrics.LOWER_IS_BETTER
+    lower = metric in LOWER_IS_BETTER
     found, parts = gain.compare(champion.scored, challenger.scored, shown, lower, settings)
     return found, parts, [of_gain(found, metric, settings), of_slices(parts, metric)]
 
@@ -99,13 +99,13 @@ def against_champion(
 def of_gain(found: Gain, metric: str, settings: config.Promote) -> Check:
     """The gain's lower bound is above the margin, over enough images."""
     text = (
-        f"{named(metric)} {found.champion:.4f} → {found.challenger:.4f}, a gain of "
+        f"{label(metric)} {found.champion:.4f} → {found.challenger:.4f}, a gain of "
         f"{found.value:+.4f}; the lower end of its {settings.confidence:.0%} interval, "
         f"{found.low:+.4f}, "
     )
     if found.groups < settings.min_images:
         text = (
-            f"only {found.groups} groups of test images have a {named(metric)}, and "
+            f"only {found.groups} groups of test images have a {label(metric)}, and "
             f"promote.min_images = {settings.min_images} are needed to tell"
         )
         return Check("gain", False, text)
@@ -128,17 +128,17 @@ def of_slices(parts: Sequence[Slice], metric: str) -> Check:
         f"below the floor of {part.floor:+g}"
         for part in broken
     )
-    return Check("slices", False, f"{named(metric)} falls on {told}")
+    return Check("slices", False, f"{label(metric)} falls on {told}")
 
 
 def of_min_score(value: float | None, metric: str, min_score: float) -> Check:
     """There is no champion to compare with: the figure itself must be good enough."""
-    lower = metric in metrics.LOWER_IS_BETTER
+    lower = metric in LOWER_IS_BETTER
     holds = value is not None and (value <= min_score if lower else value >= min_score)
     shown = "no value" if value is None else f"{value:.4f}"
     side = "at most" if lower else "at least"
     wanted = f"a first champion needs {side} promote.min_score = {min_score:g}"
-    text = f"{named(metric)} is {shown}; {wanted}"
+    text = f"{label(metric)} is {shown}; {wanted}"
     return Check("min_score", holds, text)
 
 
@@ -196,10 +196,6 @@ def of_license(contract: Contract, commercial_only: bool) -> Check:
     text = f"{told or 'nothing is known of its images'}, {word} to commercial use"
     holds = licenses.is_open(contract.trained_on) or not commercial_only
     return Check("license", holds, text if holds else f"{text}, and promote.commercial_only = true")
-
-
-def named(metric: str) -> str:
-    return report.NAMES.get(metric, (metric,))[0]
 
 
 def _check(name: str, look: Callable[[], str], prefix: str = "") -> Check:

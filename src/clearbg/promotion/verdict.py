@@ -7,14 +7,14 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
-from clearbg import config, metrics
+from clearbg import config
 from clearbg.data import manifest
-from clearbg.evaluation.report import NAMES
 from clearbg.images import contact_sheet, resize
 from clearbg.inference.predict import predict
+from clearbg.metrics.names import LOWER_IS_BETTER, heading, label
 from clearbg.promotion import evidence
 from clearbg.promotion.frozen import Frozen, Measured
-from clearbg.promotion.gate import Judgment, named
+from clearbg.promotion.gate import Judgment
 from clearbg.system.files import write_text
 from clearbg.tracking.runs import ONNX, WEIGHTS
 
@@ -58,13 +58,13 @@ def write(
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, autoescape=False)
     environment.filters |= {
         "cell": lambda text: " ".join(str(text).replace("|", "\\|").replace("<", "&lt;").split()),
-        "heading": lambda metric: " ".join(NAMES.get(metric, (metric,))).rstrip(),
-        "named": named,
+        "heading": heading,
+        "label": label,
     }
     shown = [judgment.metric, *(name for name in challenger.figures if name != judgment.metric)]
     text = environment.from_string(source.read_text(encoding="utf-8")).render(
         judgment=judgment,
-        lower=judgment.metric in metrics.LOWER_IS_BETTER,
+        lower=judgment.metric in LOWER_IS_BETTER,
         challenger=names[0],
         champion=names[1],
         figures={
@@ -85,7 +85,7 @@ def _sheet(
     path: Path, metric: str, challenger: Measured, champion: Measured | None, frozen: Frozen
 ) -> None:
     """The images that gained and lost most; without a champion the best and the worst."""
-    sign = -1 if metric in metrics.LOWER_IS_BETTER else 1
+    sign = -1 if metric in LOWER_IS_BETTER else 1
     before = champion.headline if champion else np.zeros(len(frozen.rows))
     change = sign * (challenger.headline - before)
     order = [k for k in np.argsort(-change, kind="stable") if not np.isnan(change[k])]

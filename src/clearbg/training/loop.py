@@ -10,10 +10,11 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from clearbg import config, metrics
+from clearbg import config
 from clearbg.data.dataset import Pairs, loader
 from clearbg.data.prefetch import Prefetcher
 from clearbg.errors import ClearBGError
+from clearbg.metrics.names import LOWER_IS_BETTER
 from clearbg.system import signals
 from clearbg.system.progress import progress as progress_bar
 from clearbg.training.budget import Batches, Budget
@@ -191,7 +192,7 @@ def keep_best(method: Method, progress: Progress, scores: dict[str, float], metr
             f"train.select_by = {metric} has no value: every validation image is empty; "
             "add images with a subject, or select by mae."
         )
-    score = -scores[metric] if metric in metrics.LOWER_IS_BETTER else scores[metric]
+    score = -scores[metric] if metric in LOWER_IS_BETTER else scores[metric]
     if progress.best_score is None or score > progress.best_score:
         progress.best_score, progress.best_epoch = score, progress.epoch + 1
         progress.best_weights = method.weights()

@@ -7,11 +7,9 @@ import jinja2
 
 from clearbg import licenses
 from clearbg.contract import Contract
-from clearbg.evaluation.report import NAMES
+from clearbg.metrics.names import ON_MODEL_CARD, heading
 
 FILE = "card.md"
-MEASURES = {"max_f", "mae", "alpha_mae", "dice", "iou", "pixel_accuracy", "gradient", "sad", "mse",
-            "f_measure", "psnr"}  # fmt: skip
 
 
 def text(contract: Contract, images: int, parameters: int, best: Mapping[str, float]) -> str:
@@ -47,9 +45,9 @@ def _figures(headline: str, best: Mapping[str, float]) -> dict[str, str]:
               if name.startswith("validation/")}  # fmt: skip
     names = [name for name in dict.fromkeys([headline, *values]) if name in values]
     return {
-        " ".join(NAMES.get(name, (name,))).rstrip(): f"{values[name]:.4f}"
+        heading(name): f"{values[name]:.4f}"
         for name in names
-        if name == headline or (name in MEASURES and values[name] == values[name])
+        if name == headline or (name in ON_MODEL_CARD and values[name] == values[name])
     }
 
 

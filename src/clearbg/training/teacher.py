@@ -11,8 +11,9 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from clearbg import config, losses, metrics, models
+from clearbg import config, losses, models
 from clearbg.data.dataset import Pairs, loader
+from clearbg.metrics import scoring
 from clearbg.system import signals
 from clearbg.system.progress import progress as progress_bar
 from clearbg.training.budget import Batches, Budget
@@ -120,5 +121,5 @@ def _max_f(
             predicted = encoder(alpha[None].to(fabric.device))[0].float().sigmoid()
         truth = (alpha[0] * 255).round().byte().numpy()
         pairs.append((predicted[0, 0].cpu().numpy(), truth))
-    scores = metrics.score_all(pairs, ["saliency"], settings.model.threshold, processes=1)
-    return metrics.summarize(list(scores)).get("max_f", 0.0)
+    scores = scoring.score_all(pairs, ["saliency"], settings.model.threshold, processes=1)
+    return scoring.summarize(list(scores)).get("max_f", 0.0)

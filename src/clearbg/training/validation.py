@@ -5,8 +5,10 @@ import torch
 from lightning_fabric import Fabric
 from torch.utils.data import DataLoader
 
-from clearbg import config, metrics
+from clearbg import config
 from clearbg.data.dataset import Pairs
+from clearbg.metrics import scoring
+from clearbg.metrics.names import families_of
 from clearbg.training.methods import Method
 
 
@@ -24,10 +26,10 @@ def validate(
         losses.append((len(images), values))
         truth = (alpha * 255).round().byte().squeeze(1).numpy()
         results += zip(predicted.cpu().squeeze(1).numpy(), truth, strict=True)
-    families = metrics.families_of(settings.train.select_by)
+    families = families_of(settings.train.select_by)
     # Starting processes takes seconds, in which one scores some 100 small images.
     small = sum(truth.size for _, truth in results) < 4_000_000
-    scores = metrics.score_all(
+    scores = scoring.score_all(
         results, families, settings.model.threshold, processes=1 if small else None
     )
     sums = {n: sum(c * float(v[n]) for c, v in losses) for n in losses[0][1]} if losses else {}
@@ -35,7 +37,7 @@ def validate(
     count = sum(part[0] for part in parts)
     names = parts[0][1]
     averages = {name: sum(part[1].get(name, 0.0) for part in parts) / count for name in names}
-    return averages | metrics.summarize([score for part in parts for score in part[2]])
+    return averages | scoring.summarize([score for part in parts for score in part[2]])
 
 
 def batches(pairs: Pairs, settings: config.Train, rank: int, processes: int) -> DataLoader:
