@@ -2,27 +2,17 @@
 
 import json
 import os
-import subprocess
-import sys
-import threading
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from support.images import disc
-from support.models import brightness_model
-from typer.testing import CliRunner
 
-from clearbg.cli.app import app
-from clearbg.data import manifest
 from clearbg.drift import comparison, samples, verdict
-from clearbg.errors import DataError, SettingsError
-from clearbg.images import DecodedImage, luma, read_image, resize, write_image
-from clearbg.removal import image_statistics, log
-from clearbg.system.files import file_sha256
-
-WEIGHTS = "0" * 64  # of `brightness_model`
+from clearbg.errors import SettingsError
+from clearbg.images import DecodedImage, luma, read_image, resize
+from clearbg.removal import image_statistics
 
 
 def population(rng: np.random.Generator, count: int) -> pd.DataFrame:
@@ -153,39 +143,6 @@ def test_numbers_follow_the_alpha():
     assert found == pytest.approx({"coverage": 0.275, "empty": 0, "soft_fraction": 0.05})
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Path:
-    """An ingested folder of 60 training images, a new one of 40, and the new ones darker."""
-    folder, rows = tmp_path_factory.mktemp("drift"), []
-    for index in range(100):
-        rgb, _ = disc(index, (30, 40))
-        if index < 60:
-            path = folder / f"ingested/{index}.png"
-            write_image(path, rgb)
-            facts = {"id": str(index), "split": "train", "image": path.name, "status": "ok"}
-            sha256 = file_sha256(path)
-            rows.append(dict.fromkeys(manifest.COLUMNS, "") | facts | {"sha256": sha256})
-        else:
-            write_image(folder / f"new/{index}.png", rgb)
-            write_image(folder / f"dark/{index}.png", np.uint8(rgb * 0.6))
-    manifest.write(rows, folder / "ingested/manifest.csv")
-    brightness_model(folder / "model.onnx")
-    return folder
-
-
-@pytest.fixture
-def drift(made):
-    """Runs the command on a folder or file of `made`, or on any path; demands the status."""
-
-    def run(recent, *arguments: str, status: int = 0, least: str = "30"):
-        command = ["drift", str(made / recent), "--reference", str(made / "ingested")]
-        done = CliRunner().invoke(app, [*command, "--min-samples", least, *map(str, arguments)])
-        assert done.exit_code == status, f"{done.output}{done.exception!r}"
-        return done
-
-    return run
-
-
 def test_images_of_the_same_kind_are_no_drift_and_darker_ones_are(drift):
     done = drift("new")
     assert "No drift" in done.stdout and "Left out: coverage, empty, soft edges" in done.stdout
@@ -277,128 +234,3 @@ def test_unreadable_images_are_counted_and_stop_nothing(drift, made, tmp_path):
     os.symlink(made / "new", tmp_path / "linked")
     Path("broken.jpg").write_text("text")
     assert "1 of the recent images or lines could not be read" in drift(tmp_path).stdout
-
-
-def test_log_of_removal_is_compared_as_its_images_are(drift, made):
-    remove(made / "dark", "--log", "logs/removal.jsonl", "--no-refine")
-    arguments = ("--model", made / "model.onnx", "--json")
-    of_log = json.loads(drift(Path.cwd() / "logs/removal.jsonl", *arguments, status=3).stdout)
-    of_folder = json.loads(drift("dark", *arguments, status=3).stdout)
-    assert of_log["drift"] == of_folder["drift"]
-    for name, facts in of_folder["features"].items():
-        assert of_log["features"][name]["moved"] == pytest.approx(facts["moved"], abs=0.01)
-
-
-def remove(images: Path, *arguments: str, status: int = 0):
-    folder = images.parent.parent if images.suffix else images.parent
-    command = ["remove", str(images), "--model", str(folder / "model.onnx")]
-    done = CliRunner().invoke(app, [*command, *arguments])
-    assert done.exit_code == status, f"{done.output}{done.exception!r}"
-    return done
-
-
-def test_log_has_a_line_for_every_image_that_the_network_saw_and_names_none(made, tmp_path):
-    for name in ("90", "91"):
-        (tmp_path / f"in/{name}.png").parent.mkdir(exist_ok=True)
-        (tmp_path / f"in/{name}.png").write_bytes((made / f"new/{name}.png").read_bytes())
-    (tmp_path / "in/broken.png").write_text("text")
-    brightness_model(tmp_path / "model.onnx")
-    remove(tmp_path / "in", "--log", "log", status=1)
-    lines = Path("log").read_text().splitlines()
-    assert len(lines) == 2
-    expected = {"format", "model", *image_statistics.OF_IMAGE, *image_statistics.OF_ALPHA}
-    assert all(set(json.loads(line)) == expected for line in lines)
-    assert json.loads(lines[0])["model"] == WEIGHTS
-    assert "90" not in Path("log").read_text().replace(WEIGHTS, "").split('"')
-
-
-def test_how_results_look_does_not_change_the_log(made, tmp_path):
-    for name, options in {"plain": (), "hard": ("--threshold", "0.5", "--no-refine")}.items():
-        remove(made / "new/9*.png", "--log", name, "--workers", "1", *options)
-    # Images are done side by side: whoever is ready first writes first.
-    plain, hard = (sorted(Path(name).read_text().splitlines()) for name in ("plain", "hard"))
-    assert plain == hard
-
-
-def test_log_that_cannot_be_appended_to_is_said_before_any_work(made):
-    done = remove(made / "new", "--log", str(made), status=2)
-    assert "cannot be appended to" in done.stderr and not Path("cutouts").exists()
-
-
-def test_log_that_fails_later_costs_no_image(made, monkeypatch):
-    def full(file, line):
-        raise OSError(28, "No space left on device")
-
-    opened = log.RemovalLog.__init__
-
-    def opened_then_full(self, *arguments):
-        opened(self, *arguments)
-        monkeypatch.setattr(log.os, "write", full)
-
-    monkeypatch.setattr(log.RemovalLog, "__init__", opened_then_full)
-    done = remove(made / "new/9*.png", "--log", "log")
-    assert "log misses the lines of 10 images (No space left on device)" in done.stderr
-    assert len(list(Path("cutouts").iterdir())) == 10
-
-
-WRITER = """
-import sys, pathlib, numpy
-from clearbg import images
-from clearbg.removal.log import RemovalLog
-log = RemovalLog(pathlib.Path("log"), sys.argv[1])
-image = images.DecodedImage(numpy.zeros((8, 8, 3), numpy.uint8))
-for _ in range(200):
-    log(image, numpy.ones((8, 8), numpy.float32))"""
-
-
-def test_threads_and_processes_append_whole_lines():
-    one = log.RemovalLog(Path("log"), "a" * 64)
-    image = DecodedImage(np.zeros((8, 8, 3), np.uint8))
-
-    def write():
-        for _ in range(100):
-            one(image, np.ones((8, 8), np.float32))
-
-    other = subprocess.Popen([sys.executable, "-c", WRITER, "b" * 64])
-    threads = [threading.Thread(target=write) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert other.wait() == 0
-    found = log.read(Path("log"), 10**6)
-    models = [row["model"][0] for row in found.rows]
-    assert (found.unreadable, models.count("a"), models.count("b")) == (0, 300, 200)
-
-
-def line(**changes) -> str:
-    facts = dict.fromkeys((*image_statistics.OF_IMAGE, *image_statistics.OF_ALPHA), 0.5)
-    return (
-        json.dumps({"format": image_statistics.FORMAT, "model": WEIGHTS, **facts, **changes}) + "\n"
-    )
-
-
-def test_torn_lines_and_those_of_other_versions_are_counted():
-    spoilt = [line()[:40] + "\n", line(format=99), line(width=float("nan")), "\n", line(model=1)]
-    Path("log").write_text(line() + "".join(spoilt) + line(width=7))
-    found = log.read(Path("log"), 100)
-    assert [row["width"] for row in found.rows] == [0.5, 7] and found.unreadable == 4
-    assert [row["width"] for row in log.read(Path("log"), 1).rows] == [7]
-
-
-def test_log_of_other_versions_alone_is_none():
-    Path("log").write_text(line(format=99))
-    with pytest.raises(DataError, match="no log of this version"):
-        log.read(Path("log"), 100)
-
-
-def test_lines_of_another_model_tell_of_the_images_only(made):
-    model = samples.Model(samples.Remover(made / "model.onnx"), made / "model.onnx")
-    Path("log").write_text(line(model="f" * 64) * 3)
-    found = samples.recent(Path("log"), 100, model)
-    assert set(found.left_out) == set(image_statistics.OF_ALPHA)
-    assert "no line of the log comes from the model" in found.left_out["coverage"]
-    Path("log").write_text(line(model="f" * 64) + line())
-    found = samples.recent(Path("log"), 100, model)
-    assert found.frame["coverage"].count() == 1 and found.frame["width"].count() == 2
-    assert found.left_out == {}

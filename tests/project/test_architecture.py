@@ -35,7 +35,6 @@ ONLY_IN = {
 }
 
 LONG_FILES = {
-    "tests/drift/test_drift.py",
     "tests/importing/test_importing.py",
     "tests/promotion/test_promotion.py",
     "tests/promotion/test_promotion_ledger.py",

@@ -1,4 +1,4 @@
-"""What an image is like, in a few numbers that do not say what it shows. No torch, no pandas."""
+"""Numbers that describe an image but do not tell what it shows. No torch, no pandas."""
 
 import dataclasses
 
@@ -8,18 +8,18 @@ from clearbg.images import DecodedImage, luma
 
 OF_IMAGE = ("width", "height", "brightness", "contrast", "saturation", "sharpness")
 OF_ALPHA = ("coverage", "empty", "soft_fraction")
-FORMAT = 1  # of the definitions below: numbers of another one are not compared with these
+FORMAT = 1  # version of the definitions below; numbers of other versions are not compared
 
-GRID = 256  # samples along a side at most, and pixels a side of the patch for sharpness
-SOFT = (0.05, 0.95)  # alpha between these is neither background nor subject
-LEAST_SUBJECT = 0.001  # share of an image below which nothing was found in it
+GRID = 256  # samples along each side, at most; also the side of the patch for sharpness
+SOFT = (0.05, 0.95)  # alpha between these belongs to a soft edge
+LEAST_SUBJECT = 0.001  # with a smaller share of subject, an image counts as empty
 
 
 def of_image(image: DecodedImage) -> dict[str, float]:
-    """Numbers of the image itself; a millisecond or two, whatever its size.
+    """Numbers of the image itself. They take a millisecond or two, whatever its size.
 
-    Colors are those of every k-th pixel in both directions, in sRGB: unlike a smoothed copy,
-    they keep the contrast of the full size.
+    Colors are taken from every k-th pixel in both directions, in sRGB. Unlike a smoothed copy, this
+    keeps the contrast of the full size.
 
     Returns:
         width, height: pixels.
@@ -43,12 +43,12 @@ def of_image(image: DecodedImage) -> dict[str, float]:
 
 
 def of_alpha(inferred: np.ndarray) -> dict[str, float]:
-    """Numbers of what the network says, float32 `(h,w)` in [0, 1], before edges are refined.
+    """Numbers of the network's alpha, float32 `(h,w)` in [0, 1], before edges are refined.
 
     Returns:
         coverage: mean alpha.
-        empty: 1 where less than `LEAST_SUBJECT` of the image reaches an alpha of one half.
-        soft_fraction: share with an alpha between those of `SOFT`.
+        empty: 1 if less than `LEAST_SUBJECT` of the image has an alpha of at least 0.5, else 0.
+        soft_fraction: share of the image with an alpha between the two values of `SOFT`.
     """
     low, high = SOFT
     return {
