@@ -118,8 +118,8 @@ class Server:
     def state(self, uploads: int) -> str:
         memory = psutil.Process(self._process.pid).memory_info().rss / 2**20
         return (
-            f"after {uploads:3} uploads: {memory:5.0f} MiB of memory, {self._folder_bytes() / 1e6:6.1f} MB "
-            f"in the temporary folder, at most {self._largest / 1e6:.1f} so far"
+            f"after {uploads:3} uploads: {memory:5.0f} MiB of memory, "
+            f"{self._folder_bytes() / 1e6:6.1f} MB in the temporary folder, at most {self._largest / 1e6:.1f} so far"
         )
 
     def end(self) -> None:

@@ -112,9 +112,8 @@ class Jobs:
                 no room.
         """
         sent = self._parser.batch(sent)
-        self._models.open(
-            options.model, options.refine_edges
-        )  # an unknown name is no image's fault
+        # An unknown model is an error of the request, not a reason in each image's row.
+        self._models.open(options.model, options.refine_edges)
         with _server_errors("The batch"):
             folder = self._uploads.new_folder()
         items = [self._source_or_row(item) for item in sent]

@@ -19,7 +19,7 @@ from clearbg.system.files import replacing_folder
 PACKAGE = Path(clearbg.__file__).parent
 MODEL, CARD, IMAGES = "model.onnx", "card.md", "training_images.csv"
 REQUIRED = (
-    "fastapi", "gradio", "isal", "numpy", "onnxruntime", "opencv-python-headless", "pillow",
+    "fastapi", "filelock", "gradio", "isal", "numpy", "onnxruntime", "opencv-python-headless", "pillow",
     "pydantic-core", "starlette", "tifffile", "uvicorn",
 )  # fmt: skip
 MARK = '"""Serves the page of ClearBG; written by `clearbg demo --export`."""'
