@@ -1,7 +1,7 @@
-"""The license ledger: under which terms each source's images come, and what a model inherits.
+"""The license ledger: the terms of each source's images, which a model trained on them inherits.
 
-No more than a reading of published terms: it says "yes" to commercial use only where they do.
-Terms of images are taken to bind weights trained on them.
+The ledger only repeats published terms: it says "yes" to commercial use only where they do. We
+assume that the terms of images also bind the weights that are trained on them.
 """
 
 from collections.abc import Iterable
@@ -70,7 +70,7 @@ IMAGENET = Terms(
 )
 
 FOREIGN = Terms("unknown", "unknown", "find out what they were trained on")
-"""Weights that come without a word about themselves."""
+"""The terms of weights from elsewhere that bring no information."""
 
 _NAMED = "name the authors and the license"
 _ALIKE = "name the authors; pass on under the same license"
@@ -96,10 +96,10 @@ KNOWN = {
 
 
 def terms(source: str, license: str) -> Terms:
-    """The terms of a source: the published ones, else what `license` says.
+    """The published terms of a source; of others, the terms that `license` names.
 
-    SPDX identifiers are known in any case and with spaces for hyphens, as Kaggle writes them;
-    any other text is unknown terms.
+    An SPDX identifier may be in upper or lower case and have spaces for hyphens, as Kaggle writes
+    it. Any other text stands for unknown terms.
     """
     if source in OFFICIAL:
         return OFFICIAL[source]
@@ -112,13 +112,13 @@ def origin(source: str, terms: Terms, images: int | None) -> Origin:
 
 
 def is_open(origins: Iterable[Origin]) -> bool:
-    """Whether everything a model has learned from is open to commercial use; nothing is not."""
+    """Whether all origins of a model are open to commercial use; False if there are none."""
     allowed = [origin.commercial == "yes" for origin in origins]
     return bool(allowed) and all(allowed)
 
 
 def refuse_wrong_claim(source: str, license: str) -> None:
-    """Hold `data.license` against the ledger.
+    """Compare `data.license` with the ledger.
 
     Raises:
         SettingsError: the source has published terms, and the claim is another.
@@ -132,10 +132,10 @@ def refuse_wrong_claim(source: str, license: str) -> None:
 
 
 def refuse_closed(origins: Iterable[Origin]) -> None:
-    """Hold what a model learns from against `data.commercial_only: true`.
+    """Refuse origins that `data.commercial_only: true` does not allow.
 
     Raises:
-        SettingsError: something of it is not open to commercial use, or not known to be.
+        SettingsError: an origin is not open to commercial use, or not known to be.
     """
     for closed in origins:
         if closed.commercial != "yes":

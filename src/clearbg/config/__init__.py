@@ -83,9 +83,9 @@ class Settings:
     promote: Promote
 
     def flat(self) -> dict[str, Any]:
-        """`{"train.lr": 0.001, ...}`, the keys as people write them, of what makes a model.
+        """`{"train.lr": 0.001, ...}`: all settings that decide a model, by their full keys.
 
-        How it is promoted is no part of that: another margin makes no other run.
+        The section `promote` is left out: another margin makes no other model.
         """
         return {
             f"{field.name}.{key}": value
@@ -163,7 +163,7 @@ def parse(raw: dict[str, Any]) -> Settings:
         try:
             checked[name] = section.model_validate(raw[name])
         except ValidationError as error:
-            # A misspelt key is unknown and missing at once; the former names the cure.
+            # A misspelt key is unknown and missing at once; only the former tells the right name.
             problems = error.errors(include_url=False)
             problem = min(problems, key=lambda p: p["type"] != "extra_forbidden")
             raise SettingsError(_sentence(name, section, problem)) from None
@@ -173,7 +173,7 @@ def parse(raw: dict[str, Any]) -> Settings:
 
 
 def _refuse_contradictions(settings: Settings) -> None:
-    """What no section can see alone."""
+    """Refuse settings of different sections that contradict each other."""
     generator = settings.model.name == "gan_generator"
     if generator != (settings.train.method == "adversarial"):
         raise SettingsError(
@@ -208,7 +208,11 @@ def _refuse_contradictions(settings: Settings) -> None:
 
 
 def learned_from(settings: Settings, images: int | None = None) -> tuple[licenses.Origin, ...]:
-    """What the settings themselves name: the encoder's ImageNet weights and `images` of data."""
+    """The origins that the settings name: the encoder's ImageNet weights, and the data.
+
+    Args:
+        images: how many images of the data; None where it is not known.
+    """
     data = settings.data
     terms = licenses.terms(data.source, data.license)
     own = licenses.origin(data.source, terms, images)
@@ -234,7 +238,7 @@ def _data_section(raw: dict[str, Any]) -> type[Data]:
 
 
 def _sentence(name: str, section: type[Section], problem: ErrorDetails) -> str:
-    """What pydantic found in a section, as a person would say it."""
+    """An error of pydantic's in a section as one sentence."""
     kind, place = problem["type"], problem["loc"]
     if kind == "value_error":
         return f"{name}: {problem['ctx']['error']}."
@@ -267,7 +271,7 @@ RENAMED = {
     "promote.empty_floor": "promote.max_empty_alpha_rise",
     "promote.min_pictures": "promote.min_images",
 }
-"""Keys that had another name."""
+"""Keys that had another name: the old one -> the present one."""
 RENAMED_VALUES = {
     ("augment.fit", "squeeze"): "stretch",
     ("train.loss", "hesho"): "mse",

@@ -1,7 +1,8 @@
-"""Recipes are whole params.yaml files; using one is a copy that never loses an edit.
+"""Recipes are whole params.yaml files; `use` copies one and never overwrites an edit.
 
-A recipe's demo is the recipe with the changes of recipes/demo/NAME.yaml: generated data and a
-budget of minutes. The section `data` is exchanged whole, in the others single keys are.
+The demo of a recipe is the recipe with the changes of recipes/demo/NAME.yaml: generated data and
+a training of minutes. Its section `data` replaces the recipe's; in other sections single keys are
+replaced.
 """
 
 import subprocess
@@ -15,7 +16,7 @@ from clearbg.system.files import write_text
 
 
 def listed() -> list[tuple[str, str, bool]]:
-    """(name, one line, is the live params.yaml equal to it) of every recipe."""
+    """Every recipe: its name, its description, and whether params.yaml is equal to it."""
     current = _current()
     return [(name, _title(path), path.read_text("utf-8") == current) for name, path in _recipes()]
 
@@ -64,7 +65,7 @@ def render(name: str, demo: bool = False) -> str:
 
 
 def _merged(base: str, changes: str) -> str:
-    """The recipe with the changes' head, without its own comments, which speak of its own data."""
+    """The recipe with the changes; head and comments are the demo's, which tell of its data."""
     recipe, change = _sections(base), _sections(changes)
     for name, lines in change.items():
         recipe[name] = lines if name == "data" else recipe[name] | lines

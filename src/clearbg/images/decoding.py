@@ -1,6 +1,6 @@
-"""What Pillow needs to be told, asked and forgiven to decode images from anywhere.
+"""Decode image files from anywhere with Pillow, and with OpenCV or tifffile where it falls short.
 
-Used by `clearbg.images`, and by `clearbg.data` where numbers are wanted as they are stored.
+Used by `clearbg.images`, and by `clearbg.data` where values are needed as they are stored.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
-"""dvc.lock, by content: which stage gave a file, in this folder and in any commit.
+"""Search dvc.lock by content: which stage wrote a file, in this folder and in any commit.
 
-DVC names a file by the MD5 of its bytes, and a folder by that of the list of its files, which
-lies in DVC's cache. So a file is found again wherever it lies and whatever brought it there: a
-run, the run cache or a pull.
+DVC names a file by the MD5 of its bytes, and a folder by the MD5 of the list of its files, which
+is in DVC's cache. So a file is found by its content wherever it is, and whether a run, the run
+cache or a pull put it there.
 """
 
 import configparser
@@ -26,9 +26,9 @@ class Output:
     """An output of a stage.
 
     Attributes:
-        path: of the output, from the project's folder.
-        md5: of the file, or of the folder's list, then with the suffix ".dir".
-        inside: of a folder, the path in it of the file that was looked for; else "".
+        path: the output's path from the project's folder.
+        md5: the MD5 of the file; of a folder, the MD5 of its list with the suffix ".dir".
+        inside: the path of the file that was searched, if the output is a folder; else "".
     """
 
     stage: str
@@ -41,7 +41,7 @@ class Output:
 
 
 def stages(text: str) -> dict[str, Any]:
-    """Stage -> what dvc.lock says of it; nothing where the text is no lock."""
+    """Stage -> its entry in dvc.lock; empty if the text is not a lock."""
     try:
         lock = yaml.load(text, _Loader)
     except yaml.YAMLError:
@@ -58,7 +58,7 @@ def outputs(lock: dict[str, Any]) -> Iterator[Output]:
 
 
 def names(lock: dict[str, Any], folder: Path) -> bool:
-    """Whether a stage of the lock gave the folder, by its path from here, as it is on disk."""
+    """Whether the lock has the folder as a stage's output with the content that is on disk."""
     given = [out.md5 for out in outputs(lock) if out.path == folder.as_posix()]
     return bool(given) and folder.is_dir() and given[0] == folder_md5(folder)
 
@@ -68,8 +68,8 @@ def find(md5: str, lock: dict[str, Any], lists: dict[str, dict[str, str]]) -> li
 
     Args:
         md5: of a file, or of a folder as `folder_md5` gives it.
-        lists: MD5 of a folder -> its files, see `files_of`; filled as they are read. Of a
-            folder whose list is nowhere to be had it says nothing, and that it is empty.
+        lists: MD5 of a folder -> its files, see `files_of`; this function adds what it reads.
+            A folder whose list is not in DVC's cache counts as empty.
     """
     found = []
     for out in outputs(lock):
@@ -84,7 +84,7 @@ def find(md5: str, lock: dict[str, Any], lists: dict[str, dict[str, str]]) -> li
 
 
 def files_of(md5: str) -> dict[str, str]:
-    """Path -> MD5 of the files in a folder that DVC keeps; nothing where its cache lacks it."""
+    """Path -> MD5 of the files in a folder, from DVC's cache; empty if the cache lacks it."""
     try:
         listed = json.loads((_cache() / "files" / "md5" / md5[:2] / md5[2:]).read_bytes())
     except (OSError, ValueError):
@@ -98,12 +98,12 @@ def file_md5(path: Path) -> str:
 
 
 def folder_md5(folder: Path) -> str:
-    """What DVC would call the folder."""
+    """The MD5 by which DVC names the folder."""
     return listing(folder)[0]
 
 
 def listing(folder: Path) -> tuple[str, dict[str, str]]:
-    """What DVC would call a folder on disk, and path -> MD5 of its files."""
+    """The MD5 by which DVC names a folder on disk, and path -> MD5 of its files."""
     paths = sorted(path.relative_to(folder).parts for path in folder.rglob("*") if path.is_file())
     files = {"/".join(parts): file_md5(folder.joinpath(*parts)) for parts in paths}
     listed = [{"md5": md5, "relpath": path} for path, md5 in files.items()]

@@ -1,4 +1,4 @@
-"""Where the project keeps what is neither code nor a stage output."""
+"""The project's folder, and its folder `.clearbg/` for files that are no stage's output."""
 
 import os
 from pathlib import Path
