@@ -117,9 +117,10 @@ class Server:
 
     def state(self, uploads: int) -> str:
         memory = psutil.Process(self._process.pid).memory_info().rss / 2**20
+        folder, largest = self._folder_bytes() / 1e6, self._largest / 1e6
         return (
             f"after {uploads:3} uploads: {memory:5.0f} MiB of memory, "
-            f"{self._folder_bytes() / 1e6:6.1f} MB in the temporary folder, at most {self._largest / 1e6:.1f} so far"
+            f"{folder:6.1f} MB in the temporary folder, at most {largest:.1f} so far"
         )
 
     def end(self) -> None:
