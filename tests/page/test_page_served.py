@@ -86,7 +86,8 @@ def test_endpoints_are_documented(client):
     assert all(endpoint["description"] for endpoint in named.values())
     parameters = {one["parameter_name"]: one for one in named["/remove"]["parameters"]}
     assert set(parameters) == {
-        "image", "background", "background_image", "refine_edges", "hard_edges", "threshold", "model"
+        "image", "background", "background_image", "refine_edges", "hard_edges",
+        "threshold", "model"
     }  # fmt: skip
     assert all(one["label"] for one in parameters.values())
     assert not parameters["image"]["parameter_has_default"]

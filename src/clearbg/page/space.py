@@ -19,8 +19,8 @@ from clearbg.system.files import replacing_folder
 PACKAGE = Path(clearbg.__file__).parent
 MODEL, CARD, IMAGES = "model.onnx", "card.md", "training_images.csv"
 REQUIRED = (
-    "fastapi", "filelock", "gradio", "isal", "numpy", "onnxruntime", "opencv-python-headless", "pillow",
-    "pydantic-core", "starlette", "tifffile", "uvicorn",
+    "fastapi", "filelock", "gradio", "isal", "numpy", "onnxruntime", "opencv-python-headless",
+    "pillow", "pydantic-core", "starlette", "tifffile", "uvicorn",
 )  # fmt: skip
 MARK = '"""Serves the page of ClearBG; written by `clearbg demo --export`."""'
 APP = f'''{MARK}
