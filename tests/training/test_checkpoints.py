@@ -72,7 +72,7 @@ def test_state_that_was_loaded_outlives_the_files(tmp_path):
     checkpoint = saved(tmp_path, 1, 2)
     method = Counting()
     progress = checkpoint.load(method)
-    for step in (3, 4, 5):
+    for _ in range(3):
         checkpoint.save(method, progress)
     checkpoint.remove()
     assert method.at == 2 and progress.best_weights["a"].tolist() == [2, 2, 2]
@@ -147,7 +147,7 @@ def test_full_disk_is_a_sentence_and_the_older_states_stay(tmp_path, monkeypatch
 
     class Full:
         def __init__(self, path, mode):
-            self.file, self.left = open(path, mode), room
+            self.file, self.left = open(path, mode), room  # noqa: SIM115
 
         def __enter__(self):
             return self

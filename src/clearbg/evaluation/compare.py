@@ -71,4 +71,5 @@ def _mask_of(image: Path, images: Path, masks: Path) -> Path:
 
 def _small(view: np.ndarray) -> np.ndarray:
     scale = min(1, CELL / max(view.shape[:2]))
-    return resize(view, tuple(round(side * scale) or 1 for side in view.shape[:2]))
+    height, width = (round(side * scale) or 1 for side in view.shape[:2])
+    return resize(view, (height, width))

@@ -124,7 +124,7 @@ def _line(x: np.ndarray, y: np.ndarray, f: np.ndarray) -> dict[str, str]:
 def _histogram(values: pd.Series, name: str) -> dict[str, Any]:
     """Bars in the unit square; the axes end at round numbers that no value exceeds."""
     values = values.dropna()
-    top = 1
+    top: float = 1
     if name in LOWER_IS_BETTER or values.max() > 1:
         rounds = (k * 10.0**e for e in range(-4, 9) for k in (1, 2, 5))
         top = next(value for value in rounds if value >= max(values.max(), 0.05))

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import onnxruntime
@@ -228,7 +228,9 @@ def _openvino(model: str | Path, threads: int):
         raise SettingsError(
             "OpenVINO is not installed: `pip install openvino`, or choose another device."
         ) from error
-    settings = {"INFERENCE_PRECISION_HINT": "f32"}  # or newer processors round to bfloat16
+    settings: dict[str, Any] = {
+        "INFERENCE_PRECISION_HINT": "f32"
+    }  # or newer processors round to bfloat16
     if threads:
         settings["INFERENCE_NUM_THREADS"] = threads
     try:

@@ -14,7 +14,7 @@ WOVEN = ("stripes", "checks", "bricks", "weave")
 def fractal(
     rng: Generator,
     shape: tuple[int, int],
-    coarse: int = 4,
+    coarse: float = 4,
     persistence: float = 0.5,
     stretch: float = 1.0,
 ) -> np.ndarray:
