@@ -1,8 +1,9 @@
 """The metrics that need nothing but counts, gathered where the network computes.
 
 They are those of `clearbg.metrics.scoring.summarize`, by the protocol "raw", to the last few
-digits: the same definitions, on whole batches, in 64-bit floats and integers, without a copy of any image to
-the CPU. All sums over pixels are of integers or in a fixed order, so that a rerun gives equal bits.
+digits: the same definitions, on whole batches, in 64-bit floats and integers, without a copy of
+any image to the CPU. All sums over pixels are of integers or in a fixed order, so that a rerun
+gives equal bits.
 """
 
 import numpy as np
