@@ -49,7 +49,9 @@ def main() -> None:
             run.history(pd.DataFrame(progress.history))
             run.metrics({f"pace/{name}": value for name, value in progress.pace.items()})
             sheet = samples / f"epoch-{progress.epoch:05d}.jpg"
-            if settings.train.samples_every and progress.epoch % settings.train.samples_every == 0:
+            every = settings.train.samples_every
+            # A run that goes on in the middle of an epoch has left the sheet's weights behind.
+            if every and progress.epoch % every == 0 and not sheet.exists():
                 outputs.write_samples(method, validation, settings, sheet)
             logs.history(progress.history, sheet)
 

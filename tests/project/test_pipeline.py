@@ -101,9 +101,11 @@ def tree(folder: Path) -> dict[str, str]:
 
 def test_killed_training_goes_on_in_the_same_run_to_the_same_weights(ready):
     project = ready
-    project.params(**{**TINY, "train": {**TINY["train"], "epochs": 4, "checkpoint_every": 1}})
+    often = {"epochs": 4, "checkpoint_every": 1, "samples_every": 1}
+    project.params(**{**TINY, "train": {**TINY["train"], **often}})
     project.stage("train")
     whole = load_file(project.folder / "models/weights.safetensors")
+    sheets = {p.name: file_sha256(p) for p in project.folder.glob("reports/train/samples/*")}
     (project.folder / "mlflow.db").unlink()
     shutil.rmtree(project.folder / "models")
 
@@ -119,6 +121,8 @@ def test_killed_training_goes_on_in_the_same_run_to_the_same_weights(ready):
     project.stage("train")
     resumed = load_file(project.folder / "models/weights.safetensors")
     assert all((resumed[name] == value).all() for name, value in whole.items())
+    found = project.folder.glob("reports/train/samples/*")
+    assert len(sheets) == 5 and {p.name: file_sha256(p) for p in found} == sheets
     assert not saved(checkpoints)
     with sqlite3.connect(project.folder / "mlflow.db") as store:
         runs = store.execute("select status from runs").fetchall()
