@@ -76,9 +76,9 @@ def test_signal_that_was_ignored_stays_ignored():
     assert "SIGTERM" in process.communicate(timeout=60)[1]
 
 
-def test_handlers_are_as_before_afterwards():
+def test_signal_is_not_lost_and_handlers_are_as_before_afterwards():
     before = [signal.getsignal(number) for number in signals.STOPPING]
-    with signals.noted():
+    with pytest.raises(Stopped), signals.noted():
         assert [signal.getsignal(number) for number in signals.STOPPING] != before
         os.kill(os.getpid(), signal.SIGHUP)
         assert signals.stop_requested() == signal.SIGHUP

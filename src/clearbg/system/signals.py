@@ -23,7 +23,8 @@ def noted() -> Iterator[None]:
     thread nothing is noted.
 
     Raises:
-        Stopped: a process that loads images died of the signal before the work asked for it.
+        Stopped: the work has ended without asking for the signal, or has failed since a process
+            that loads images died of it.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -43,6 +44,7 @@ def noted() -> Iterator[None]:
         signal.signal(number, note)
     try:
         yield
+        stop_if_requested(lambda: None)
     except RuntimeError as error:
         if _requested and "DataLoader worker" in str(error):
             raise Stopped(_requested[0]) from error
