@@ -12,7 +12,7 @@ from support.project import ROOT, Project
 import clearbg
 
 PACKAGE = ROOT / "src/clearbg"
-UNTYPED = 98
+UNTYPED = 97
 """Modules whose types mypy still finds fault with: this number only falls."""
 
 
