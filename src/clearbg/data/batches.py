@@ -18,7 +18,7 @@ SHARE = 0.3  # of the device's free memory that the stored images may take
 
 def batches(
     pairs: Pairs,
-    order: Iterable[Sequence[Place]],
+    order: Iterable[list[Place]],
     device: torch.device,
     settings: config.Settings,
     augment_on: AugmentOn = "cpu",

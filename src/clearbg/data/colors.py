@@ -88,7 +88,9 @@ def change(settings: config.Transform, rgb: np.ndarray) -> np.ndarray:
     return cv2.transform(rgb, np.column_stack([drawn[:, :3], offset]))
 
 
-def _change(matrix: np.ndarray, mean: object = 0.0, offset: object = 0.0) -> np.ndarray:
+def _change(
+    matrix: np.ndarray, mean: np.ndarray | float = 0.0, offset: np.ndarray | float = 0.0
+) -> np.ndarray:
     change = np.zeros((3, 7))
     change[:, :3], change[:, 3:6], change[:, 6] = matrix, mean, offset
     return change

@@ -6,7 +6,7 @@ number of loading processes, and a run that was killed goes on in the middle of 
 
 import contextlib
 import multiprocessing
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +68,9 @@ class Pairs(Dataset):
 
     def __getitem__(self, place: Place) -> tuple[Tensor, Tensor]:
         epoch, index, *size = place
-        rgb, alpha = self.read(index)
+        rgb, mask = self.read(index)
         image = tv_tensors.Image(torch.tensor(rgb).permute(2, 0, 1))
-        alpha = tv_tensors.Mask(torch.tensor(alpha).unsqueeze(0))
+        alpha = tv_tensors.Mask(torch.tensor(mask).unsqueeze(0))
         with seeded(self.seed, epoch, index):
             image, alpha = self.transform(image, alpha)
         if size:
@@ -126,7 +126,7 @@ class EpochOrder:
             yield [(self.epoch, int(index)) for index in batch]
 
 
-def loader(pairs: Dataset, order: Iterable[Sequence[Place]], workers: int) -> DataLoader:
+def loader(pairs: Dataset, order: Iterable[list[Place]], workers: int) -> DataLoader:
     """Batches of `pairs` in an order that may change from epoch to epoch.
 
     Iterating it again asks `order` again, in this process, and goes on with the same workers:

@@ -246,7 +246,7 @@ def _noisy(rgb: Tensor, noise: Tensor) -> Tensor:
     place = torch.arange(rgb[0].numel(), device=rgb.device, dtype=torch.int32)
     bits = _hash(seed + place)
     # The sum of four bytes of equal chance is near enough to a normal distribution.
-    total = sum((bits >> shift) & 255 for shift in (0, 8, 16, 24))
+    total = torch.stack([(bits >> shift) & 255 for shift in (0, 8, 16, 24)]).sum(0)
     normal = (total.view_as(rgb) - 510) / (4 * (256**2 - 1) / 12) ** 0.5
     return (rgb + (black + growth * rgb / 255).sqrt() * normal).clamp(0, 255)
 
