@@ -20,7 +20,7 @@ import argparse
 import numpy as np
 
 from clearbg import config
-from clearbg.promotion import gain, gate
+from clearbg.promotion import gate, paired_test
 
 KINDS = ("better", "equal", "broken")
 SLICES = {"small": 0.2, "medium": 0.6, "large": 0.1, "odd": 0.1}
@@ -48,7 +48,7 @@ def simulate(
     slices = {
         name: (low <= place) & (place < high) for name, low, high in zip(SLICES, edges, edges[1:])
     }
-    shown = gain.images([str(index) for index in place], slices)
+    shown = paired_test.bootstrap([str(index) for index in place], slices)
     shift = np.full(images, 0.0 if kind == "equal" else 2 * asked.margin)
     if kind == "broken":
         odd = slices["odd"]
@@ -58,8 +58,8 @@ def simulate(
     for _ in range(retrainings):
         before = rng.normal(0.85, 0.06, images)
         after = before + shift + rng.normal(0, noise, images)
-        models = (gain.Scored(values[:, None], nothing) for values in (before, after))
-        found, parts = gain.compare(*models, shown, lower_is_better=False, settings=asked)
+        models = (paired_test.Scored(values[:, None], nothing) for values in (before, after))
+        found, parts = paired_test.compare(*models, shown, lower_is_better=False, settings=asked)
         checks = gate.of_gain(found, "max_f", asked), gate.of_slices(parts, "max_f")
         promoted.append(all(check.holds for check in checks))
     return np.array(promoted)

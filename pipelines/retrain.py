@@ -1,13 +1,13 @@
-"""Retrain: new data in, training, gate, push, branch, pull request, champion.
+"""Retrain: bring new data, train, judge, push, commit to a branch, and move the champion.
 
 python pipelines/retrain.py [--recipe NAME] [--recent IMAGES] [--open]
 
 reads   the whole project, its DVC remote, its git remote origin, the model registry
 writes  what `dvc repro` writes, reports/promotion.*, .clearbg/retrain/pull_request.md, a branch
         retrain/NAME-HASH when the new model is better, and then the alias champion
-Run again on the same data it finds everything done. Without DVC remote, git remote or --open
-those steps are left out, and told. With --recent it does nothing unless `clearbg drift` finds
-that those images have moved away from the training.
+On the same data a second call finds everything done. Without a DVC remote, a git remote or --open
+it leaves out those steps, and says so. With --recent it trains only if those images have drifted
+away from the training images (see `clearbg drift`).
 """
 
 import argparse
@@ -29,11 +29,8 @@ if __name__ == "__main__":
     given = arguments()
     with stage("retrain", ".clearbg/retrain/pull_request.md"):
         if given.recent and not drifted(given.recent):
-            print("retrain: no drift to be seen, nothing is trained")
+            print("retrain: no drift was found, nothing is trained")
             sys.exit()
-        outcome = retrain(given.recipe, given.open)
-        verdict = "the new model is champion" if outcome.promoted else "the champion stays"
-        print(
-            f"retrain: {verdict}; {outcome.address or outcome.branch or 'no branch'}; "
-            f"{outcome.body}"
-        )
+        done = retrain(given.recipe, given.open)
+        result = "the new model is champion" if done.verdict.promoted else "the champion stays"
+        print(f"retrain: {result}; {done.address or done.branch or 'no branch'}; {done.body}")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from clearbg.errors import ClearBGError
 from clearbg.retraining import github
-from clearbg.tracking import registry
+from clearbg.tracking.registry import CHAMPION, find_registry
 
 STALE = 3
 TITLE = "The champion is stale"
@@ -24,8 +24,8 @@ TITLE = "The champion is stale"
 
 def age() -> float | None:
     """Days since the champion was registered; None: there is no champion."""
-    found = registry.existing()
-    version = found.aliased(registry.CHAMPION) if found else None
+    registry = find_registry()
+    version = registry.aliased(CHAMPION) if registry else None
     return None if version is None else (time.time() - version.created / 1000) / 86400
 
 
@@ -44,7 +44,7 @@ def main(days: float, issue: bool) -> int:
     print(f"staleness: {text}")
     if not issue:
         return STALE
-    github.must_be_here()
+    github.require_gh()
     print(f"staleness: {github.open_issue(TITLE, text)}")
     return 0
 

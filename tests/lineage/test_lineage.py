@@ -15,11 +15,11 @@ from typer.testing import CliRunner
 from clearbg.cli.app import app
 from clearbg.errors import ModelError
 from clearbg.lineage import lineage
-from clearbg.promotion.ledger import PROMOTE, Ledger
+from clearbg.promotion.promotion_log import PROMOTE, PromotionLog
 from clearbg.system import dvc_lock
 from clearbg.system.files import file_sha256
-from clearbg.tracking import registry, runs
-from clearbg.tracking.registry import CHAMPION, ONNX
+from clearbg.tracking import runs
+from clearbg.tracking.registry import CHAMPION, ONNX, Registry, open_registry
 from clearbg.tracking.runs import WEIGHTS
 
 EXPORT = Path("exports/model.onnx")
@@ -165,10 +165,11 @@ def filled(tmp_path_factory):
             run.weights("a" * 64)
             run.metrics({"best/mae": 0.25})
             source = run.model(model)
-        desk = registry.opened()
-        version = desk.add(source, run.id, {ONNX: file_sha256(model), WEIGHTS: "a" * 64})
+        registry = open_registry()
+        version = registry.add(source, run.id, {ONNX: file_sha256(model), WEIGHTS: "a" * 64})
         evidence = {"metric": "mae"}
-        Ledger(desk).switch(PROMOTE, version, Ledger(desk).state(), None, "It is good.", evidence)
+        log = PromotionLog(registry)
+        log.switch(PROMOTE, version, log.state(), None, "It is good.", evidence)
     return folder
 
 
@@ -207,7 +208,7 @@ def test_version_whose_file_has_gone_still_has_its_tags(store, monkeypatch):
     def gone(self, version):
         raise ModelError("it has gone.")
 
-    monkeypatch.setattr(registry.Registry, "file", gone)
+    monkeypatch.setattr(Registry, "file", gone)
     found = lineage("1")
     assert "The file of clearbg version 1 could not be had: it has gone." in found.missing
     assert found.versions[0]["tags"][WEIGHTS] == "a" * 64

@@ -38,7 +38,7 @@ RUN_BY = {
     r"clearbg remove (s3:|photos/)|ray start": "tests/removal/test_bulk.py",
     r"clearbg demo": "tests/page/test_page_served.py",
     r"mlflow models serve|echo|curl|jq": "tests/export/test_pyfunc.py",
-    r"make (promote|rollback)|clearbg lineage": "tests/promotion/test_promotion.py",
+    r"make (promote|rollback)|clearbg lineage": "tests/promotion/test_promote.py",
     r"REMBG_HOME": "tests/export/test_export_rembg.py",
     r"source|open|git checkout --theirs|case|\S+\) |esac": "",  # the shell's, a desktop's, git's
 }

@@ -54,7 +54,7 @@ def test_stale_champion_opens_one_issue(hub, found, asked_for):
 def test_missing_gh_is_told_before_the_work(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CommandError, match="gh auth login"):
-        github.must_be_here()
+        github.require_gh()
 
 
 @pytest.fixture
@@ -63,10 +63,9 @@ def staleness(monkeypatch):
 
     def load(days: float | None):
         made = SimpleNamespace(created=(time.time() - (days or 0) * 86400) * 1000)
-        desk = SimpleNamespace(aliased=lambda alias: None if days is None else made)
-        registry = SimpleNamespace(existing=lambda: desk, CHAMPION="champion")
+        found = SimpleNamespace(aliased=lambda alias: None if days is None else made)
+        registry = SimpleNamespace(find_registry=lambda: found, CHAMPION="champion")
         monkeypatch.setitem(sys.modules, "clearbg.tracking.registry", registry)
-        monkeypatch.setattr("clearbg.tracking.registry", registry, raising=False)
         return SimpleNamespace(**runpy.run_path(str(ROOT / "pipelines/staleness.py")))
 
     return load

@@ -3,14 +3,17 @@
 import json
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from support import mlflow_servers
 from support.images import disc
 from support.project import TINY, Project, demo
 
+from clearbg.drift.comparison import TooFewError
 from clearbg.errors import CommandError
 from clearbg.images import write_image, write_mask
+from clearbg.promotion.promote import Verdict
 from clearbg.retraining import git
 from clearbg.retraining import retrain as retraining
 from clearbg.system import process
@@ -209,20 +212,25 @@ def test_data_in_the_folder_is_left_alone_and_missing_data_is_brought(history, m
     assert sorted(called) == [("pull", "away.dvc"), ("update", "imported.dvc")]
 
 
-@pytest.mark.parametrize("status, wanted", [(3, True), (0, False), (4, False)])
-def test_only_drift_of_what_was_brought_asks_for_training(history, monkeypatch, status, wanted):
+@pytest.mark.parametrize("moved, wanted", [(("width",), True), ((), False), (None, False)])
+def test_only_drift_of_what_was_brought_asks_for_training(history, monkeypatch, moved, wanted):
     called = []
     monkeypatch.setattr(retraining, "dvc", lambda *command, **_: called.append(command) or "")
 
-    def run(*command, accepted, **_):
-        called.append(command)
-        return subprocess.CompletedProcess(command, status) if status in accepted else None
+    def judge(recent, reference):
+        called.append(recent)
+        if moved is None:
+            raise TooFewError("too few.")
+        comparison = SimpleNamespace(drifted=moved)
+        return SimpleNamespace(
+            comparison=comparison, sources=None, table=str, status=3 if moved else 0
+        )
 
-    monkeypatch.setattr(retraining.process, "run", run)
+    monkeypatch.setattr(retraining.drift, "judge", judge)
+    monkeypatch.setattr(retraining, "write_page", lambda *_: None)
     assert retraining.drifted("s3://bucket/removal.jsonl") is wanted
-    brought = called[1][-1]
     assert called[1][:3] == ("get-url", "--force", "s3://bucket/removal.jsonl")
-    assert called[2][1:] == ("-m", "clearbg", "drift", brought)
+    assert str(called[2]) == called[1][-1]
 
 
 @pytest.mark.slow
@@ -239,14 +247,15 @@ def test_retraining_for_drift_trains_nothing_where_there_is_none(project):
 
 def test_pull_request_shows_images_of_its_own_commit(history, monkeypatch):
     (history / "reports").mkdir()
-    verdict = "## Verdict: promote the challenger\n\n![Images](promotion.jpg)\n"
-    (history / "reports/promotion.md").write_text(verdict)
+    told = "## Verdict: promote the challenger\n\n![Images](promotion.jpg)\n"
+    (history / "reports/promotion.md").write_text(told)
+    verdict = Verdict(True, "better", Path("reports/promotion.md"))
     monkeypatch.setattr(retraining, "dvc", lambda what, *_, **__: "| max_f | 0.9 |\n" * 9000)
     monkeypatch.setenv("GITHUB_SERVER_URL", "https://hub")
     monkeypatch.setenv("GITHUB_REPOSITORY", "team/clearbg")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(history / "summary.md"))
     commit = git.Commit("retrain/demo-1", "abc", new=True)
-    text = retraining._write_body("A title", commit, judged=True).read_text()
+    text = retraining._write_body("A title", commit, verdict).read_text()
     assert "(https://hub/team/clearbg/blob/abc/reports/promotion.jpg?raw=true)" in text
     assert "git switch retrain/demo-1 && dvc pull" in text
     assert len(text) < 65_536 and text.endswith("The rest is in reports/ on the branch.\n")
@@ -254,7 +263,7 @@ def test_pull_request_shows_images_of_its_own_commit(history, monkeypatch):
 
 
 def test_pull_request_needs_a_dvc_remote(history, monkeypatch):
-    monkeypatch.setattr(retraining.github, "must_be_here", lambda: None)
+    monkeypatch.setattr(retraining.github, "require_gh", lambda: None)
     monkeypatch.setattr(retraining.recipes, "live", lambda: "demo")
     monkeypatch.setattr(retraining.config, "load", lambda: None)
     monkeypatch.setattr(retraining, "dvc", lambda *_, **__: "")

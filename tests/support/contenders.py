@@ -17,16 +17,13 @@ from clearbg import config, licenses
 from clearbg.contract import METADATA_KEY, Contract
 from clearbg.data import leaks, manifest
 from clearbg.images import write_image, write_mask
-from clearbg.promotion.promote import Candidate
+from clearbg.promotion.promote import Candidate, Verdict, judge, promote
 from clearbg.system.files import file_sha256
 from support.images import disc
 from support.project import ROOT, demo
 
 ORIGIN = licenses.origin("synthetic", licenses.OFFICIAL["synthetic"], 2)
-CANDIDATE = Candidate(
-    Path("exports/model.onnx"), Path("reports/export/parity.json"), Path("data/ingested"),
-    Path("dvc.lock"),
-)  # fmt: skip
+CANDIDATE = Candidate()
 TEST, TRAIN = 7, 3  # images: fewer than scoring starts processes for
 
 
@@ -34,6 +31,11 @@ def settings(**promote) -> config.Settings:
     """The demo's, promoted by MAE, which tells crisp alpha from dull."""
     changes = {"metric": "mae", "margin": 0.005, "min_images": 3, "min_score": 0.3, **promote}
     return config.parse(demo(promote=changes))
+
+
+def promoted(**changes) -> Verdict:
+    """What becomes of the export in the current folder, judged by these settings."""
+    return promote(judge(CANDIDATE, settings(**changes)))
 
 
 def ingested(folder: Path) -> Path:

@@ -14,8 +14,8 @@ from clearbg import Remover
 from clearbg.data import leaks
 from clearbg.errors import ClearBGError, RegistryError
 from clearbg.system.files import file_sha256
-from clearbg.tracking import registry, runs
-from clearbg.tracking.registry import CHAMPION, ONNX
+from clearbg.tracking import runs
+from clearbg.tracking.registry import CHAMPION, ONNX, Registry, fetch, find_registry, open_registry
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +25,9 @@ def filled(tmp_path_factory):
     with contenders.exporting(folder) as model:
         with runs.train_run("first", {}, "demo") as run:
             source = run.model(model)
-        desk = registry.opened()
-        version = desk.add(source, run.id, {ONNX: file_sha256(model)})
-        desk.point(CHAMPION, version.number)
+        registry = open_registry()
+        version = registry.add(source, run.id, {ONNX: file_sha256(model)})
+        registry.point(CHAMPION, version.number)
     return folder
 
 
@@ -44,65 +44,65 @@ def versions_file() -> Path:
 
 
 def test_fetched_file_is_the_registered_one(store):
-    path = registry.fetch()
+    path = fetch()
     assert file_sha256(path) == file_sha256(store / "exports/model.onnx")
     assert Remover(path).contract.model == "u2netp"
 
 
 def test_list_of_training_images_comes_along(store):
-    beside = registry.fetch().with_name(leaks.FILE)
+    beside = fetch().with_name(leaks.FILE)
     assert beside.read_bytes() == (store / "exports" / leaks.FILE).read_bytes()
 
 
 def test_without_a_store_nothing_is_fetched_and_none_is_made(tmp_path):
-    assert registry.fetch() is None
+    assert fetch() is None
     assert not (tmp_path / "mlflow.db").exists()
 
 
 def test_without_the_alias_nothing_is_fetched(store):
-    assert registry.fetch("previous") is None
+    assert fetch("previous") is None
 
 
 def test_without_the_model_nothing_is_fetched(store, monkeypatch):
     monkeypatch.setenv("CLEARBG_REGISTERED_MODEL", "another")
-    assert registry.fetch() is None
+    assert fetch() is None
 
 
 def test_fetched_once_needs_no_artifacts(store, monkeypatch):
-    registry.fetch()
-    monkeypatch.setattr(registry.Registry, "download", None)
-    assert registry.fetch().is_file()
+    fetch()
+    monkeypatch.setattr(Registry, "download", None)
+    assert fetch().is_file()
 
 
 def test_damaged_copy_is_fetched_again(store):
-    registry.fetch()
+    fetch()
     versions_file().write_bytes(b"half")
-    assert file_sha256(registry.fetch()) == file_sha256(store / "exports/model.onnx")
+    assert file_sha256(fetch()) == file_sha256(store / "exports/model.onnx")
 
 
 def test_file_that_was_exchanged_in_the_registry_is_refused(store):
-    desk = registry.existing()
-    first = desk.aliased(CHAMPION)
-    other = desk.add(first.source, first.run_id, {ONNX: "0" * 64})
-    desk.point(CHAMPION, other.number)
+    registry = find_registry()
+    first = registry.aliased(CHAMPION)
+    other = registry.add(first.source, first.run_id, {ONNX: "0" * 64})
+    registry.point(CHAMPION, other.number)
     with pytest.raises(RegistryError, match=r"clearbg version 2 is missing or is not the one"):
-        registry.fetch()
+        fetch()
     assert not list(Path(".clearbg/registry").glob("*/model.onnx"))
 
 
 def test_version_that_nobody_tagged_is_refused(store):
-    desk = registry.existing()
-    first = desk.aliased(CHAMPION)
-    desk.point(CHAMPION, desk.add(first.source, first.run_id, {}).number)
+    registry = find_registry()
+    first = registry.aliased(CHAMPION)
+    registry.point(CHAMPION, registry.add(first.source, first.run_id, {}).number)
     with pytest.raises(RegistryError, match=r"has no tag clearbg\.onnx"):
-        registry.fetch()
+        fetch()
 
 
 def test_deleted_version_is_no_version(store):
-    desk = registry.existing()
-    desk._client.delete_model_version("clearbg", "1")
-    assert desk.version(1) is None
-    assert registry.fetch() is None
+    registry = find_registry()
+    registry._client.delete_model_version("clearbg", "1")
+    assert registry.version(1) is None
+    assert fetch() is None
 
 
 def test_server_that_does_not_answer_is_one_sentence_at_once(monkeypatch):
@@ -111,7 +111,7 @@ def test_server_that_does_not_answer_is_one_sentence_at_once(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@127.0.0.1:{port}")
     start = time.monotonic()
     with pytest.raises(RegistryError, match="refused") as error:
-        registry.fetch()
+        fetch()
     assert time.monotonic() - start < 3
     assert "secret" not in str(error.value) and "\n" not in str(error.value)
 
@@ -119,7 +119,7 @@ def test_server_that_does_not_answer_is_one_sentence_at_once(monkeypatch):
 def test_damaged_database_is_one_sentence(tmp_path):
     (tmp_path / "mlflow.db").write_bytes(b"no database" * 100)
     with pytest.raises(RegistryError, match="not a database"):
-        registry.fetch()
+        fetch()
 
 
 def test_full_disk_leaves_no_half_file(store):
@@ -127,11 +127,11 @@ def test_full_disk_leaves_no_half_file(store):
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
     try:
         with pytest.raises(ClearBGError, match=r"too large|space"):
-            registry.fetch()
+            fetch()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert not list(Path(".clearbg/registry").glob("*/model.onnx"))
-    assert registry.fetch().is_file()
+    assert fetch().is_file()
 
 
 def test_model_is_logged_anew_when_its_list_was_missing(store, tmp_path):

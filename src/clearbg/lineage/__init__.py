@@ -15,12 +15,11 @@ from google.protobuf.message import DecodeError
 from clearbg import licenses
 from clearbg.contract import METADATA_KEY, Contract, parse_contract, read_contract
 from clearbg.errors import ClearBGError, ModelError
-from clearbg.lineage import commits, records
-from clearbg.lineage.found import Lineage
+from clearbg.lineage import commits, mlflow_records
+from clearbg.lineage.facts import Lineage
 from clearbg.system import dvc_lock
 from clearbg.system.files import file_sha256
-from clearbg.tracking import registry
-from clearbg.tracking.registry import Registry, Version
+from clearbg.tracking.registry import Registry, Version, find_registry, model_name
 
 WEIGHTS = "weights.safetensors"
 MODEL_FILES = ("model.onnx", WEIGHTS)
@@ -43,31 +42,30 @@ def lineage(asked: str) -> Lineage:
     elif path.exists():
         raise ModelError(f"{asked} holds neither {' nor '.join(MODEL_FILES)}: name a file.")
     else:
-        desk, version = _version(asked)
+        registry, version = _version(asked)
         try:
-            _look_into(desk.file(version), found)
+            _look_into(registry.file(version), found)
         except ClearBGError as error:
             found.missing.append(f"The file of {version} could not be had: {error}")
     commits.look(found)
-    records.look(found, version)
+    mlflow_records.look(found, version)
     return found
 
 
 def _version(asked: str) -> tuple[Registry, Version]:
     """A version by `models:/NAME@ALIAS`, `NAME@ALIAS`, `NAME/NUMBER`, a number or an alias."""
     name, _, which = asked.removeprefix("models:/").replace("@", "/").rpartition("/")
-    there = registry.existing()
-    desk = there and Registry(name or registry.name())
+    registry = find_registry() and Registry(name or model_name())
     version = None
-    if desk is not None:
-        version = desk.version(int(which)) if which.isdigit() else desk.aliased(which)
+    if registry is not None:
+        version = registry.version(int(which)) if which.isdigit() else registry.aliased(which)
     if version is None:
-        known = ", ".join(sorted(desk.aliases())) if desk else ""
+        known = ", ".join(sorted(registry.aliases())) if registry else ""
         raise ModelError(
-            f"{asked} is neither a file nor a version of {name or registry.name()}: name a file, "
+            f"{asked} is neither a file nor a version of {name or model_name()}: name a file, "
             f"a version's number, or an alias ({known or 'there is none yet'})."
         )
-    return desk, version
+    return registry, version
 
 
 def _look_into(path: Path, found: Lineage) -> None:

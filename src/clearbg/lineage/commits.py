@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from clearbg.errors import CommandError
-from clearbg.lineage.found import Lineage
+from clearbg.lineage.facts import Lineage
 from clearbg.system import dvc_lock, project
 from clearbg.system.files import file_sha256
 from clearbg.system.process import git, run

@@ -13,9 +13,9 @@ from clearbg.contract import Contract
 from clearbg.data import leaks
 from clearbg.errors import ClearBGError, SettingsError
 from clearbg.metrics.names import LOWER_IS_BETTER, label
-from clearbg.promotion import gain
-from clearbg.promotion.frozen import Frozen, Measured
-from clearbg.promotion.gain import Gain, Slice
+from clearbg.promotion import paired_test
+from clearbg.promotion.paired_test import Gain, Slice
+from clearbg.promotion.scoring import Measured, Split
 from clearbg.system import dvc_lock
 
 BUDGETS = {"max_difference": "tolerance", "mae_loss": "mae_loss", "max_f_loss": "max_f_loss",
@@ -84,15 +84,15 @@ def metric_of(settings: config.Settings) -> str:
 def against_champion(
     champion: Measured,
     challenger: Measured,
-    frozen: Frozen,
+    split: Split,
     slices: dict,
     metric: str,
     settings: config.Promote,
 ) -> tuple[Gain, list[Slice], list[Check]]:
-    """Compare two models, image by image; see `gain.compare`."""
-    shown = gain.images(frozen.rows["group"], slices)
+    """Compare two models, image by image; see `paired_test.compare`."""
+    shown = paired_test.bootstrap(split.rows["group"], slices)
     lower = metric in LOWER_IS_BETTER
-    found, parts = gain.compare(champion.scored, challenger.scored, shown, lower, settings)
+    found, parts = paired_test.compare(champion.scored, challenger.scored, shown, lower, settings)
     return found, parts, [of_gain(found, metric, settings), of_slices(parts, metric)]
 
 
@@ -142,7 +142,7 @@ def of_min_score(value: float | None, metric: str, min_score: float) -> Check:
     return Check("min_score", holds, text)
 
 
-def of_leaks(who: str, folder: Path, contract: Contract, frozen: Frozen, allowed: float) -> Check:
+def of_leaks(who: str, folder: Path, contract: Contract, split: Split, allowed: float) -> Check:
     """The model has not seen the images that it is judged by.
 
     Args:
@@ -153,8 +153,8 @@ def of_leaks(who: str, folder: Path, contract: Contract, frozen: Frozen, allowed
 
     def look() -> str:
         seen = leaks.of_model(folder, contract.images_sha256, contract.trained_on)
-        marks = leaks.mark(frozen.rows, seen)
-        leaks.refuse_too_many(frozen.rows["id"], marks, allowed)
+        marks = leaks.mark(split.rows, seen)
+        leaks.refuse_too_many(split.rows["id"], marks, allowed)
         return marks.sentence()
 
     return _check(f"leaks, {who}", look, f"{who}: ")

@@ -7,8 +7,12 @@ from clearbg.errors import CommandError
 from clearbg.system.process import run
 
 
-def must_be_here() -> None:
-    """Raises CommandError, with what to do, where `gh` is not installed."""
+def require_gh() -> None:
+    """Refuse to go on without `gh`.
+
+    Raises:
+        CommandError: it is not installed.
+    """
     if shutil.which("gh") is None:
         raise CommandError(
             "gh, GitHub's program, is not installed: install it and run `gh auth login`, or leave "

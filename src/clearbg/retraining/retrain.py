@@ -6,7 +6,6 @@ points to can always be made again. Every step is done once and found done by th
 """
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,11 @@ import yaml
 
 from clearbg import config
 from clearbg.config import recipes
+from clearbg.drift import verdict as drift
+from clearbg.drift.comparison import TooFewError
+from clearbg.drift.page import write_page
 from clearbg.errors import CommandError
+from clearbg.promotion.promote import Candidate, Verdict, judge, promote
 from clearbg.retraining import git, github
 from clearbg.system import process, project
 from clearbg.system.files import write_text
@@ -27,38 +30,28 @@ SETTINGS, RESULTS = "params.yaml", ("dvc.lock", "reports")
 JUDGED = ("ingest", "train", "evaluate", "export")
 """Stages whose outputs the gate reads."""
 
-GATE = "pipelines/promote.py"
-PROMOTED, KEPT = 0, 3
-"""Exit statuses of the gate."""
-
-DRIFTED, ALIKE, TOO_FEW = 3, 0, 4
-"""Exit statuses of `clearbg drift`."""
-
-VERDICT, IMAGES = Path("reports/promotion.md"), Path("reports/promotion.jpg")
-"""What the gate writes."""
-
 LONGEST = 60_000  # characters; GitHub takes 65,536
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Retraining:
     """What became of a retraining.
 
     Attributes:
-        promoted: the new model is the champion.
+        verdict: of the promotion.
         branch: holds the results; "" when there are none but what a branch holds already.
         address: of the pull request; "" when none was asked for.
         body: file with the pull request's text.
     """
 
-    promoted: bool
+    verdict: Verdict
     branch: str
     address: str
     body: Path
 
 
-def retrain(recipe: str | None = None, open_pull_request: bool = False) -> Outcome:
-    """Bring new data in, train what depends on it, judge, push, and move the champion.
+def retrain(recipe: str | None = None, open_pull_request: bool = False) -> Retraining:
+    """Bring new data, train what depends on it, judge, push, and move the champion.
 
     Args:
         recipe: is made the live params.yaml first; None: the live one stays.
@@ -70,11 +63,10 @@ def retrain(recipe: str | None = None, open_pull_request: bool = False) -> Outco
     """
     git.refuse_edits(*CODE)
     if open_pull_request:
-        github.must_be_here()
+        github.require_gh()
     if recipe and recipe != recipes.live():
         recipes.use(recipe)
-    name = recipes.live()
-    config.load()
+    name, settings = recipes.live(), config.load()
     remote = dvc("config", "core.remote").strip()
     if open_pull_request and not remote:
         raise CommandError(
@@ -89,27 +81,30 @@ def retrain(recipe: str | None = None, open_pull_request: bool = False) -> Outco
     if known:
         _say("another checkout has trained this already; taking over what it pushed")
     _reproduce(remote)
-    before = _written()
-    better = _gate("--dry-run") == PROMOTED
-    judged = _written() != before
+    challenge = judge(Candidate(), settings)
+    verdict = challenge.verdict
+    _say(verdict.sentence)
     if remote:
         _say("pushing data and runs")
         dvc("push", "--run-cache", "--quiet", shown=True)
     commit, pushed = None, False
-    if better or (judged and not known):  # what lost is kept too, lest it is trained once more
+    # The results of a model that lost are committed too, so that nobody trains it once more.
+    if verdict.report and (verdict.promoted or not known):
+        sheet = str(verdict.report.with_suffix(".jpg"))
         files = [SETTINGS, *RESULTS, *_tracked_data()]
-        commit = git.commit(f"retrain/{name}", f"Retrain {name}", files, [str(IMAGES)])
+        commit = git.commit(f"retrain/{name}", f"Retrain {name}", files, [sheet])
         pushed = commit.new and git.push(commit.branch)
-    title = f"Retrain {name}: {'a better model' if better else 'the champion stays'}"
-    body = _write_body(title, commit, judged)
+    title = f"Retrain {name}: {'a better model' if verdict.promoted else 'the champion stays'}"
+    body = _write_body(title, commit, verdict)
     address = ""
-    if open_pull_request and better and pushed:
+    if open_pull_request and verdict.promoted and pushed:
         address = github.open_pull_request(commit.branch, title, body)
         if os.getenv("GITHUB_ACTIONS"):
             github.start_tests(commit.branch)
-    # A challenger that lost is registered too, as a challenger.
-    promoted = judged and _gate() == PROMOTED
-    return Outcome(promoted, commit.branch if commit else "", address, body)
+    if verdict.report:
+        verdict = promote(challenge)
+        _say(verdict.sentence)
+    return Retraining(verdict, commit.branch if commit else "", address, body)
 
 
 def drifted(recent: str) -> bool:
@@ -128,9 +123,14 @@ def drifted(recent: str) -> bool:
         here.parent.mkdir(parents=True, exist_ok=True)
         dvc("get-url", "--force", recent, str(here))
         recent = str(here)
-    command = (sys.executable, "-m", "clearbg", "drift", recent)
-    status = process.run(*command, shown=True, accepted=(DRIFTED, ALIKE, TOO_FEW)).returncode
-    return status == DRIFTED
+    try:
+        verdict = drift.judge(Path(recent), Candidate.data)
+    except TooFewError as error:
+        _say(str(error))
+        return False
+    write_page(Path("reports/drift.html"), verdict.comparison, verdict.sources)
+    print(verdict.table())
+    return verdict.status == drift.DRIFT
 
 
 def _bring(remote: str) -> None:
@@ -167,29 +167,14 @@ def _reproduce(remote: str) -> None:
         dvc("pull", "--quiet", *JUDGED, shown=True)
 
 
-def _gate(*arguments: str) -> int:
-    """Judge the new model against the champion; with --dry-run no alias moves."""
-    command = (sys.executable, GATE, *arguments)
-    return process.run(*command, shown=True, accepted=(PROMOTED, KEPT)).returncode
-
-
-def _written() -> int:
-    """When the gate wrote its verdict; it writes none where the export is the champion."""
-    path = project.root() / VERDICT
-    return path.stat().st_mtime_ns if path.exists() else 0
-
-
-def _write_body(title: str, commit: git.Commit | None, judged: bool) -> Path:
-    """The pull request's text: verdict with images, figures and settings against HEAD.
-
-    Args:
-        judged: there is a verdict; without one there is nothing else to tell either.
-    """
+def _write_body(title: str, commit: git.Commit | None, verdict: Verdict) -> Path:
+    """The pull request's text: the promotion's report, and figures and settings against HEAD."""
     parts = [f"# {title}"]
-    if judged:
-        verdict = (project.root() / VERDICT).read_text(encoding="utf-8").strip()
-        shown = _address(commit, IMAGES) if commit else str(IMAGES)
-        parts.append(verdict.replace(f"({IMAGES.name})", f"({shown})"))
+    if verdict.report:
+        told = (project.root() / verdict.report).read_text(encoding="utf-8").strip()
+        sheet = verdict.report.with_suffix(".jpg")
+        address = _address(commit, sheet) if commit else str(sheet)
+        parts.append(told.replace(f"({sheet.name})", f"({address})"))
     else:
         parts.append("The exported model is the champion already.")
     if commit:
@@ -197,7 +182,7 @@ def _write_body(title: str, commit: git.Commit | None, judged: bool) -> Path:
             f"Data, models and reports of this commit come with `git switch {commit.branch} && "
             "dvc pull`."
         )
-    for heading, what in (("Figures", "metrics"), ("Settings", "params")) if judged else ():
+    for heading, what in (("Figures", "metrics"), ("Settings", "params")) if verdict.report else ():
         changes = dvc(what, "diff", "--md").strip()
         parts.append(
             f"<details><summary>{heading} against the last commit</summary>\n\n"

@@ -3,7 +3,7 @@
 A version is tagged with the SHA-256 of its ONNX file; a file that comes out of the registry
 must have it. Aliases (champion, challenger, previous) name a version each. MLflow gives no number
 twice, and a version appears with its tags or not at all. Setting an alias is one such step too,
-but overwrites what somebody else has set meanwhile: see `clearbg.promotion.ledger`.
+but overwrites what somebody else has set meanwhile: see `clearbg.promotion.promotion_log`.
 """
 
 import contextlib
@@ -54,7 +54,7 @@ class Version:
         return self.tags.get(ONNX, "")
 
 
-def name() -> str:
+def model_name() -> str:
     """The registered model: CLEARBG_REGISTERED_MODEL, or "clearbg"."""
     return os.getenv("CLEARBG_REGISTERED_MODEL") or "clearbg"
 
@@ -71,34 +71,34 @@ def fetch(alias: str = CHAMPION) -> Path | None:
         RegistryError: the server does not answer, or the file is not the registered one.
         ClearBGError: the file cannot be written.
     """
-    registry = existing()
+    registry = find_registry()
     version = registry.aliased(alias) if registry else None
     return registry.file(version) if version else None
 
 
-def existing() -> "Registry | None":
+def find_registry() -> "Registry | None":
     """The registry of the store that `uri` names; None: there is no such database yet.
 
     Raises:
         RegistryError: the store does not answer.
     """
     file = database(uri())
-    return None if file is not None and not file.exists() else Registry(name())
+    return None if file is not None and not file.exists() else Registry(model_name())
 
 
-def opened() -> "Registry":
+def open_registry() -> "Registry":
     """The registry of the store that `uri` names; a database that is missing is made.
 
     Raises:
         RegistryError: the store does not answer, or cannot be made.
     """
-    with _told():
+    with _in_a_sentence():
         prepare(uri())
-    return Registry(name())
+    return Registry(model_name())
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def _in_a_sentence() -> Iterator[None]:
     """Tell in one sentence what goes wrong with the store."""
     try:
         yield
@@ -118,7 +118,7 @@ class Registry:
         RegistryError: here and in every method, when the store does not answer or refuses.
     """
 
-    @_told()
+    @_in_a_sentence()
     def __init__(self, name: str):
         self.name = name
         self._address = uri()
@@ -127,7 +127,7 @@ class Registry:
         mlflow.set_tracking_uri(self._address)
         self._client = mlflow.MlflowClient(self._address, self._address)
 
-    @_told()
+    @_in_a_sentence()
     def aliases(self) -> dict[str, int]:
         """Alias -> number of its version; nothing where the model is not registered yet."""
         try:
@@ -142,7 +142,7 @@ class Registry:
         number = self.aliases().get(alias)
         return None if number is None else self.version(number)
 
-    @_told()
+    @_in_a_sentence()
     def version(self, number: int) -> Version | None:
         """The version with this number; None: there is none, or it was deleted."""
         try:
@@ -152,7 +152,7 @@ class Registry:
                 raise
             return None
 
-    @_told()
+    @_in_a_sentence()
     def versions(self) -> list[Version]:
         """All versions that were not deleted, by rising number."""
         found, page = [], None
@@ -165,7 +165,7 @@ class Registry:
             found += map(_version, page)
         return found
 
-    @_told()
+    @_in_a_sentence()
     def add(
         self, source: str, run_id: str, tags: Mapping[str, str], text: str | None = None
     ) -> Version:
@@ -182,16 +182,16 @@ class Registry:
         )
         return _version(made)
 
-    @_told()
+    @_in_a_sentence()
     def tag(self, number: int, key: str, value: str) -> None:
         self._client.set_model_version_tag(self.name, str(number), key, value)
 
-    @_told()
+    @_in_a_sentence()
     def remove(self, number: int) -> None:
         """Delete a version; its number is never given again."""
         self._client.delete_model_version(self.name, str(number))
 
-    @_told()
+    @_in_a_sentence()
     def point(self, alias: str, number: int | None) -> None:
         """Let an alias name a version, or none."""
         if number is None:
@@ -199,7 +199,7 @@ class Registry:
         else:
             self._client.set_registered_model_alias(self.name, alias, str(number))
 
-    @_told()
+    @_in_a_sentence()
     def runs(self, tag: str, value: str) -> list[Run]:
         """The runs of all experiments with a tag, newest first."""
         experiments = [found.experiment_id for found in self._client.search_experiments()]
@@ -219,7 +219,7 @@ class Registry:
                         self.download(version, aside)
         return folder / MODEL
 
-    @_told()
+    @_in_a_sentence()
     def download(self, version: Version, folder: Path) -> Path:
         """Bring a version's ONNX file, and what lies beside it, into an empty folder.
 

@@ -1,4 +1,4 @@
-"""The verdict for people: reports/promotion.md, and images before and after beside it."""
+"""The report of a promotion: reports/promotion.md, and a sheet of images before and after."""
 
 import importlib.resources
 from collections.abc import Mapping
@@ -12,20 +12,20 @@ from clearbg.data import manifest
 from clearbg.images import contact_sheet, resize
 from clearbg.inference.predict import predict
 from clearbg.metrics.names import LOWER_IS_BETTER, heading, label
-from clearbg.promotion import evidence
-from clearbg.promotion.frozen import Frozen, Measured
+from clearbg.promotion import version_tags
 from clearbg.promotion.gate import Judgment
+from clearbg.promotion.scoring import Measured, Split
 from clearbg.system.files import write_text
 from clearbg.tracking.runs import ONNX, WEIGHTS
 
 LABELS = {
-    evidence.DATA: "manifest's digest",
+    version_tags.DATA: "manifest's digest",
     ONNX: "SHA-256 of the ONNX file",
     WEIGHTS: "SHA-256 of its weights",
-    evidence.LICENSES: "learned from",
-    evidence.LOCK: "SHA-256 of the dvc.lock that names it",
-    evidence.COMMIT: "git commit",
-    evidence.DIRTY: "code or settings differ from it",
+    version_tags.LICENSES: "learned from",
+    version_tags.LOCK: "SHA-256 of the dvc.lock that names it",
+    version_tags.COMMIT: "git commit",
+    version_tags.DIRTY: "code or settings differ from it",
 }
 EACH = 3  # images with the largest gains, and as many with the largest losses
 CELL = 180  # pixels of a view's longer side
@@ -36,25 +36,25 @@ def write(
     judgment: Judgment,
     challenger: Measured,
     champion: Measured | None,
-    frozen: Frozen,
+    split: Split,
     names: tuple[str, str],
     tags: Mapping[str, str],
     settings: config.Promote,
 ) -> None:
-    """Write the verdict, and its sheet of images under the same name as .jpg.
+    """Write the report, and its sheet of images under the same name as .jpg.
 
     The same arguments give the same bytes.
 
     Args:
         champion: None: there is none yet.
-        names: how the challenger and the champion are called.
-        tags: the challenger's evidence.
+        names: of the challenger and the champion.
+        tags: the challenger's, see `version_tags.tags`.
 
     Raises:
         ClearBGError: a file cannot be written.
     """
-    _sheet(path.with_suffix(".jpg"), judgment.metric, challenger, champion, frozen)
-    source = importlib.resources.files("clearbg.promotion").joinpath("verdict.md.jinja")
+    _sheet(path.with_suffix(".jpg"), judgment.metric, challenger, champion, split)
+    source = importlib.resources.files("clearbg.promotion").joinpath("report.md.jinja")
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, autoescape=False)
     environment.filters |= {
         "cell": lambda text: " ".join(str(text).replace("|", "\\|").replace("<", "&lt;").split()),
@@ -71,7 +71,7 @@ def write(
             name: (champion.figures.get(name) if champion else None, challenger.figures.get(name))
             for name in shown
         },
-        frozen=frozen,
+        split=split,
         tags=tags,
         labels=LABELS,
         settings=settings,
@@ -82,25 +82,25 @@ def write(
 
 
 def _sheet(
-    path: Path, metric: str, challenger: Measured, champion: Measured | None, frozen: Frozen
+    path: Path, metric: str, challenger: Measured, champion: Measured | None, split: Split
 ) -> None:
     """The images that gained and lost most; without a champion the best and the worst."""
     sign = -1 if metric in LOWER_IS_BETTER else 1
-    before = champion.headline if champion else np.zeros(len(frozen.rows))
+    before = champion.headline if champion else np.zeros(len(split.rows))
     change = sign * (challenger.headline - before)
     order = [k for k in np.argsort(-change, kind="stable") if not np.isnan(change[k])]
     chosen = list(dict.fromkeys([*order[:EACH], *order[max(EACH, len(order) - EACH) :]]))
     models = {"champion": champion, "challenger": challenger} if champion else {"model": challenger}
     rows, captions = [], []
     for index in chosen or [0]:
-        rgb, truth = manifest.read_pair(frozen.folder, frozen.rows.iloc[index])
+        rgb, truth = manifest.read_pair(split.folder, split.rows.iloc[index])
         alphas = [
             predict([rgb], one.remover.network, one.remover.contract)[0] for one in models.values()
         ]
         views = [rgb, *(contact_sheet.on_checkerboard(rgb, alpha) for alpha in (truth, *alphas))]
         rows.append([_small(view) for view in views])
         scores = " to ".join(f"{one.headline[index]:.3f}" for one in models.values())
-        captions.append(f"{frozen.rows['id'][index]}: {metric} {scores}")
+        captions.append(f"{split.rows['id'][index]}: {metric} {scores}")
     contact_sheet.sheet(
         rows, path, titles=["input", "truth", *models], captions=captions, per_line=2, cell=CELL
     )

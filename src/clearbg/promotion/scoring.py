@@ -1,7 +1,7 @@
-"""The frozen test split, and what a model scores on it.
+"""The test split, and what a model scores on it.
 
-Frozen: every image and mask that is scored has the hash that the manifest holds, and the
-manifest's digest is part of the evidence.
+Every image and mask that is scored must have the hash that the manifest holds, and a version in the
+registry is tagged with the manifest's digest: two equal digests mean the same images.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from clearbg.images import luma
 from clearbg.inference.predict import predict_split
 from clearbg.metrics import scoring
 from clearbg.metrics.names import LIGHT, OUTLINES, SUBJECT_SIZES, families_of
-from clearbg.promotion.gain import Scored
+from clearbg.promotion.paired_test import Scored
 from clearbg.removal.remover import Remover
 from clearbg.system.files import file_sha256
 from clearbg.system.progress import progress
@@ -27,7 +27,7 @@ CURVES = {"max_f": "f_curve", "mean_f": "f_curve", "max_e": "e_curve", "mean_e":
 
 
 @dataclass(frozen=True)
-class Frozen:
+class Split:
     """A test split.
 
     Attributes:
@@ -43,14 +43,16 @@ class Frozen:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a model showed on the frozen images.
+    """What a model scores on a test split.
 
     Attributes:
+        model: its ONNX file.
         figures: metric -> average, as `evaluate` prints it.
         headline: float `(n,)`: the metric's own value of every image.
         luma: float `(n,)`, mean over the image, in [0, 1].
     """
 
+    model: Path
     remover: Remover
     scored: Scored
     figures: Mapping[str, float]
@@ -58,7 +60,7 @@ class Measured:
     luma: np.ndarray
 
 
-def freeze(folder: Path) -> Frozen:
+def read_split(folder: Path) -> Split:
     """The test split of an ingested folder.
 
     Raises:
@@ -68,10 +70,10 @@ def freeze(folder: Path) -> Frozen:
     rows = frame[frame.split == "test"].sort_values("id", ignore_index=True)
     if rows.empty:
         raise DataError(f"{folder} holds no test images: run `dvc repro ingest`.")
-    return Frozen(folder, rows, manifest.digest(frame))
+    return Split(folder, rows, manifest.digest(frame))
 
 
-def measure(frozen: Frozen, model: Path, metric: str, at_once: int) -> Measured:
+def measure(split: Split, model: Path, metric: str, at_once: int) -> Measured:
     """Score an exported model on every image, `at_once` of them in a run of the network.
 
     Raises:
@@ -82,24 +84,25 @@ def measure(frozen: Frozen, model: Path, metric: str, at_once: int) -> Measured:
     brightness: list[float] = []
 
     def images() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for _, row in frozen.rows.iterrows():
-            rgb, truth = _read(frozen.folder, row)
+        for _, row in split.rows.iterrows():
+            rgb, truth = _read(split.folder, row)
             brightness.append(luma(rgb).mean() / 255)
             yield rgb, truth
 
     # Starting processes takes longer than scoring a handful of images.
-    processes = 1 if len(frozen.rows) < 8 else None
+    processes = 1 if len(split.rows) < 8 else None
     scored = scoring.score_all(
         predict_split(remover.network, remover.contract, images(), at_once),
         families_of(metric),
         remover.contract.threshold,
         processes=processes,
     )
-    what, total = f"scoring {model.parent.name}/{model.name}", len(frozen.rows)
+    what, total = f"scoring {model.parent.name}/{model.name}", len(split.rows)
     scores = list(progress(scored, what=what[-30:], unit="images", total=total))
     table = pd.DataFrame([score.row() for score in scores])
     values = contributions(scores, metric)
     return Measured(
+        model=model,
         remover=remover,
         scored=Scored(values, table["mean_alpha"].where(table["empty"]).to_numpy(float)),
         figures={name: round(value, 6) for name, value in scoring.summarize(scores).items()},
@@ -116,9 +119,9 @@ def contributions(scores: Sequence[scoring.Scores], metric: str) -> np.ndarray:
     return curves if metric.startswith("max_") else curves.mean(axis=1, keepdims=True)
 
 
-def slices(frozen: Frozen, measured: Measured) -> dict[str, np.ndarray]:
+def slices(split: Split, measured: Measured) -> dict[str, np.ndarray]:
     """Name -> which images: by size of the subject, softness, light, and source if several."""
-    rows = frozen.rows
+    rows = split.rows
     subject = np.isnan(measured.scored.empty_alpha)
     found = {
         f"{prefix}{name}": subject & (low <= value) & (value < high)
@@ -140,6 +143,6 @@ def _read(folder: Path, row: pd.Series) -> tuple[np.ndarray, np.ndarray]:
         if (folder / path).is_file() and file_sha256(folder / path) != sha256:
             raise DataError(
                 f"{folder / path} is not the file that {folder}/manifest.csv describes, so the "
-                "test split is not frozen: run `dvc checkout` or `dvc repro -f ingest`."
+                "test split has changed: run `dvc checkout` or `dvc repro -f ingest`."
             )
     return manifest.read_pair(folder, row)

@@ -1,4 +1,4 @@
-"""What a version is registered with: content, data, code and figures, as tags."""
+"""The tags of a registered version: its file, data, code and figures."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ DATA, COMMIT, DIRTY, LOCK, METRICS, LICENSES = (
 def tags(
     model: Path, contract: Contract, digest: str, figures: Mapping[str, float], lock: Path
 ) -> dict[str, str]:
-    """The tags of an exported model; the same model on the same evidence has the same ones.
+    """The tags of an exported model; the same model with the same figures has the same ones.
 
     Args:
         digest: of the manifest that it is judged on.

@@ -70,7 +70,7 @@ def replay(entries: list[Version]) -> State:
     return state
 
 
-class Ledger:
+class PromotionLog:
     """The log beside a registered model, and the only way to move its champion."""
 
     def __init__(self, registry: Registry):

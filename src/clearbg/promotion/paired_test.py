@@ -18,8 +18,8 @@ DRAWS, SEED = 2000, 0
 
 
 @dataclass(frozen=True)
-class ImageCount:
-    """The images that both models are scored on.
+class Bootstrap:
+    """The images that both models are scored on, and how the bootstrap draws them.
 
     Attributes:
         groups: int `(n,)`: images of one number are drawn together.
@@ -87,19 +87,24 @@ class Slice:
         return not self.judged or self.value >= self.floor
 
 
-def images(groups: Sequence[str], slices: Mapping[str, np.ndarray]) -> ImageCount:
-    """The same groups give the same draws."""
+def bootstrap(groups: Sequence[str], slices: Mapping[str, np.ndarray]) -> Bootstrap:
+    """Draws of groups of images with replacement; the same groups give the same draws.
+
+    Args:
+        groups: name of every image's group.
+        slices: name -> bool `(n,)`.
+    """
     numbers, names = pd.factorize(np.asarray(groups))
     count = len(names)
     rng = np.random.default_rng(SEED)
     drawn = rng.multinomial(count, np.full(count, 1 / count), size=DRAWS)
-    return ImageCount(numbers, slices, drawn[:, numbers].astype(float))
+    return Bootstrap(numbers, slices, drawn[:, numbers].astype(float))
 
 
 def compare(
     champion: Scored,
     challenger: Scored,
-    shown: ImageCount,
+    shown: Bootstrap,
     lower_is_better: bool,
     settings: config.Promote,
 ) -> tuple[Gain, list[Slice]]:

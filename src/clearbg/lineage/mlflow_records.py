@@ -5,11 +5,10 @@ import json
 from typing import Any
 
 from clearbg.errors import RegistryError
-from clearbg.lineage.found import Lineage
-from clearbg.promotion import ledger
-from clearbg.promotion.ledger import Ledger, counted
-from clearbg.tracking import registry
-from clearbg.tracking.registry import Registry, Version
+from clearbg.lineage.facts import Lineage
+from clearbg.promotion import promotion_log
+from clearbg.promotion.promotion_log import PromotionLog, counted
+from clearbg.tracking.registry import Registry, Version, find_registry
 from clearbg.tracking.runs import WEIGHTS
 
 RUN_TAGS = ("mlflow.source.git.commit", "git.dirty", "recipe", "torch", "dvc.experiment")
@@ -20,21 +19,21 @@ def look(found: Lineage, asked: Version | None) -> None:
     weights = found.contract.get("weights_sha256") or (asked.tags.get(WEIGHTS) if asked else "")
     sha256 = found.file.get("sha256") or (asked.onnx if asked else "")
     try:
-        desk = registry.existing()
-        if desk is None:
+        registry = find_registry()
+        if registry is None:
             found.missing.append("There is no MLflow store here: set MLFLOW_TRACKING_URI.")
             return
-        desk = Registry(asked.name) if asked else desk
-        found.runs = [_run(one) for one in desk.runs(WEIGHTS, weights)] if weights else []
-        aliases = desk.aliases()
-        for one in desk.versions():
+        registry = Registry(asked.name) if asked else registry
+        found.runs = [_run(one) for one in registry.runs(WEIGHTS, weights)] if weights else []
+        aliases = registry.aliases()
+        for one in registry.versions():
             same = {"file": one.onnx == sha256, "weights": one.tags.get(WEIGHTS) == weights}
             kinds = [kind for kind, equal in same.items() if equal]
             if kinds:
                 found.versions.append(_facts_of(one, aliases) | {"same": kinds[0]})
         numbers = {str(one["number"]) for one in found.versions}
-        for entry in counted(Ledger(desk).entries()):
-            if numbers & {entry.tags[ledger.NEW], entry.tags[ledger.OLD]}:
+        for entry in counted(PromotionLog(registry).entries()):
+            if numbers & {entry.tags[promotion_log.NEW], entry.tags[promotion_log.OLD]}:
                 found.promotions.append(_promotion(entry))
     except RegistryError as error:
         found.missing.append(str(error))
@@ -42,7 +41,7 @@ def look(found: Lineage, asked: Version | None) -> None:
     if not found.runs:
         found.missing.append("No MLflow run is tagged with these weights.")
     if not found.versions:
-        found.missing.append(f"{desk.name} has no version with this file or its weights.")
+        found.missing.append(f"{registry.name} has no version with this file or its weights.")
     elif not found.promotions:
         found.missing.append("None of its versions was ever promoted.")
 
@@ -73,13 +72,13 @@ def _facts_of(one: Version, aliases: dict[str, int]) -> dict[str, Any]:
 def _promotion(entry: Version) -> dict[str, Any]:
     return {
         "entry": str(entry),
-        "action": entry.tags[ledger.ACTION],
-        "champion": entry.tags[ledger.NEW],
-        "replaces": entry.tags[ledger.OLD],
-        "by": entry.tags[ledger.BY],
+        "action": entry.tags[promotion_log.ACTION],
+        "champion": entry.tags[promotion_log.NEW],
+        "replaces": entry.tags[promotion_log.OLD],
+        "by": entry.tags[promotion_log.BY],
         "time": _time(entry.created),
         "why": entry.text,
-        "evidence": json.loads(entry.tags[ledger.EVIDENCE]),
+        "evidence": json.loads(entry.tags[promotion_log.EVIDENCE]),
     }
 
 
