@@ -13,7 +13,8 @@ from clearbg.config import recipes
 from clearbg.data.dataset import Pairs
 from clearbg.errors import Stopped
 from clearbg.system import signals
-from clearbg.training import checkpoints, loop, teacher
+from clearbg.training import checkpoints, teacher
+from clearbg.training.launch import launch
 
 
 def settings(teacher_epochs: int, **train) -> config.Settings:
@@ -50,7 +51,7 @@ def test_killed_teacher_goes_on_to_identical_weights(augmented, tmp_path, monkey
 
     monkeypatch.setattr(teacher, "ENOUGH", 2.0)
     chosen = settings(2, batch_size=6, checkpoint_every=1)
-    fabric = loop.launch(chosen.train)
+    fabric = launch(chosen.train)
     whole = taught(tmp_path / "whole")
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(teacher, "Checkpoint", lambda folder: KilledAt(folder, saves))
@@ -61,7 +62,7 @@ def test_killed_teacher_goes_on_to_identical_weights(augmented, tmp_path, monkey
 def test_teacher_stops_at_a_signal_and_goes_on(augmented, tmp_path, monkeypatch):
     chosen = settings(1, batch_size=6)
     pairs = [Pairs(augmented, split, chosen) for split in ("train", "validation")]
-    fabric = loop.launch(chosen.train)
+    fabric = launch(chosen.train)
     with pytest.raises(Stopped, match="SIGHUP"), signals.noted():
         os.kill(os.getpid(), signal.SIGHUP)
         teacher.teacher(fabric, chosen, *pairs, tmp_path)
