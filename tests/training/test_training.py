@@ -117,6 +117,15 @@ def test_half_precision_on_a_cpu_is_a_sentence():
         launch.launch(settings(precision="16-mixed").train)
 
 
+@pytest.mark.parametrize(
+    "change, sentence", [({"strategy": "fsdp"}, "fsdp needs GPUs"),
+                         ({"sync_batch_norm": True}, "sync_batch_norm needs GPUs")],
+)  # fmt: skip
+def test_what_only_gpus_do_is_refused_on_a_cpu(change, sentence):
+    with pytest.raises(SettingsError, match=sentence):
+        launch.launch(settings(accelerator="cpu", **change).train)
+
+
 @pytest.mark.slow
 def test_training_starts_from_given_weights(augmented, tmp_path):
     recipe = {"epochs": 1, "lr": 1e-6, "schedule": "constant", "warmup": None, "ema": 0.0}

@@ -111,6 +111,15 @@ class Train(Section):
     ]
     threads: Annotated[Positive, Field(description="CPU threads; changes the last digits")]
     workers: Annotated[int, Field(ge=0, description="processes that load images")]
+    cache: Annotated[
+        Literal["off", "auto", "on"],
+        BeforeValidator(lambda value: {False: "off", True: "on"}.get(value, value)),  # YAML 1.1
+        Field(description="decoded images in memory; auto: where they fit into half of it"),
+    ]
+    augment_on: Annotated[
+        Literal["cpu", "device"],
+        Field(description="where the random changes are made; device: when workers cannot keep up"),
+    ]
     seed: Annotated[int, Field(ge=0)]
     checkpoint_every: Annotated[Positive, Field(description="steps between checkpoints")]
     samples_every: Annotated[

@@ -65,6 +65,18 @@ class DeviceScores:
             )
         )
 
+    def parts(self) -> tuple[list[Tensor], list[Tensor]]:
+        """What was added, on the CPU: for another process."""
+        return [t.cpu() for t in self._histograms], [t.cpu() for t in self._plain]
+
+    def of_parts(self, parts: list[tuple[list[Tensor], list[Tensor]]]) -> "DeviceScores":
+        """Scores of all that these parts hold."""
+        whole = DeviceScores(self.threshold)
+        for histograms, plain in parts:
+            whole._histograms += histograms
+            whole._plain += plain
+        return whole
+
     def summary(self) -> dict[str, float]:
         """The averages, by name.
 

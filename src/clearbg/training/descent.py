@@ -33,6 +33,8 @@ class Descent:
     ):
         self.fabric, self.settings, self.lr = fabric, settings, lr or settings.lr
         self.rate = 0.0
+        if settings.sync_batch_norm and fabric.world_size > 1:
+            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
         if settings.compile != "off":
             network.compile(**compile_options(settings.compile))
         self.network, self.optimizer = fabric.setup(network, optimizer(network, settings, self.lr))

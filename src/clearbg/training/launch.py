@@ -62,6 +62,10 @@ def _accelerator(settings: config.Train) -> str:
         )
     if accelerator == "cpu" and settings.strategy == "fsdp":
         raise SettingsError("train.strategy = fsdp needs GPUs: use auto or ddp on the CPU.")
+    if accelerator == "cpu" and settings.sync_batch_norm:
+        raise SettingsError(
+            "train.sync_batch_norm needs GPUs: set it to false, or model.norm to group."
+        )
     if accelerator == "cuda" and settings.devices > torch.cuda.device_count():
         raise SettingsError(
             f"train.devices = {settings.devices}, but torch finds {torch.cuda.device_count()} "

@@ -1,5 +1,7 @@
 """Losses and metrics on the validation split, at the working size."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 from lightning_fabric import Fabric
@@ -9,35 +11,56 @@ from clearbg import config
 from clearbg.data.dataset import Pairs
 from clearbg.metrics import scoring
 from clearbg.metrics.names import families_of
+from clearbg.metrics.on_device import METRICS, DeviceScores
 from clearbg.training.methods import Method
+
+LOSSES = {"loss"}  # a loss too can select
 
 
 def validate(
     fabric: Fabric, method: Method, pairs: Pairs, settings: config.Settings
 ) -> dict[str, float]:
-    """The method's losses, and the metrics of the family of `train.select_by` and of hard masks.
+    """The method's losses, the metric of `train.select_by`, and those of hard masks.
 
-    Every process measures its part of the split, and all get the same figures.
+    Every process measures its part of the split, and all get the same figures. What counts of
+    gray levels can tell is measured on the device; other metrics by `clearbg.metrics.scoring`.
     """
+    counting = settings.train.select_by in METRICS | LOSSES
+    device = DeviceScores(settings.model.threshold)
     losses: list[tuple[int, dict[str, torch.Tensor]]] = []
     results: list[tuple[np.ndarray, np.ndarray]] = []
     for images, alpha in batches(pairs, settings.train, fabric.global_rank, fabric.world_size):
         predicted, values = method.validate(images, alpha)
         losses.append((len(images), values))
-        truth = (alpha * 255).round().byte().squeeze(1).numpy()
-        results += zip(predicted.cpu().squeeze(1).numpy(), truth, strict=True)
+        device.add(predicted, alpha.to(predicted.device))
+        if not counting:
+            truth = (alpha * 255).round().byte().squeeze(1).numpy()
+            results += zip(predicted.cpu().squeeze(1).numpy(), truth, strict=True)
+    sums = {n: sum(c * float(v[n]) for c, v in losses) for n in losses[0][1]} if losses else {}
+    mine = (
+        sum(count for count, _ in losses),
+        sums,
+        device.parts(),
+        list(_others(results, settings)),
+    )
+    parts = gathered(fabric, mine)
+    count, names = sum(part[0] for part in parts), parts[0][1]
+    averages = {name: sum(part[1].get(name, 0.0) for part in parts) / count for name in names}
+    others = [score for part in parts for score in part[3]]
+    figures = device.of_parts([part[2] for part in parts]).summary()
+    return averages | figures | (scoring.summarize(others) if others else {})
+
+
+def _others(results: list[tuple[np.ndarray, np.ndarray]], settings: config.Settings) -> Iterable:
+    """Scores of the family of `train.select_by`, image by image."""
+    if not results:
+        return []
     families = families_of(settings.train.select_by)
     # Starting processes takes seconds, in which one scores some 100 small images.
     small = sum(truth.size for _, truth in results) < 4_000_000
-    scores = scoring.score_all(
+    return scoring.score_all(
         results, families, settings.model.threshold, processes=1 if small else None
     )
-    sums = {n: sum(c * float(v[n]) for c, v in losses) for n in losses[0][1]} if losses else {}
-    parts = gathered(fabric, (len(results), sums, list(scores)))
-    count = sum(part[0] for part in parts)
-    names = parts[0][1]
-    averages = {name: sum(part[1].get(name, 0.0) for part in parts) / count for name in names}
-    return averages | scoring.summarize([score for part in parts for score in part[2]])
 
 
 def batches(pairs: Pairs, settings: config.Train, rank: int, processes: int) -> DataLoader:
