@@ -35,9 +35,11 @@ def main() -> None:
     name = fingerprint(settings, DATA)
     checkpoint = checkpoints.Checkpoint(project.state() / "checkpoints" / name)
     samples = checkpoint.folder / "samples"
-    images = len(Pairs(DATA, "train", settings))
-    settings = estimate.with_batch_size(settings, checkpoint.folder, images)
-    train, validation = (Pairs(DATA, split, settings) for split in ("train", "validation"))
+    with fabric.rank_zero_first():  # it decodes the images that all hold in memory
+        train, validation = (
+            Pairs(DATA, split, settings, settings.train.cache) for split in ("train", "validation")
+        )
+    settings = estimate.with_batch_size(settings, checkpoint.folder, len(train))
     with (
         runs.train_run(name, settings.flat(), name=settings.model.name, recipe=recipes.live())
         if fabric.is_global_zero

@@ -11,8 +11,8 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from clearbg import config
-from clearbg.data.dataset import Pairs, loader
-from clearbg.data.prefetch import Prefetcher
+from clearbg.data.batches import batches as batches_of
+from clearbg.data.dataset import Pairs
 from clearbg.errors import ClearBGError
 from clearbg.metrics.names import LOWER_IS_BETTER
 from clearbg.system import signals
@@ -65,7 +65,9 @@ class Training:
         self.train, self.validation, self.on_epoch = train, validation, on_epoch
         self.budget = Budget(settings.train, len(train), settings.transform.crop, fabric.world_size)
         self.batches = Batches(self.budget, settings.train.seed, fabric.global_rank)
-        self.loader = loader(train, self.batches, settings.train.workers)
+        self.on_device = batches_of(
+            train, self.batches, fabric.device, settings, settings.train.augment_on
+        )
         self.method = build_method(fabric, settings, train, validation, checkpoint.folder)
         self.losses = Losses(READ_EVERY if fabric.device.type == "cuda" else 1)
         self.progress = Progress()
@@ -93,9 +95,9 @@ class Training:
         batches.epoch, batches.offset, batches.steps = (
             progress.epoch, progress.offset, progress.steps,
         )  # fmt: skip
-        prefetcher = Prefetcher(self.loader, self.fabric.device)
+        waited = self.on_device.waited
         start, seen = time.monotonic(), progress.offset
-        for images, alpha in prefetcher:
+        for images, alpha in self.on_device:
             self._step(images, alpha)
             every = self.settings.train.checkpoint_every
             if progress.step % every == 0:
@@ -107,7 +109,7 @@ class Training:
         seconds = max(time.monotonic() - start, 1e-9)
         progress.pace = {
             "images_per_second": (progress.offset - seen) / seconds,
-            "waiting_for_data": prefetcher.waited / seconds,
+            "waiting_for_data": (self.on_device.waited - waited) / seconds,
         }
 
     def _step(self, images: Tensor, alpha: Tensor) -> None:
