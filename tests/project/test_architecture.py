@@ -14,7 +14,7 @@ from clearbg.system import code
 PACKAGE = ROOT / "src/clearbg"
 FLOORS = [
     {"errors", "licenses"},
-    {"system"},
+    {"system", "templates"},
     {"images", "config", "metrics", "losses"},
     {"contract", "synthetic", "models"},
     {"data", "inference"},

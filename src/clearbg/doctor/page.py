@@ -1,11 +1,9 @@
 """The page of images to look at: one HTML file that needs no other file."""
 
-import importlib.resources
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 import numpy as np
 
 from clearbg.data.checks.examine import examine
@@ -17,6 +15,7 @@ from clearbg.doctor.layouts import DataSet
 from clearbg.errors import ImageError
 from clearbg.images import MAX_PIXELS, contact_sheet, read_image, resize
 from clearbg.system.files import write_text
+from clearbg.templates import render
 
 SHOWN = 8  # pairs of each kind
 SIDE = 320  # pixels of a thumbnail's longer side
@@ -55,14 +54,13 @@ def write_page(path: Path, data_set: DataSet, rows: Sequence[Checked], command: 
         for kind, several in groups.items()
     }
     facts = statistics(rows)
-    source = importlib.resources.files("clearbg.doctor").joinpath("page.html.jinja")
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {
-        "jpeg": contact_sheet.data_uri,
-        "severity": findings.severity,
-        "advice": findings.advice,
-    }
-    page = environment.from_string(source.read_text(encoding="utf-8")).render(
+    page = render(
+        Path(__file__).with_name("page.html.jinja"),
+        {
+            "jpeg": contact_sheet.data_uri,
+            "severity": findings.severity,
+            "advice": findings.advice,
+        },
         heading=report.heading(data_set, facts),
         severities={
             severity: [kind for kind in groups if findings.severity(kind) == severity]

@@ -1,16 +1,15 @@
 """The page of a comparison: one HTML file that needs no other file."""
 
-import importlib.resources
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from clearbg.drift import report
 from clearbg.drift.comparison import Comparison, Feature
 from clearbg.drift.report import Sources
 from clearbg.system.files import write_text
+from clearbg.templates import render
 
 BINS = 24
 TAILS = (0.005, 0.995)  # quantiles; values outside go into the first and the last bar
@@ -22,10 +21,9 @@ def write_page(path: Path, comparison: Comparison, sources: Sources) -> None:
     Raises:
         ClearBGError: the file cannot be written.
     """
-    source = importlib.resources.files("clearbg.drift").joinpath("page.html.jinja")
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"chance": report.chance}
-    page = environment.from_string(source.read_text(encoding="utf-8")).render(
+    page = render(
+        Path(__file__).with_name("page.html.jinja"),
+        {"chance": report.chance},
         heading=report.heading(comparison, sources),
         conclusion=report.conclusion(comparison),
         drifted=bool(comparison.drifted),

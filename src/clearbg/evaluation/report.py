@@ -1,18 +1,17 @@
 """The evaluation page: one HTML file that needs nothing beside itself."""
 
-import importlib.resources
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import jinja2
 import numpy as np
 import pandas as pd
 
 from clearbg.images import contact_sheet
 from clearbg.metrics.names import LOWER_IS_BETTER, PROTOCOLS, SUBJECT_SIZES, heading, label
 from clearbg.system.files import write_text
+from clearbg.templates import render
 
 KINDS = {"worst": "Worst", "middle": "In the middle", "best": "Best"}
 BINS = 20
@@ -64,15 +63,14 @@ def write_evaluation_page(
     Raises:
         ClearBGError: the file cannot be written.
     """
-    source = importlib.resources.files("clearbg.evaluation").joinpath("report.html.jinja")
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {
-        "name": label,
-        "heading": heading,
-        "jpeg": contact_sheet.data_uri,
-    }
     lead = next(iter(metrics))
-    page = environment.from_string(source.read_text(encoding="utf-8")).render(
+    page = render(
+        Path(__file__).with_name("report.html.jinja"),
+        {
+            "name": label,
+            "heading": heading,
+            "jpeg": contact_sheet.data_uri,
+        },
         title=title,
         lead=lead,
         headlines=headlines,

@@ -1,10 +1,8 @@
 """The report of a promotion: reports/promotion.md, and a sheet of images before and after."""
 
-import importlib.resources
 from collections.abc import Mapping
 from pathlib import Path
 
-import jinja2
 import numpy as np
 
 from clearbg import config
@@ -16,6 +14,7 @@ from clearbg.promotion import version_tags
 from clearbg.promotion.gate import Judgment
 from clearbg.promotion.scoring import Measured, Split
 from clearbg.system.files import write_text
+from clearbg.templates import render
 from clearbg.tracking.runs import ONNX, WEIGHTS
 
 LABELS = {
@@ -54,15 +53,10 @@ def write(
         ClearBGError: a file cannot be written.
     """
     _sheet(path.with_suffix(".jpg"), judgment.metric, challenger, champion, split)
-    source = importlib.resources.files("clearbg.promotion").joinpath("report.md.jinja")
-    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, autoescape=False)
-    environment.filters |= {
-        "cell": lambda text: " ".join(str(text).replace("|", "\\|").replace("<", "&lt;").split()),
-        "heading": heading,
-        "label": label,
-    }
     shown = [judgment.metric, *(name for name in challenger.figures if name != judgment.metric)]
-    text = environment.from_string(source.read_text(encoding="utf-8")).render(
+    text = render(
+        Path(__file__).with_name("report.md.jinja"),
+        {"heading": heading, "label": label},
         judgment=judgment,
         lower=judgment.metric in LOWER_IS_BETTER,
         challenger=names[0],

@@ -1,13 +1,12 @@
 """The model card: what a person should know before using the weights."""
 
-import importlib.resources
 from collections.abc import Mapping
-
-import jinja2
+from pathlib import Path
 
 from clearbg import licenses
 from clearbg.contract import Contract
 from clearbg.metrics.names import ON_MODEL_CARD, heading
+from clearbg.templates import render
 
 FILE = "card.md"
 
@@ -20,11 +19,10 @@ def text(contract: Contract, images: int, parameters: int, best: Mapping[str, fl
         parameters: numbers in the weights that a training changes.
         best: the row of the training's history that the weights come from.
     """
-    source = importlib.resources.files("clearbg.training").joinpath("card.md.jinja")
-    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, autoescape=False)
-    environment.filters |= {"cell": _cell, "channels": _channels}
     origins = contract.trained_on
-    return environment.from_string(source.read_text(encoding="utf-8")).render(
+    return render(
+        Path(__file__).with_name("card.md.jinja"),
+        {"channels": _channels},
         contract=contract,
         images=images,
         parameters=parameters,
@@ -49,11 +47,6 @@ def _figures(headline: str, best: Mapping[str, float]) -> dict[str, str]:
         for name in names
         if name == headline or (name in ON_MODEL_CARD and values[name] == values[name])
     }
-
-
-def _cell(text: str) -> str:
-    """Text that stays inside its cell of a Markdown table."""
-    return " ".join(text.replace("|", "\\|").replace("<", "&lt;").split())
 
 
 def _channels(values: tuple[float, ...]) -> str:
