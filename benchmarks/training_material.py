@@ -3,11 +3,11 @@
 import os
 import tempfile
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
 
 from clearbg import config, losses, models
 from clearbg.data import manifest
@@ -22,7 +22,9 @@ SIDE, BATCH, PAIRS = 288, 12, 108
 
 
 def recipe(name: str, train: dict | None = None, **sections: dict) -> config.Settings:
-    raw = yaml.safe_load((ROOT / f"recipes/{name}.yaml").read_text())
+    """A recipe with changes of its sections."""
+    whole = config.load(ROOT / f"recipes/{name}.yaml")
+    raw = {field.name: getattr(whole, field.name).given() for field in fields(whole)}
     for section, keys in {**sections, "train": train or {}}.items():
         raw[section] |= keys
     return config.parse(raw)
