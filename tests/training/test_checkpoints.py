@@ -211,3 +211,13 @@ def test_training_with_damaged_checkpoints_ends_with_the_same_weights(
     resumed = fit(augmented, Checkpoint(tmp_path / "cut"), settings)[1]
     assert "damaged: " in capfd.readouterr().err
     assert same(whole.best_weights, resumed.best_weights) and whole.history == resumed.history
+
+
+@pytest.mark.slow
+def test_run_killed_after_the_last_step_of_an_epoch_writes_the_same_history(augmented, tmp_path):
+    settings = config.parse(demo(**{**TINY, "train": {**TINY["train"], "checkpoint_every": 1}}))
+    whole = fit(augmented, Checkpoint(tmp_path / "whole"), settings)[1]
+    with pytest.raises(Killed):
+        fit(augmented, KilledAt(tmp_path / "cut", 3), settings)
+    resumed = fit(augmented, Checkpoint(tmp_path / "cut"), settings)[1]
+    assert whole.history == resumed.history

@@ -85,11 +85,16 @@ class Descent:
             raise NonFiniteLossError
 
     def state_dict(self) -> dict:
-        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "rate": self.rate,
+        }
 
     def load_state_dict(self, state: dict) -> None:
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.rate = state["rate"]
 
 
 def optimizer(network: nn.Module, settings: config.Train, lr: float) -> torch.optim.Optimizer:
