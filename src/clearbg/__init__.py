@@ -7,6 +7,9 @@ __version__ = "0.1.0"
 
 # Its Linux and macOS wheels report to Microsoft from 1.31 on, unless told before they are imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+# OpenMP's threads that wait otherwise spin, and on a shared machine take the time of those that
+# work; GNU's library, which torch brings, reads it when it is loaded. Results keep their bits.
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 
 def __getattr__(name: str):

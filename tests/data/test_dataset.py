@@ -5,9 +5,10 @@ from support.project import TINY, demo
 
 from clearbg import config
 from clearbg.data import manifest
-from clearbg.data.dataset import EpochOrder, Pairs, loader
+from clearbg.data.dataset import Pairs, loader
 from clearbg.errors import DataError
 from clearbg.images import luma
+from clearbg.training.budget import Batches, Budget
 
 STRONG = {
     "scale": [0.75, 1.5], "rotate": 35.0, "flip": 0.5, "color": 0.3, "tint": 0.5, "tone": 0.5,
@@ -19,10 +20,15 @@ def settings(**transform) -> config.Settings:
     return config.parse(demo(**{**TINY, "transform": {**TINY["transform"], **transform}}))
 
 
+def batches_of(pairs: Pairs) -> Batches:
+    recipe = settings(**STRONG)
+    return Batches(Budget(recipe.train, len(pairs), recipe.transform.crop), seed=1)
+
+
 def epoch(folder, workers: int, number: int = 0, start: int = 0) -> torch.Tensor:
     pairs = Pairs(folder, "train", settings(**STRONG))
-    order = EpochOrder(len(pairs), 4, seed=1)
-    order.epoch, order.start = number, start
+    order = batches_of(pairs)
+    order.epoch, order.offset = number, 4 * start
     return torch.cat([images for images, _ in loader(pairs, order, workers)])
 
 
@@ -52,7 +58,7 @@ def test_size_draws_nothing(augmented):
 @pytest.mark.slow
 def test_workers_outlive_an_epoch_and_take_the_next_order(augmented):
     pairs = Pairs(augmented, "train", settings(**STRONG))
-    order = EpochOrder(len(pairs), 4, seed=1)
+    order = batches_of(pairs)
     batches = loader(pairs, order, workers=1)
     epochs, workers = [], []
     for order.epoch in range(2):
@@ -80,14 +86,6 @@ def test_global_random_state_is_left_alone(augmented):
     before = torch.random.get_rng_state()
     Pairs(augmented, "train", settings(color=0.3))[0, 0]
     assert torch.equal(before, torch.random.get_rng_state())
-
-
-def test_processes_share_an_epoch_without_overlap():
-    orders = [EpochOrder(21, 2, seed=3, rank=rank, processes=2) for rank in range(2)]
-    batches = [list(order) for order in orders]
-    assert len(batches[0]) == len(batches[1]) == 5
-    places = [place for rank in batches for batch in rank for place in batch]
-    assert len(set(places)) == 20
 
 
 def test_gray_model_takes_luma_and_may_invert_it(augmented):

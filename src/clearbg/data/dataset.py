@@ -100,32 +100,6 @@ def _resized(pixels: Tensor, side: int) -> Tensor:
     return tensor(resize(array(pixels), (side, side)))
 
 
-class EpochOrder:
-    """Batches of `(epoch, index)` for one process of a (perhaps distributed) training.
-
-    All processes see the same shuffled order, cut into batches; each takes every
-    `processes`-th one, so that all have equally many. An incomplete last batch is left out
-    unless it is the only one.
-    """
-
-    def __init__(self, length: int, batch_size: int, seed: int, rank: int = 0, processes: int = 1):
-        self.length, self.batch_size, self.seed = length, batch_size, seed
-        self.rank, self.processes = rank, processes
-        self.epoch = self.start = 0
-
-    def __len__(self) -> int:
-        """Batches of a whole epoch, per process."""
-        return max(1, self.length // (self.batch_size * self.processes))
-
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        """The batches of `epoch` from number `start` on."""
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.length)
-        for number in range(self.start, len(self)):
-            first = (number * self.processes + self.rank) * self.batch_size
-            batch = order[first : first + self.batch_size]
-            yield [(self.epoch, int(index)) for index in batch]
-
-
 def loader(pairs: Dataset, order: Iterable[list[Place]], workers: int) -> DataLoader:
     """Batches of `pairs` in an order that may change from epoch to epoch.
 

@@ -125,8 +125,8 @@ def compare(
         _part(alphas, empty, shown, "no subject: mean alpha", -1, -settings.max_empty_alpha_rise,
               settings.min_images)
     )  # fmt: skip
-    old, new = (float(figures(values, np.ones((1, len(whole))), whole)[0]) for values in both)
-    gain = Gain(old, new, sign * (new - old), low, high, int(whole.sum()), groups)
+    before, after = (float(figures(values, np.ones((1, len(whole))), whole)[0]) for values in both)
+    gain = Gain(before, after, sign * (after - before), low, high, int(whole.sum()), groups)
     return gain, [part for part in parts if part.images]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clearbg import config
+from clearbg.data.dataset import Place
 
 MULTIPLE = 8  # batches of smaller images are rounded down to a multiple of this
 REMEMBERED = 512  # batches that can still be named after they were drawn
@@ -110,10 +111,10 @@ class Batches:
     def __init__(self, budget: Budget, seed: int, rank: int = 0):
         self.budget, self.seed, self.rank = budget, seed, rank
         self.epoch = self.offset = self.steps = 0
-        self.drawn: dict[int, list[tuple[int, int, int]]] = {}
+        self.drawn: dict[int, list[Place]] = {}
         """Optimizer step -> its places, of the latest `REMEMBERED` steps."""
 
-    def __iter__(self) -> Iterator[list[tuple[int, int, int]]]:
+    def __iter__(self) -> Iterator[list[Place]]:
         budget, offset, steps = self.budget, self.offset, self.steps
         order = np.random.default_rng([self.seed, self.epoch]).permutation(budget.length)
         while True:
@@ -125,7 +126,7 @@ class Batches:
                 mine = whole[self.rank * stage.batch : (self.rank + 1) * stage.batch]
             else:
                 mine = whole[self.rank :: budget.processes]
-            places = [(self.epoch, int(index), stage.size) for index in mine]
+            places: list[Place] = [(self.epoch, int(index), stage.size) for index in mine]
             self.drawn[steps] = places
             self.drawn.pop(steps - REMEMBERED, None)
             yield places

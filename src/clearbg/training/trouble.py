@@ -32,7 +32,7 @@ def refuse_non_finite(
     if name is None:
         return
     places = batches.drawn.get(step, [])
-    images = [train.rows[index]["id"] for _, index, _ in places]
+    images = [train.rows[index]["id"] for _, index, *_ in places]
     saved = ""
     if places:
         path = checkpoint.folder / "non_finite_batch.safetensors"
