@@ -87,7 +87,8 @@ def test_of_several_networks_one_must_be_chosen():
     file = saved({"model": state, "ema": renamed_by_place(state)})
     assert "'model' (u2netp), 'ema' (u2netp): choose one with --key" in refusal(file)
     assert "only at 'model', 'ema'" in refusal(file, key="best")
-    assert importing.import_weights(file, key="ema").remarks[0] == "it is 'ema' of the file"
+    [remark, *_] = importing.import_weights(file, key="ema").remarks
+    assert remark == "the network is 'ema' of the file"
 
 
 def test_optimizer_is_no_network():

@@ -39,13 +39,13 @@ def test_truncated_checkpoint_is_refused(new_format):
     file = saved(lite().state_dict(), _use_new_zipfile_serialization=new_format)
     content = Path(file).read_bytes()
     Path(file).write_bytes(content[: len(content) // 2])
-    assert "net.pth is no whole checkpoint" in refusal(file)
+    assert "net.pth is not a complete checkpoint" in refusal(file)
 
 
 @pytest.mark.parametrize(
     "content, said",
     [
-        (b"version https://git-lfs.github.com/spec/v1\n", "no whole checkpoint"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "not a complete checkpoint"),
         (b"<!doctype html><title>Sign in</title>", "web page"),
         (b"", "empty"),
         (b"\x40\0\0\0\0\0\0\0{" + b" " * 20, "damaged safetensors"),

@@ -1,4 +1,4 @@
-"""Published weights become a models folder: the same files that a training here leaves."""
+"""Import published weights as a models folder: the same files that a training writes."""
 
 import re
 from dataclasses import dataclass
@@ -20,16 +20,16 @@ CONTRACT = "model.json"
 
 @dataclass(frozen=True)
 class Imported:
-    """What was found and where it lies now.
+    """What was found in the file, and the folder that was written.
 
     Attributes:
         folder: holds weights.safetensors and model.json.
         model: a name of `clearbg.models.MODELS`.
-        tensors: counted as saved.
-        parameters: numbers that a training changes.
-        epoch: that the checkpoint had reached, where it tells.
+        tensors: how many were written, with the counters of batches.
+        parameters: how many values a training changes.
+        epoch: at which the checkpoint was saved; None: the file does not say.
         sha256: of weights.safetensors.
-        remarks: what was done beside copying, and what in the file was left out.
+        remarks: what was changed beside the names, and what in the file was left out.
     """
 
     folder: Path
@@ -50,20 +50,20 @@ def import_weights(
 ) -> Imported:
     """Turn a checkpoint of a known network into a folder with the layout of models/.
 
-    Equal input gives equal bytes. Nothing that a checkpoint carries is run.
+    Equal input gives equal bytes. No code that the checkpoint contains is run.
 
     Args:
         source: a file, or an address that `clearbg.data.fetching.fetch.fetch` understands.
         output: the folder to make; by default imported/<name of the file>.
         size: height and width of the network's input, pixels; by default as published.
-        license: terms of the images that the weights were trained on; None: unknown.
-        key: which of several networks in the file, as the refusal names them.
+        license: of the images that the weights were trained on; None: unknown.
+        key: which network to import from a file with several; the error message lists them.
 
     Raises:
-        ModelError: the file is damaged, asks to run code, or holds no network that is known,
-            or several; or the folder holds something else.
+        ModelError: the file is damaged, asks to run code, holds no known network, or holds
+            several of them; or the output folder already holds something else.
         FetchError: the file is missing or cannot be fetched.
-        ArchiveError: it is an archive that is damaged or unsafe.
+        ArchiveError: the file is an archive that is damaged or unsafe.
     """
     downloads = project.state() / "downloads"
     path = checkpoint.unpacked(fetch(source, downloads), downloads)
@@ -72,8 +72,8 @@ def import_weights(
     for name, tensor in found.weights.items():
         if not torch.isfinite(tensor).all():
             raise ModelError(
-                f"{path} has values in {name} that are no numbers: its training went astray, "
-                "take an earlier checkpoint."
+                f"{path} has values in {name} that are not finite, so its training has diverged: "
+                "import an earlier checkpoint."
             )
     folder = output or project.root() / "imported" / _name(path)
     return Imported(
@@ -83,12 +83,16 @@ def import_weights(
         parameters=weights.parameters(found.weights),
         epoch=held.epoch,
         sha256=_write(found, folder, size, license or LICENSE),
-        remarks=(*((f"it is {place!r} of the file",) if place else ()), *found.notes, *remarks),
+        remarks=(
+            *((f"the network is {place!r} of the file",) if place else ()),
+            *found.notes,
+            *remarks,
+        ),
     )
 
 
 def summary(imported: Imported) -> str:
-    """Lines for the person who imported: what was found, and what can be done with it."""
+    """Lines that tell the user what was imported, and how to use it."""
     folder = imported.folder
     if folder.is_absolute() and folder.is_relative_to(project.root()):
         folder = folder.relative_to(project.root())
@@ -110,7 +114,7 @@ def summary(imported: Imported) -> str:
 def _chosen(
     held: checkpoint.Checkpoint, path: Path, key: str | None
 ) -> tuple[str, Match, tuple[str, ...]]:
-    """The network to import, its place in the file, and what is said of the others."""
+    """The place in the file of the network to import, its match, and remarks on the others."""
     if key is not None and key not in held.networks:
         known = ", ".join(map(repr, held.networks))
         raise ModelError(f"{path} has no network at {key!r}, only at {known}: correct --key.")
@@ -122,14 +126,14 @@ def _chosen(
         if found is not None and found.network.model in PUBLISHED:
             usable[place] = found
         elif found is not None and found.network.model == "isnet_gt":
-            others[place] = "IS-Net's ground-truth encoder, which sees masks and no images"
+            others[place] = "IS-Net's ground-truth encoder, whose input is a mask and not an image"
         elif is_discriminator(tensors):
             others[place] = "a discriminator, which only judges images"
         else:
             others[place] = mismatch(tensors)
     if not usable:
         what = "; ".join(others.values())
-        raise ModelError(f"{path} holds {what}: import weights of {', '.join(PUBLISHED)}.")
+        raise ModelError(f"{path} holds {what}: import weights of one of {', '.join(PUBLISHED)}.")
     if len(usable) > 1:
         what = ", ".join(f"{place!r} ({m.network.model})" for place, m in usable.items())
         raise ModelError(f"{path} holds several networks, {what}: choose one with --key.")
@@ -138,7 +142,7 @@ def _chosen(
 
 
 def _write(found: Match, folder: Path, size: int | None, license: str) -> str:
-    """The SHA-256 of the written weights."""
+    """Write the folder; return the SHA-256 of its weights."""
     network = found.network
     with replacing_folder(folder) as aside:
         weights.save(found.weights, aside / weights.FILE)
@@ -154,7 +158,7 @@ def _write(found: Match, folder: Path, size: int | None, license: str) -> str:
 
 
 def _holds(folder: Path, text: str) -> bool:
-    """Whether a folder is empty, or an import with this very contract and nothing more."""
+    """Whether the folder is empty, or holds an import with this same contract and nothing else."""
     if not folder.is_dir():
         return False
     names = {path.name for path in folder.iterdir()}

@@ -1,7 +1,7 @@
-"""Foreign checkpoints, read without running anything that they carry.
+"""Read the checkpoints of other programs, without running any code in them.
 
 A `.pth` file is a pickle, and a pickle may name any function to be called while it is read.
-torch's restricted reader rebuilds tensors and plain containers and refuses all else.
+torch's restricted reader rebuilds tensors and plain containers, and refuses everything else.
 """
 
 import re
@@ -24,9 +24,9 @@ from clearbg.errors import ModelError
 
 SUFFIXES = (".pth", ".pt", ".safetensors", ".ckpt", ".bin")
 WRAPPERS = ("module.", "model.", "net.", "network.", "_orig_mod.")
-"""What DataParallel, trainers and torch.compile put before every name."""
+"""Prefixes that DataParallel, trainers and torch.compile put before every name."""
 NUMBER = int | float | np.number
-DEEPEST = 4  # dictionaries inside dictionaries that are searched
+DEEPEST = 4  # levels of nested dictionaries that are searched
 
 # Best losses are often NumPy scalars; these rebuild numbers and nothing else.
 _SCALAR = np.float64(0).__reduce__()[0]
@@ -44,9 +44,9 @@ class Checkpoint:
 
     Attributes:
         networks: the place in the file ("" when it is a plain state dict) -> tensors by name,
-            in the file's order, without wrappers' prefixes.
-        ordered: whether that order is the one in which the network was built.
-        epoch: that the training had reached, where the file tells.
+            in the file's order, without the prefixes in `WRAPPERS`.
+        ordered: whether the tensors are in the order in which the network was built.
+        epoch: at which the checkpoint was saved; None: the file does not say.
     """
 
     networks: dict[str, dict[str, Tensor]]
@@ -55,7 +55,7 @@ class Checkpoint:
 
 
 def read(path: Path) -> Checkpoint:
-    """Read a safetensors file or a checkpoint of torch, told apart by content.
+    """Read a safetensors file or a checkpoint of torch; the content tells which of them it is.
 
     Raises:
         ModelError: the file is damaged, is neither, holds no network, or asks to run code.
@@ -72,7 +72,7 @@ def read(path: Path) -> Checkpoint:
 
 
 def unpacked(path: Path, folder: Path) -> Path:
-    """The one checkpoint in a zip archive, extracted below `folder`; any other file itself.
+    """The only checkpoint in a zip archive, extracted below `folder`; `path` if it is no archive.
 
     Raises:
         ModelError: the path is a folder, or the archive holds no checkpoint or several.
@@ -88,14 +88,14 @@ def unpacked(path: Path, folder: Path) -> Path:
         return found[0]
     if not found:
         raise ModelError(
-            f"{path} holds no file that ends with {', '.join(SUFFIXES)}: name another."
+            f"{path} holds no file that ends with {', '.join(SUFFIXES)}: name another archive."
         )
     names = ", ".join(map(str, found[:8]))
     raise ModelError(f"{path} holds several checkpoints: import one of {names}.")
 
 
 def _is_safetensors(path: Path) -> bool:
-    """Whether a length of eight bytes and the brace of a JSON header open the file."""
+    """Whether the file starts with a length of eight bytes and the brace of a JSON header."""
     with path.open("rb") as file:
         head = file.read(9)
     if len(head) < 9 or head[8:] != b"{":
@@ -121,26 +121,26 @@ def _load_safetensors(path: Path) -> dict[str, Tensor]:
 def _load(path: Path) -> Any:
     try:
         with torch.serialization.safe_globals(NUMBERS), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of old formats
+            warnings.simplefilter("ignore")  # torch warns of old formats
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises a different class for every damage
         wanted = re.search(r"GLOBAL (\S+)", str(error))
         if wanted is None:
             raise ModelError(
-                f"{path} is no whole checkpoint of torch or safetensors: it may be cut short or "
-                "be something else; fetch it again, or name the right file."
+                f"{path} is not a complete checkpoint of torch or safetensors (it may be "
+                "truncated, or another kind of file): fetch it again, or name the right file."
             ) from error
         raise ModelError(
-            f"{path} asks to run {wanted[1]} while it is read, and nothing of it was run: get the "
-            "state dict alone (`torch.save(network.state_dict(), file)`) or a safetensors file "
-            "from whoever published it."
+            f"{path} asks to run {wanted[1]} while it is read, which ClearBG refuses: ask its "
+            "publisher for the state dict alone (`torch.save(network.state_dict(), file)`) or for "
+            "a safetensors file."
         ) from error
 
 
 def _networks(
     tree: dict, place: str = "", depth: int = 0
 ) -> Iterator[tuple[str, dict[str, Tensor]]]:
-    """State dicts with convolutions in nested dictionaries, but not the optimizers' state."""
+    """(place, tensors) of state dicts with convolutions; the state of optimizers is skipped."""
     if "param_groups" in tree or depth > DEEPEST:
         return
     tensors = {n: v for n, v in tree.items() if isinstance(n, str) and isinstance(v, Tensor)}

@@ -1,4 +1,4 @@
-"""How images entered the published networks: what a foreign file of weights does not tell."""
+"""The preprocessing of the published networks, which a file of weights does not contain."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -41,10 +41,10 @@ PUBLISHED = {
 def contract(
     model: str, settings: dict[str, Any], size: int | None, weights_sha256: str, license: str
 ) -> Contract:
-    """The preprocessing contract of imported weights; `size` in place of the published one.
+    """The preprocessing contract of imported weights; `size` (pixels) replaces the published one.
 
-    Neighboring tiles share a quarter of their size: 64 of 256 pixels, which is how far around
-    a pixel the two blocks of the published stacked U-Net see.
+    Neighboring tiles overlap by a quarter of their size: 64 of 256 pixels, the
+    radius of the receptive field of the published stacked U-Net with its two blocks.
     """
     facts = PUBLISHED[model]
     size = size or facts.size
