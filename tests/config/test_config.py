@@ -3,6 +3,7 @@ import yaml
 from support.project import ROOT, demo
 
 from clearbg import config
+from clearbg.config import recipes
 from clearbg.errors import SettingsError
 
 
@@ -148,3 +149,12 @@ def test_old_key_is_refused_with_its_new_name(tmp_path, section, key, new):
 )
 def test_old_value_is_refused_with_its_new_name(tmp_path, section, key, old, new):
     assert f"{old} is called {new} now" in sentence(tmp_path, **{section: {key: old}})
+
+
+@pytest.mark.parametrize("change", [{"freeze": ["encoder"]}, {"compile": "default"}])
+def test_what_only_supervised_training_does_is_refused_beside_an_adversary(change, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    raw = yaml.safe_load(recipes.render("gan", demo=True))
+    raw["train"] |= change
+    with pytest.raises(SettingsError, match="supervised: set it to"):
+        config.parse(raw)

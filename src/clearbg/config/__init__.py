@@ -192,6 +192,8 @@ def _refuse_contradictions(settings: Settings) -> None:
                 f"train.sizes has {size} pixels, which is more than transform.crop = "
                 f"{settings.transform.crop}; lower the one or raise the other."
             )
+    if train.freeze and train.method == "adversarial":
+        raise SettingsError("train.freeze is for train.method = supervised: set it to [].")
     if train.compile != "off" and train.method == "adversarial":
         raise SettingsError(
             f"train.compile = {train.compile} is for train.method = supervised: set it to off."
