@@ -109,7 +109,7 @@ def test_what_could_not_be_looked_into_is_said(project, tmp_path):
     copy = shutil.copy(EXPORT, tmp_path / "copy.onnx")
     (missing, *_) = lineage(str(copy)).missing
     assert "No dvc.lock, here or in a commit, names this file" in missing
-    assert "2 folders that they name could not be looked into" in missing
+    assert "2 folders that they name could not be searched" in missing
 
 
 def test_other_file_of_the_same_weights_is_found_by_them(project):
@@ -135,7 +135,7 @@ def test_file_without_a_contract_says_so(project, tmp_path):
     (tmp_path / "strange.onnx").write_bytes(b"no model")
     found = lineage("strange.onnx")
     assert found.contract == {}
-    assert "strange.onnx carries no contract" in found.missing[0]
+    assert "strange.onnx has no contract" in found.missing[0]
 
 
 def test_nothing_known_is_told_and_not_made_up(tmp_path):
@@ -210,7 +210,7 @@ def test_version_whose_file_has_gone_still_has_its_tags(store, monkeypatch):
 
     monkeypatch.setattr(Registry, "file", gone)
     found = lineage("1")
-    assert "The file of clearbg version 1 could not be had: it has gone." in found.missing
+    assert "The file of clearbg version 1 could not be fetched: it has gone." in found.missing
     assert found.versions[0]["tags"][WEIGHTS] == "a" * 64
     assert found.runs and found.promotions
 

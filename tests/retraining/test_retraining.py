@@ -183,7 +183,9 @@ def test_code_that_no_commit_has_is_refused(history):
     git.refuse_edits("src")
     (history / "src/code.py").write_text("2\n")
     (history / "src/more.py").write_text("2\n")
-    with pytest.raises(CommandError, match=r"commit: src/code\.py, src/more\.py; .* stash them"):
+    with pytest.raises(
+        CommandError, match=r"changes \(src/code\.py, src/more\.py\): .* stash them"
+    ):
         git.refuse_edits("src")
 
 

@@ -85,7 +85,7 @@ def test_file_that_was_exchanged_in_the_registry_is_refused(store):
     first = registry.aliased(CHAMPION)
     other = registry.add(first.source, first.run_id, {ONNX: "0" * 64})
     registry.point(CHAMPION, other.number)
-    with pytest.raises(RegistryError, match=r"clearbg version 2 is missing or is not the one"):
+    with pytest.raises(RegistryError, match=r"clearbg version 2 is missing, or its SHA-256"):
         fetch()
     assert not list(Path(".clearbg/registry").glob("*/model.onnx"))
 

@@ -1,9 +1,9 @@
-"""Where a model comes from, told from its content.
+"""Trace where a model comes from, by its content.
 
-What is asked for may be a file anywhere or a version of the registry. Its hashes lead to the
-commits whose dvc.lock names it, the MLflow runs that are tagged with its weights, and the
-versions and promotions of the registry. Nothing depends on names, places or times, so it holds
-as well for a stage that DVC brought back from its run cache.
+The model may be any file, or a version of the registry. Its hashes lead to the commits whose
+dvc.lock names it, to the MLflow runs that are tagged with its weights, and to the versions and
+promotions of the registry. Names, paths and times play no part, so this also works for a stage
+that DVC restored from its run cache.
 """
 
 import dataclasses
@@ -29,8 +29,8 @@ def lineage(asked: str) -> Lineage:
     """The lineage of a file, or of a version: `models:/clearbg@champion`, `clearbg@champion`, `3`.
 
     Raises:
-        ModelError: there is no such file, and no such version.
-        RegistryError: a version is asked for, and the registry does not answer.
+        ModelError: `asked` is neither a file nor a version.
+        RegistryError: `asked` is no file, and the registry does not answer.
     """
     found = Lineage(asked)
     path = Path(asked)
@@ -40,13 +40,15 @@ def lineage(asked: str) -> Lineage:
     if path.is_file():
         _look_into(path, found)
     elif path.exists():
-        raise ModelError(f"{asked} holds neither {' nor '.join(MODEL_FILES)}: name a file.")
+        raise ModelError(
+            f"{asked} holds neither {' nor '.join(MODEL_FILES)}: name a file of a model."
+        )
     else:
         registry, version = _version(asked)
         try:
             _look_into(registry.file(version), found)
         except ClearBGError as error:
-            found.missing.append(f"The file of {version} could not be had: {error}")
+            found.missing.append(f"The file of {version} could not be fetched: {error}")
     commits.look(found)
     mlflow_records.look(found, version)
     return found
@@ -69,7 +71,7 @@ def _version(asked: str) -> tuple[Registry, Version]:
 
 
 def _look_into(path: Path, found: Lineage) -> None:
-    """Hashes of a file, and what it says of itself."""
+    """Add the hashes of a file, and the facts in its contract."""
     found.file = {
         "path": str(path),
         "sha256": file_sha256(path),
@@ -78,7 +80,7 @@ def _look_into(path: Path, found: Lineage) -> None:
     contract = _contract(path)
     if contract is None:
         found.missing.append(
-            f"{path} carries no contract, so its weights and its data have no name to look for."
+            f"{path} has no contract, so the hashes of its weights and its data are unknown."
         )
         return
     found.contract = {
@@ -91,7 +93,7 @@ def _look_into(path: Path, found: Lineage) -> None:
 
 
 def _contract(path: Path) -> Contract | None:
-    """The contract inside an ONNX file, or beside weights that it speaks of."""
+    """The contract embedded in an ONNX file or beside weights.safetensors; None: there is none."""
     try:
         if path.suffix == ".onnx":
             facts = onnx.load(path, load_external_data=False).metadata_props

@@ -1,4 +1,4 @@
-"""The commits whose dvc.lock names a file, and what they say of how it was made."""
+"""The commits whose dvc.lock names a file, and how the oldest of them says it was made."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ FIGURES = ("reports/evaluate/metrics.json", "reports/export/parity.json")
 
 
 def look(found: Lineage) -> None:
-    """The commits whose dvc.lock names the file, or the weights in it."""
+    """Add the commits whose dvc.lock names the file; if there are none, those of its weights."""
     locks = list(_locks(found))
     lists = _on_disk(found, locks)
     for what, md5 in _names(found):
@@ -34,8 +34,8 @@ def look(found: Lineage) -> None:
             return
     unread = sum(not files for files in lists.values())
     hint = (
-        f"; {unread} folders that they name could not be looked into, since DVC's cache lacks "
-        "their lists (`dvc fetch --all-commits` brings them)"
+        f"; {unread} folders that they name could not be searched, because DVC's cache lacks "
+        "the lists of their files (`dvc fetch --all-commits` fetches them)"
     )
     found.missing.append(
         f"No dvc.lock, here or in a commit, names this file{hint if unread else ''}."
@@ -43,7 +43,7 @@ def look(found: Lineage) -> None:
 
 
 def _locks(found: Lineage) -> Iterator[tuple[dict[str, str], str]]:
-    """(commit, text of dvc.lock) of all branches, oldest first, and of this folder."""
+    """(commit, text of its dvc.lock) of all branches, oldest first, and last of this folder."""
     try:
         log = git("log", "--all", "--reverse", "--format=%H%x09%cI%x09%s", "--", dvc_lock.FILE)
         for line in log.splitlines():
@@ -51,14 +51,14 @@ def _locks(found: Lineage) -> Iterator[tuple[dict[str, str], str]]:
             text = _at(commit, dvc_lock.FILE)
             yield {"commit": commit, "time": time, "subject": subject}, text
     except CommandError as error:
-        found.missing.append(f"There is no history to look into: {error}")
+        found.missing.append(f"There is no history of commits to search: {error}")
     path = project.root() / dvc_lock.FILE
     if path.is_file():
         yield {"commit": HERE, "time": "", "subject": ""}, path.read_text(encoding="utf-8")
 
 
 def _at(commit: str, path: str) -> str:
-    """A file of a commit, or of this folder; "" where it has none."""
+    """The text of a file in a commit or in this folder; "": there is no such file."""
     if commit == HERE:
         file = project.root() / path
         return file.read_text(encoding="utf-8") if file.is_file() else ""
@@ -67,7 +67,7 @@ def _at(commit: str, path: str) -> str:
 
 
 def _on_disk(found: Lineage, locks: list) -> dict[str, dict[str, str]]:
-    """The list of the output that the file lies in: DVC's cache may lack it."""
+    """The files of the output folder that holds the file: DVC's cache may lack their list."""
     path = Path(found.file.get("path", "")).absolute()
     outs = {out.path for _, text in locks[-1:] for out in dvc_lock.outputs(dvc_lock.stages(text))}
     holding = (project.root() / out for out in outs if (project.root() / out) in path.parents)
@@ -75,7 +75,7 @@ def _on_disk(found: Lineage, locks: list) -> dict[str, dict[str, str]]:
 
 
 def _names(found: Lineage) -> Iterator[tuple[str, str]]:
-    """What to look for, and its MD5: the file, else its weights where they lie in models/."""
+    """(what, MD5) to search for: first the file, then its weights if they lie in models/."""
     if found.file:
         yield "the file", found.file["md5"]
     weights = project.root() / "models" / "weights.safetensors"
@@ -85,7 +85,7 @@ def _names(found: Lineage) -> Iterator[tuple[str, str]]:
 
 
 def _facts(found: Lineage, commit: str, lock: dict[str, Any]) -> None:
-    """Outputs, params and figures of a commit."""
+    """Add the outputs, params and figures of a commit."""
     for out in dvc_lock.outputs(lock):
         found.stages.setdefault(out.stage, {})[out.path] = out.md5
         if out.path in FIGURES:
@@ -93,7 +93,9 @@ def _facts(found: Lineage, commit: str, lock: dict[str, Any]) -> None:
             if hashlib.md5(text.encode()).hexdigest() == out.md5:
                 found.metrics[out.path] = json.loads(text)
             else:
-                found.missing.append(f"{out.path} of {commit} is not the file in its dvc.lock.")
+                found.missing.append(
+                    f"{out.path} in {commit} is not the file that its dvc.lock names."
+                )
     for facts in lock.values():
         for section, value in (facts.get("params", {}).get("params.yaml") or {}).items():
             keys = value if isinstance(value, dict) else {"": value}

@@ -1,4 +1,4 @@
-"""What is known of a model's past."""
+"""The facts about where a model comes from."""
 
 import dataclasses
 import json
@@ -8,20 +8,22 @@ from typing import Any
 
 @dataclass
 class Lineage:
-    """What was found out about a model; `missing` says in sentences what was not.
+    """What was found out about a model.
 
     Attributes:
-        asked: as it was asked for.
-        file: path, sha256 and md5 of the file; nothing where it could not be had.
-        contract: what the file itself says: weights, digest of the training's manifest, and the
-            `trained_on` with licenses.
-        commits: oldest first, "this folder" last: commit, time, subject, and the stages' outputs
-            that hold the file.
-        stages: of the oldest of these, stage -> outputs with their hashes.
-        params, metrics: of the same.
-        runs: of MLflow, with these weights.
-        versions: of the registry, with this file or these weights.
-        promotions: who made one of these versions champion, or took it back, when and why.
+        asked: the file or version, as the user gave it.
+        file: its path, sha256 and md5; empty if the file could not be fetched.
+        contract: facts of the file's contract: network, weights, digest of the training's
+            manifest, and `trained_on` with the licenses.
+        commits: the commits that name the file, oldest first and "this folder" last, each with
+            commit, time, subject, and the outputs of stages that hold the file.
+        stages: stage -> outputs with their MD5, in the first of these commits.
+        params: of the first of these commits.
+        metrics: file of figures -> figures, in the first of these commits.
+        runs: MLflow's runs with these weights.
+        versions: the registry's versions with this file or these weights.
+        promotions: who made one of these versions champion, or rolled it back, when and why.
+        missing: sentences that say what was not found.
     """
 
     asked: str

@@ -1,4 +1,4 @@
-"""The runs, versions and promotions that MLflow knows of a model, by its hashes."""
+"""The runs, versions and promotions in MLflow that have a model's hashes."""
 
 import datetime
 import json
@@ -15,7 +15,7 @@ RUN_TAGS = ("mlflow.source.git.commit", "git.dirty", "recipe", "torch", "dvc.exp
 
 
 def look(found: Lineage, asked: Version | None) -> None:
-    """Runs, versions and promotions."""
+    """Add the runs, versions and promotions of the file, or of the version asked for."""
     weights = found.contract.get("weights_sha256") or (asked.tags.get(WEIGHTS) if asked else "")
     sha256 = found.file.get("sha256") or (asked.onnx if asked else "")
     try:

@@ -1,4 +1,4 @@
-"""Git as a retraining needs it: a commit on a branch of its own, beside the checkout."""
+"""The git commands of a retraining: it commits on its own branch and leaves the checkout alone."""
 
 import tempfile
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ class Commit:
 
 
 def refuse_edits(*paths: str) -> None:
-    """Refuse files under `paths` that no commit has.
+    """Check that the files under `paths` are as in the last commit.
 
     Raises:
-        CommandError: there are such files, or this is no repository with a commit.
+        CommandError: a file was changed or added, or this is no repository with a commit.
     """
     git("rev-parse", "--verify", "HEAD")
     edits = git("status", "--porcelain", "--", *paths).splitlines()
@@ -29,16 +29,16 @@ def refuse_edits(*paths: str) -> None:
         names = ", ".join(line.split(maxsplit=1)[1] for line in edits[:3])
         more = " and others" if len(edits) > 3 else ""
         raise CommandError(
-            f"not as in the last commit: {names}{more}; nobody could make the model again: commit "
-            "or stash them, then run again."
+            f"nobody could reproduce a model from uncommitted changes ({names}{more}): commit or "
+            "stash them, then run again."
         )
 
 
 def commit(prefix: str, message: str, files: Sequence[str], forced: Sequence[str] = ()) -> Commit:
-    """Commit files upon HEAD on a branch that is named `prefix` and the content's own hash.
+    """Commit files on top of HEAD, on a branch named after `prefix` and the hash of the content.
 
-    The checkout, its index and its branch stay as they are. The same content twice is one
-    branch and one commit. `forced` are files that .gitignore names.
+    The checkout, its index and its branch stay as they are. Committing the same content again
+    gives the same branch and commit. `forced` are files to commit although .gitignore names them.
     """
     with tempfile.TemporaryDirectory() as folder:
         index = {"GIT_INDEX_FILE": f"{folder}/index"}
@@ -61,16 +61,16 @@ def commit(prefix: str, message: str, files: Sequence[str], forced: Sequence[str
 
 
 def adopt(prefix: str, same: Sequence[str], files: Sequence[str], results: Sequence[str]) -> bool:
-    """Take over what another checkout made of the same inputs and pushed on a branch.
+    """Restore the results that another checkout made from the same inputs and pushed.
 
     Args:
-        prefix: of the branches on origin that are looked through, the newest first.
-        same: paths that HEAD and the branch must agree on.
-        files: files whose present content must be the branch's.
-        results: files that are taken over; if the first has changes here, nothing is.
+        prefix: of the names of origin's branches to search, the newest first.
+        same: paths that must be the same in HEAD and on the branch.
+        files: files that must be the same in the checkout and on the branch.
+        results: files to restore from the branch; none is if the first has changes here.
 
     Returns:
-        Whether there was such a branch.
+        Whether such a branch was found.
     """
     if "origin" not in git("remote").split() or git("status", "--porcelain", "--", results[0]):
         return False
@@ -86,13 +86,13 @@ def adopt(prefix: str, same: Sequence[str], files: Sequence[str], results: Seque
 
 
 def _agree(sha: str, other: str, paths: Sequence[str]) -> bool:
-    """Whether two commits, or with "" a commit and the checkout, have the same at `paths`."""
+    """Whether `paths` are the same in commit `sha` and commit `other` ("": the checkout)."""
     commits = [sha, other] if other else [sha]
     return run("git", "diff", "--quiet", *commits, "--", *paths, accepted=(0, 1)).returncode == 0
 
 
 def push(branch: str) -> bool:
-    """Push the branch to origin; False where there is no such remote."""
+    """Push the branch to origin unless it is there; False: there is no remote of this name."""
     if "origin" not in git("remote").split():
         return False
     if not git("ls-remote", "--heads", "origin", f"refs/heads/{branch}"):

@@ -1,9 +1,10 @@
 """The model registry: numbered versions of the remover, and the aliases that others read.
 
-A version is tagged with the SHA-256 of its ONNX file; a file that comes out of the registry
-must have it. Aliases (champion, challenger, previous) name a version each. MLflow gives no number
-twice, and a version appears with its tags or not at all. Setting an alias is one such step too,
-but overwrites what somebody else has set meanwhile: see `clearbg.promotion.promotion_log`.
+A version is tagged with the SHA-256 of its ONNX file, and every file that is fetched from the
+registry is checked against this tag. Each alias (champion, challenger, previous) names one version.
+MLflow never gives a number twice, and it adds a version and its tags in one step. It sets an alias
+in one step too, but that overwrites what somebody else may have set in the meantime: see
+`clearbg.promotion.promotion_log`.
 """
 
 import contextlib
@@ -50,19 +51,19 @@ class Version:
 
     @property
     def onnx(self) -> str:
-        """SHA-256 of its ONNX file; "" when nothing says it."""
+        """SHA-256 of its ONNX file; "" when no tag says it."""
         return self.tags.get(ONNX, "")
 
 
 def model_name() -> str:
-    """The registered model: CLEARBG_REGISTERED_MODEL, or "clearbg"."""
+    """The name of the registered model: CLEARBG_REGISTERED_MODEL, or "clearbg"."""
     return os.getenv("CLEARBG_REGISTERED_MODEL") or "clearbg"
 
 
 def fetch(alias: str = CHAMPION) -> Path | None:
-    """The ONNX file of the version with this alias, kept in .clearbg/registry/.
+    """The ONNX file of the version with this alias, cached in .clearbg/registry/.
 
-    Beside it lie the model's card and its list of training images, where it has them.
+    The model card and the list of training images lie beside it, if the version has them.
 
     Returns:
         None: there is no store, no registered model, or no such alias.
@@ -77,7 +78,7 @@ def fetch(alias: str = CHAMPION) -> Path | None:
 
 
 def find_registry() -> "Registry | None":
-    """The registry of the store that `uri` names; None: there is no such database yet.
+    """The registry of the store that `uri` names; None: the store's database does not exist yet.
 
     Raises:
         RegistryError: the store does not answer.
@@ -87,10 +88,10 @@ def find_registry() -> "Registry | None":
 
 
 def open_registry() -> "Registry":
-    """The registry of the store that `uri` names; a database that is missing is made.
+    """The registry of the store that `uri` names; a missing database is created.
 
     Raises:
-        RegistryError: the store does not answer, or cannot be made.
+        RegistryError: the store does not answer, or cannot be created.
     """
     with _in_a_sentence():
         prepare(uri())
@@ -99,15 +100,15 @@ def open_registry() -> "Registry":
 
 @contextlib.contextmanager
 def _in_a_sentence() -> Iterator[None]:
-    """Tell in one sentence what goes wrong with the store."""
+    """Turn any error of the store into a `RegistryError` of one sentence."""
     try:
         yield
     except ClearBGError:
         raise
     except Exception as error:  # each store raises the errors of its own driver
         raise RegistryError(
-            f"the model registry at {shown(uri())} failed ({reason(error)}): see that it runs and "
-            "that there is room on the disk, then run again (MLFLOW_TRACKING_URI says where it is)."
+            f"the model registry at {shown(uri())} failed ({reason(error)}): check that it runs "
+            "(MLFLOW_TRACKING_URI names its address) and has room on the disk, then run again."
         ) from error
 
 
@@ -123,13 +124,13 @@ class Registry:
         self.name = name
         self._address = uri()
         ask(self._address)
-        # Beside the client's own address MLflow reads this one when a version is made.
+        # When a version is made, MLflow reads this address besides that of the client.
         mlflow.set_tracking_uri(self._address)
         self._client = mlflow.MlflowClient(self._address, self._address)
 
     @_in_a_sentence()
     def aliases(self) -> dict[str, int]:
-        """Alias -> number of its version; nothing where the model is not registered yet."""
+        """Alias -> number of its version; {} while the model is not registered yet."""
         try:
             found = self._client.get_registered_model(self.name).aliases
         except mlflow.MlflowException as error:
@@ -154,7 +155,7 @@ class Registry:
 
     @_in_a_sentence()
     def versions(self) -> list[Version]:
-        """All versions that were not deleted, by rising number."""
+        """All versions that were not deleted, in the order of their numbers."""
         found, page = [], None
         while page is None or page.token:
             page = self._client.search_model_versions(
@@ -169,8 +170,10 @@ class Registry:
     def add(
         self, source: str, run_id: str, tags: Mapping[str, str], text: str | None = None
     ) -> Version:
-        """A new version from a logged model, `models:/<id>`; it has its tags from the start."""
-        with contextlib.suppress(mlflow.MlflowException):  # it exists; if not, the next step says
+        """Register a logged model, `models:/<id>`, as a new version with these tags."""
+        with contextlib.suppress(
+            mlflow.MlflowException
+        ):  # it exists; other errors come again below
             self._client.create_registered_model(self.name)
         made = self._client.create_model_version(
             self.name,
@@ -193,7 +196,7 @@ class Registry:
 
     @_in_a_sentence()
     def point(self, alias: str, number: int | None) -> None:
-        """Let an alias name a version, or none."""
+        """Set an alias to a version; None: delete the alias."""
         if number is None:
             self._client.delete_registered_model_alias(self.name, alias)
         else:
@@ -206,10 +209,10 @@ class Registry:
         return list(self._client.search_runs(experiments, f"tags.`{tag}` = '{value}'"))
 
     def file(self, version: Version) -> Path:
-        """The version's ONNX file, from .clearbg/registry/ where it is there and whole.
+        """The version's ONNX file; it is downloaded unless .clearbg/registry/ has it unchanged.
 
         Raises:
-            RegistryError: the registered file is missing or is not the one that was tagged.
+            RegistryError: the registered file is missing, or its SHA-256 is not the tagged one.
         """
         folder = project.state() / "registry" / (version.onnx or "untold")
         if not _is_whole(folder / MODEL, version):
@@ -221,14 +224,14 @@ class Registry:
 
     @_in_a_sentence()
     def download(self, version: Version, folder: Path) -> Path:
-        """Bring a version's ONNX file, and what lies beside it, into an empty folder.
+        """Download a version's ONNX file, and the files beside it, into an empty folder.
 
         Raises:
             RegistryError: as `file`.
         """
         if not version.onnx:
             raise RegistryError(
-                f"{version} has no tag {ONNX}, so nothing says which file it is: move its alias "
+                f"{version} has no tag {ONNX}, so its file cannot be verified: move its alias "
                 "to a version that `python pipelines/promote.py` registered."
             )
         address = self._client.get_model_version_download_uri(self.name, str(version.number))
@@ -240,8 +243,8 @@ class Registry:
                 shutil.move(path, folder / path.name)
         if not _is_whole(folder / MODEL, version):
             raise RegistryError(
-                f"the file registered as {version} is missing or is not the one that was tagged "
-                f"({version.onnx[:12]}...): go back with `python pipelines/promote.py --rollback`."
+                f"the file registered as {version} is missing, or its SHA-256 is not the tagged "
+                f"{version.onnx[:12]}...: go back with `python pipelines/promote.py --rollback`."
             )
         return folder / MODEL
 

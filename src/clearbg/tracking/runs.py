@@ -1,9 +1,9 @@
-"""MLflow as the stages see it.
+"""What the stages record in MLflow.
 
-A run belongs to a content, never to a stage output: while a training goes on it is found by
-the training's fingerprint, afterwards by the SHA-256 of the weights. Where the store has no
-such run (the training came from DVC's run cache, or the server was down) the later stages
-open one and fill it from files. A store that fails costs one warning and no work.
+A run is found by content and never by the path of a stage's output: by the training's fingerprint
+while the training goes on, and by the SHA-256 of the weights afterwards. If the store has no such
+run (DVC restored the training from its run cache, or the server was down), a later stage creates
+one and fills it from files. When the store fails, the stage prints one warning and goes on.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ from clearbg.tracking.store import ask, database, reason, shown, uri
 for _name, _value in {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    # Of a server's storage: it may be that nobody but the server reaches it.
+    # Perhaps only the server itself reaches its storage.
     "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
     "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -48,19 +48,19 @@ import mlflow.pyfunc  # noqa: E402
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag  # noqa: E402
 from mlflow.tracking.context.registry import resolve_tags  # noqa: E402
 
-# What goes wrong arrives here as an exception and is told in one sentence.
+# Errors also arrive here as exceptions, and are shown in one sentence.
 for _name in ("mlflow", "urllib3.connectionpool"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 warnings.filterwarnings("ignore", message=".*input example was not provided")
 
 FINGERPRINT, WEIGHTS, ONNX = "clearbg.fingerprint", "clearbg.weights", "clearbg.onnx"
-IMAGES = "clearbg.training_images"  # SHA-256 of the list of them
+IMAGES = "clearbg.training_images"  # SHA-256 of their list
 PACKAGE = Path(__file__).parents[1]
 SERVED_WITH = ("numpy", "onnxruntime", "pillow", "pydantic-core")
 
 
 def _kept(method):
-    """Let a method of Run fail once, with a warning; from then on the run takes no calls."""
+    """Turn the first error of a Run into a warning; later calls of its methods do nothing."""
 
     @functools.wraps(method)
     def call(self, *args, **kwargs):
@@ -75,7 +75,7 @@ def _kept(method):
 
 
 class Run:
-    """One run of the store; `Run()` belongs to no store, takes every call and does nothing."""
+    """One run of the store; `Run()` belongs to no store, and all its methods do nothing."""
 
     def __init__(self, client: mlflow.MlflowClient | None = None, run_id: str = ""):
         self._client = client
@@ -83,24 +83,24 @@ class Run:
 
     @_kept
     def weights(self, sha256: str) -> None:
-        """Name the weights that the run made: the later stages find it by them."""
+        """Tag the run with its weights, by which the later stages find it."""
         self._client.set_tag(self.id, WEIGHTS, sha256)
 
     @_kept
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
-        """Log figures such as `test/max_f`; one that the run has already is not repeated."""
+        """Log figures such as `test/max_f`; a value that the run already has is left out."""
         self._log(pd.DataFrame([values], index=[step]))
 
     @_kept
     def history(self, epochs: pd.DataFrame) -> None:
-        """Log one row an epoch: column `epoch` is the step, other numeric columns are metrics.
+        """Log one row per epoch: column `epoch` is the step, other numeric columns are metrics.
 
-        May be called after every epoch with all rows so far, and again after a resume.
+        It may be called after every epoch with all rows so far, and again after a resume.
         """
         self._log(epochs.set_index("epoch").select_dtypes("number"))
 
     def _log(self, figures: pd.DataFrame) -> None:
-        """Log a row a step and a column a metric, save what the run has; NaN means no value."""
+        """Log a step per row and a metric per column, without NaN and what the run already has."""
         points = [
             point for key in figures for point in self._client.get_metric_history(self.id, key)
         ]
@@ -117,12 +117,12 @@ class Run:
 
     @_kept
     def file(self, path: Path | str, folder: str | None = None) -> None:
-        """Log a file. MLflow shows images of two runs side by side only without `folder`."""
+        """Log a file. MLflow compares images of two runs side by side only if `folder` is None."""
         self._client.log_artifact(self.id, str(path), folder)
 
     @_kept
     def dataset(self, manifest: Path | str, split: str, name: str, source: str) -> None:
-        """Log a split of the manifest as an input; the digest is that of the split's rows."""
+        """Log a split of the manifest as an input, with a digest of the split's rows."""
         rows = pd.read_csv(manifest, dtype=str).query("split == @split")
         dataset = Dataset(
             name=name,
@@ -136,10 +136,12 @@ class Run:
 
     @_kept
     def model(self, onnx: Path | str) -> str | None:
-        """Log an exported remover as the pyfunc `model`, unless the run has it.
+        """Log an exported remover as the pyfunc `model`, unless the run already has it.
 
-        Its card and its list of training images go with it where they lie beside it. Returns
-        its URI, `models:/<id>`, or None when no store took it.
+        If a model card and a list of training images lie beside it, they are logged too.
+
+        Returns:
+            Its URI, `models:/<id>`; None: there is no store, or it failed.
         """
         beside = {name: Path(onnx).with_name(name) for name in ("card.md", leaks.FILE)}
         files = {"onnx": Path(onnx)} | {n: path for n, path in beside.items() if path.is_file()}
@@ -167,7 +169,7 @@ class Run:
                     ),
                     tags=tags,
                 ).model_uri
-        finally:  # the run's duration stays that of the training
+        finally:  # the run must keep the duration of the training
             self._client.set_terminated(self.id, run.info.status, run.info.end_time)
 
     @_kept
@@ -177,11 +179,13 @@ class Run:
 
 @contextlib.contextmanager
 def train_run(fingerprint: str, settings: Mapping, name: str, **tags: str) -> Iterator[Run]:
-    """The run of a training: the one that was cut short, where there is one, or a new one.
+    """The run of a training: the interrupted one if there is one, else a new one.
 
-    The fingerprint is of everything that decides the training's result. Settings are
-    `{"train.lr": 0.001, ...}`; runs whose settings differ are never one. A name that DVC
-    gave its experiment goes before `name`. Tags are such as recipe and task.
+    Args:
+        fingerprint: of everything that decides the training's result.
+        settings: `{"train.lr": 0.001, ...}`; a run with other settings is another run.
+        name: of a new run; if DVC runs an experiment, its name is used instead.
+        tags: of the run, for example recipe and task.
     """
     run, _ = _open({FINGERPRINT: fingerprint}, settings, name, tags)
     try:
@@ -200,10 +204,10 @@ def run_of_weights(
     fingerprint: str = "",
     **tags: str,
 ) -> Run:
-    """The newest run with these weights and settings; where there is none, one made from files.
+    """The newest run with these weights and settings; if there is none, it is made from files.
 
-    `backfill` logs the training's history and figures from the files on disk, into a new run
-    or into one that broke off, which is found by its `fingerprint`.
+    `backfill` logs the training's history and figures from the files on disk. It fills the
+    interrupted run with this `fingerprint` if there is one, else a new run.
     """
     run, finished = _open({WEIGHTS: sha256, FINGERPRINT: fingerprint}, settings, name, tags)
     if not finished:
@@ -213,7 +217,7 @@ def run_of_weights(
 
 
 def _open(marks, settings, name, tags) -> tuple[Run, bool]:
-    """The run that has a mark and no other settings, or a new one; and whether it is finished."""
+    """The run with one of the marks and equal settings, else a new one; and if it is finished."""
     try:
         client, experiment = _store()
         params = {key: str(value) for key, value in settings.items()}
@@ -238,7 +242,7 @@ def _open(marks, settings, name, tags) -> tuple[Run, bool]:
 
 def _find(client, experiment, marks, params) -> mlflow.entities.Run | None:
     for tag, value in marks.items():
-        # A fingerprint finds trainings to go on with; a finished one is found by its weights.
+        # A fingerprint finds a training to resume; the weights find a finished one.
         unfinished = " AND attributes.status != 'FINISHED'" if tag == FINGERPRINT else ""
         for run in client.search_runs([experiment], f"tags.`{tag}` = '{value}'{unfinished}"):
             if all(params.get(key, logged) == logged for key, logged in run.data.params.items()):
@@ -247,7 +251,7 @@ def _find(client, experiment, marks, params) -> mlflow.entities.Run | None:
 
 
 def _store() -> tuple[mlflow.MlflowClient, str]:
-    """A client of the store and the id of the experiment, which is made where it is missing."""
+    """A client of the store, and the id of the experiment, which is created if missing."""
     address = uri()
     prepare(address)
     client = mlflow.MlflowClient(tracking_uri=address)
@@ -264,7 +268,7 @@ def _store() -> tuple[mlflow.MlflowClient, str]:
 
 
 def prepare(address: str) -> None:
-    """Fail within seconds where the store does not answer; make a database that is missing."""
+    """Fail within seconds if the store does not answer; create a missing SQLite database."""
     file = database(address)
     if file is not None and not file.exists():
         _make(file)
@@ -272,7 +276,7 @@ def prepare(address: str) -> None:
 
 
 def _make(file: Path) -> None:
-    """Make a database aside: MLflow's migrations stand neither company nor being killed."""
+    """Create a database aside: neither a second process nor a kill may disturb a migration."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=f"{file.name}.") as folder:
         mlflow.MlflowClient(f"sqlite:///{folder}/new.db")
@@ -282,7 +286,7 @@ def _make(file: Path) -> None:
 
 def _warn(error: BaseException) -> None:
     message = (
-        f"warning: MLflow at {shown(uri())} failed ({reason(error)}): the work goes on, its "
+        f"warning: MLflow at {shown(uri())} failed ({reason(error)}): the stage goes on, its "
         "history and figures are in reports/, and the next stage that reaches the server records "
         "them."
     )
@@ -290,7 +294,7 @@ def _warn(error: BaseException) -> None:
 
 
 def _circumstances() -> dict[str, str]:
-    """Tags that say where a run comes from; outside git nothing is said of it."""
+    """Tags that say where a run comes from; outside a git repository they lack the commit."""
     tags = {"torch": version("torch"), "dvc.stage": os.getenv("DVC_STAGE", "")}
     tags["dvc.experiment"] = os.getenv("DVC_EXP_NAME", "")
     # DVC and the stages rewrite these two while they run.

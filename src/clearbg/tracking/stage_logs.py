@@ -1,7 +1,7 @@
-"""What the stages' files say, as MLflow gets to see it.
+"""Record the files of the stages in MLflow.
 
-Everything is read from files, so that a run can be recorded as well by a later stage: after
-DVC restored the training from its run cache, or when the server was down while it ran.
+Everything is read from files, so that a later stage can record the run too: after DVC restored
+the training from its run cache, or when the server was down during the training.
 """
 
 import json
@@ -20,7 +20,7 @@ DATA = Path("data/augmented")
 
 
 def log_training(run: runs.Run, contract: Contract, settings: config.Settings) -> None:
-    """The data, the epochs, the best epoch's figures, the sample sheets, the weights' name."""
+    """Log the data, every epoch, the best epoch's figures, the sample sheets and the weights."""
     _log_ingest(run)
     run.history(pd.read_csv(TRAINING / "history.csv"))
     best = json.loads((TRAINING / "metrics.json").read_text(encoding="utf-8"))
@@ -33,7 +33,7 @@ def log_training(run: runs.Run, contract: Contract, settings: config.Settings) -
 
 
 def _log_ingest(run: runs.Run) -> None:
-    """What the checks counted, the sheet of images and the list of those quarantined."""
+    """Log what the checks counted, the contact sheet and the list of quarantined images."""
     counts = json.loads((INGEST / "summary.json").read_text(encoding="utf-8"))
     run.metrics({f"data/{k}": v for k, v in pd.json_normalize(counts, sep="/").iloc[0].items()})
     run.file(INGEST / "contact_sheet.jpg")
@@ -41,7 +41,7 @@ def _log_ingest(run: runs.Run) -> None:
 
 
 def log_evaluation(run: runs.Run, reports: Path) -> None:
-    """The test split's figures, curves over the threshold (step = 255 · threshold), reports."""
+    """Log the test split's figures, its curves (step = 255 · threshold) and the reports."""
     figures = json.loads((reports / "metrics.json").read_text(encoding="utf-8"))
     for protocol in [name for name, value in figures.items() if isinstance(value, dict)]:
         run.metrics({f"test_{protocol}/{k}": v for k, v in figures.pop(protocol).items()})
@@ -55,7 +55,7 @@ def log_evaluation(run: runs.Run, reports: Path) -> None:
 
 
 def log_export(run: runs.Run, model: Path, parity: Path, latency: dict[str, float]) -> None:
-    """The exported model, its agreement with the trained one, milliseconds an image."""
+    """Log the exported model, its agreement with the trained one, and milliseconds per image."""
     agreement = json.loads(parity.read_text(encoding="utf-8"))
     figures = pd.json_normalize(agreement, sep="/").iloc[0]
     run.metrics({f"export/{name}": value for name, value in figures.items()})
@@ -64,7 +64,7 @@ def log_export(run: runs.Run, model: Path, parity: Path, latency: dict[str, floa
 
 
 def run_of(contract: Contract, settings: config.Settings) -> runs.Run:
-    """The MLflow run that trained these weights, filled from files when the store has none."""
+    """The MLflow run that trained these weights; if the store has none, one made from files."""
     return runs.run_of_weights(
         contract.weights_sha256,
         settings.flat(),

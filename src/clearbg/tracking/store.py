@@ -1,4 +1,4 @@
-"""MLflow's store: where it is, whether it answers, and what it says when it fails."""
+"""MLflow's store: its address, whether it answers, and the reason when it fails."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ PATIENCE = 3  # seconds
 
 
 def uri() -> str:
-    """MLFLOW_TRACKING_URI, or mlflow.db in the project; relative SQLite paths start there too."""
+    """MLFLOW_TRACKING_URI, or mlflow.db; relative SQLite paths start at the project's folder."""
     given = os.getenv("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
     if given.startswith("sqlite:///"):
         return f"sqlite:///{root() / given.removeprefix('sqlite:///')}"
@@ -24,17 +24,17 @@ def uri() -> str:
 
 
 def database(address: str) -> Path | None:
-    """The file of an SQLite store; None: the store is of another kind."""
+    """The file of an SQLite store; None: it is another kind of store."""
     if address.startswith("sqlite:///"):
         return Path(address.removeprefix("sqlite:///"))
     return None
 
 
 def ask(address: str) -> None:
-    """Fail within `PATIENCE` where MLflow would try again for minutes."""
+    """Fail within `PATIENCE` seconds if the store does not answer; MLflow retries for minutes."""
     parts = urlsplit(address)
     if parts.scheme in ("http", "https"):
-        with contextlib.suppress(requests.exceptions.SSLError):  # it answers; MLflow has the keys
+        with contextlib.suppress(requests.exceptions.SSLError):  # certificates are MLflow's task
             requests.get(f"{address.rstrip('/')}/health", timeout=PATIENCE)
     elif file := database(address):
         with contextlib.closing(sqlite3.connect(file, timeout=PATIENCE)) as connection:
@@ -44,7 +44,7 @@ def ask(address: str) -> None:
 
 
 def reason(error: BaseException) -> str:
-    """The innermost thing that went wrong, in one line."""
+    """The innermost cause of an error, in one line, without passwords."""
     causes = [error]
     while cause := causes[-1].__cause__ or causes[-1].__context__:
         causes.append(cause)
@@ -55,5 +55,5 @@ def reason(error: BaseException) -> str:
 
 
 def shown(text: str) -> str:
-    """A text with an address, without its password."""
+    """The text without the user and the password of an address in it."""
     return re.sub("//[^/@]*@", "//", text)
