@@ -158,3 +158,19 @@ def test_what_only_supervised_training_does_is_refused_beside_an_adversary(chang
     raw["train"] |= change
     with pytest.raises(SettingsError, match="supervised: set it to"):
         config.parse(raw)
+
+
+@pytest.mark.parametrize(
+    "train, start",
+    [({"cache": ["auto"]}, r"train\.cache = \['auto'\] is not known"),
+     ({"cache": 1}, r"train\.cache = 1 is not known"),
+     ({"epochs": None, "minutes": float("inf")}, r"train\.minutes .*a finite number"),
+     ({"sizes": [[1.0, float("inf")]]}, r"train\.sizes\.0\.1 .*a finite number"),
+     ({"batch_size": "many"}, r"train\.batch_size \(.*a valid integer"),
+     ({3: 4}, r"train\.3 is not a known key")],
+)  # fmt: skip
+def test_value_of_an_unforeseen_kind_is_one_sentence(train, start):
+    raw = demo()
+    raw["train"] |= train
+    with pytest.raises(SettingsError, match=start):
+        config.parse(raw)

@@ -96,7 +96,7 @@ def test_accumulated_batches_are_drawn_together():
     "changes, sentence",
     [
         ({"epochs": None}, "none of them is set"),
-        ({"steps": 5}, "epochs and steps is set"),
+        ({"steps": 5}, "epochs and steps are set"),
         ({"epochs": None, "minutes": 5.0, "schedule": "cyclic", "cycle": 2.0, "warmup": None},
          "counts epochs"),
         ({"sizes": [[0.5, 32]]}, "the last one 1.0"),

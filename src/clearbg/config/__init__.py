@@ -244,10 +244,11 @@ def _sentence(name: str, section: type[Section], problem: ErrorDetails) -> str:
     kind, place = problem["type"], problem["loc"]
     if kind == "value_error":
         return f"{name}: {problem['ctx']['error']}."
-    if kind == "extra_forbidden":
+    if kind in ("extra_forbidden", "invalid_key"):  # the latter: YAML's key is not a string
         return _unknown_key(str(place[0]), f"{name}.", section.model_fields)
-    key = ".".join([name, *map(str, place)])
     field = section.model_fields[str(place[0])]
+    indices = [str(part) for part in place[1:] if isinstance(part, int)]  # others name types
+    key = ".".join([name, str(place[0]), *indices])
     meaning = f" ({field.description})" if field.description else ""
     if kind == "missing":
         return f"{key}{meaning} is missing; add it (see recipes/)."

@@ -113,7 +113,7 @@ class Train(Section):
     workers: Annotated[int, Field(ge=0, description="processes that load images")]
     cache: Annotated[
         Literal["off", "auto", "on"],
-        BeforeValidator(lambda value: {False: "off", True: "on"}.get(value, value)),  # YAML 1.1
+        BeforeValidator(lambda v: {False: "off", True: "on"}[v] if isinstance(v, bool) else v),
         Field(description="decoded images in memory; auto: where they fit into half of it"),
     ]
     augment_on: Annotated[
@@ -136,10 +136,10 @@ class Train(Section):
     def _has_one_length(self) -> Self:
         lengths = [name for name in ("epochs", "steps", "minutes") if getattr(self, name)]
         if len(lengths) != 1:
-            found = " and ".join(lengths) or "none of them"
+            found = f"{' and '.join(lengths)} are set" if lengths else "none of them is set"
             raise ValueError(
-                f"exactly one of epochs, steps and minutes says how long it lasts, and {found} "
-                "is set; set the others to null"
+                f"exactly one of epochs, steps and minutes says how long it lasts, and {found}; "
+                "set the others to null"
             )
         if self.minutes and self.schedule in ("step", "cyclic"):
             raise ValueError(
