@@ -18,10 +18,10 @@ def benchmark(
     ] = None,
     device: DeviceOption = "cpu",
     images: Annotated[
-        int, typer.Option("--images", "-n", min=1, help="Of 1600×1200, generated; the median.")
+        int, typer.Option("--images", "-n", min=1, help="Generated images of 1600×1200 to time.")
     ] = 5,
 ) -> None:
-    """What removal costs on this machine: seconds and memory of exported models."""
+    """Measure the seconds and memory that exported models need on this machine."""
     models = models or sorted(EXPORTS.glob("*.onnx"))
     if not models:
         raise ModelError(

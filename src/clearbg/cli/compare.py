@@ -11,10 +11,10 @@ from clearbg.cli.options import DEFAULT_MODEL, onnx_file
 def compare(
     images: Annotated[Path, typer.Argument(help="An image, or a folder of images.")],
     masks: Annotated[
-        Path | None, typer.Option(help="The truth: masks of the same names, for a column.")
+        Path | None, typer.Option(help="A folder of ground-truth masks of the same names.")
     ] = None,
     model: Annotated[
-        list[Path], typer.Option(help="As for remove; give several for a column each.")
+        list[Path], typer.Option(help="As for `clearbg remove`; several give a column each.")
     ] = [DEFAULT_MODEL],  # noqa: B006 - typer copies it
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="Images to draw.")] = 8,
     seed: Annotated[int, typer.Option(help="Which images are drawn.")] = 0,
@@ -22,7 +22,7 @@ def compare(
         "comparison.jpg"
     ),
 ) -> None:
-    """A sheet of images: input, prediction, truth, cutout."""
+    """Write a sheet that compares images: input, prediction, ground truth, cutout."""
     from clearbg.evaluation.compare import compare
 
     number = compare(images, masks, [onnx_file(path) for path in model], output, count, seed)

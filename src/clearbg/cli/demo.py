@@ -25,11 +25,11 @@ def demo(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")
     ] = 7860,
-    megabytes: Annotated[float, typer.Option(min=0.01, help="Largest file of one image.")] = 25,
-    megapixels: Annotated[float, typer.Option(min=0.01, help="Most pixels of one image.")] = 40,
+    megabytes: Annotated[float, typer.Option(min=0.01, help="Largest file of an image, MB.")] = 25,
+    megapixels: Annotated[float, typer.Option(min=0.01, help="Largest image, megapixels.")] = 40,
     images: Annotated[int, typer.Option(min=1, help="Most images in a batch.")] = 20,
     concurrency: Annotated[
-        int, typer.Option(min=1, help="Removals side by side; others wait in a queue.")
+        int, typer.Option(min=1, help="Removals at the same time; others wait in a queue.")
     ] = 2,
     export: Annotated[
         Path | None,

@@ -25,11 +25,11 @@ def doctor(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            help="A data set of any usual layout, or several that are splits, or a folder of "
-            "images and a folder of masks."
+            help="A data set of any usual layout, several data sets (one for each split), or a "
+            "folder of images and a folder of masks."
         ),
     ],
-    json: Annotated[bool, typer.Option("--json", help="Print JSON in place of the table.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, not the table.")] = False,
     html: Annotated[
         Path, typer.Option(help="The page to write, with the images to look at.")
     ] = Path("doctor.html"),
@@ -39,7 +39,7 @@ def doctor(
 ) -> None:
     """Find what is wrong with images and masks, and fix it in a copy.
 
-    Exit status: 0 nothing was found, or suspicions only; 1 all of it can be fixed; 2 something is
+    Exit status: 0 nothing was found, or only suspicions; 1 all faults can be fixed; 2 something is
     broken; 3 wrong usage, or there is nothing to examine.
     """
     from clearbg.doctor import diagnose

@@ -13,7 +13,7 @@ RecentArgument = Annotated[
     typer.Argument(help="A folder of images, or a file that `clearbg remove --log` has written."),
 ]
 ReferenceOption = Annotated[
-    Path, typer.Option(help="The ingested folder; its training split is the other side.")
+    Path, typer.Option(help="The ingested folder; the reference is its training split.")
 ]
 DriftModelOption = Annotated[
     Path | None,
@@ -24,12 +24,10 @@ DriftModelOption = Annotated[
         show_default="only the images are compared",
     ),
 ]
-LimitOption = Annotated[
-    int, typer.Option(help="How many recent images or lines to take, the newest.")
-]
+LimitOption = Annotated[int, typer.Option(help="How many of the newest images or lines to take.")]
 SampleOption = Annotated[int, typer.Option(help="How many training images to take, at most.")]
 MinSamplesOption = Annotated[
-    int, typer.Option(help="Without so many images on both sides nothing is judged.")
+    int, typer.Option(help="The fewest images on each side that allow a verdict.")
 ]
 SignificanceOption = Annotated[
     float, typer.Option(help="The chance of a false alarm in one call, up to 0.5.")

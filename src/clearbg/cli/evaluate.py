@@ -13,11 +13,11 @@ def evaluate(
     masks: Annotated[Path, typer.Argument(help="A folder of masks of the same names.")],
     model: ModelOption = DEFAULT_MODEL,
     metrics: Annotated[
-        str, typer.Option(help="saliency, segmentation, matting, document; commas between.")
+        str, typer.Option(help="saliency, segmentation, matting, document; separated by commas.")
     ] = "saliency,segmentation",
-    inverted: Annotated[bool, typer.Option(help="The truth is black on white.")] = False,
+    inverted: Annotated[bool, typer.Option(help="The masks are black on white.")] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="CSV of every image's figures.")
+        Path | None, typer.Option("--output", "-o", help="A CSV file for each image's figures.")
     ] = None,
 ) -> None:
     """Measure a model on images with masks, at the images' own size."""

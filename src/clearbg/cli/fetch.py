@@ -13,7 +13,7 @@ def fetch(
         typer.Option("--from", help="An archive that you downloaded yourself; may be repeated."),
     ] = [],  # noqa: B006 - typer copies it
 ) -> None:
-    """Bring the archives of the live recipe; `dvc repro` then finds them without a request."""
+    """Download the archives of the live recipe; `dvc repro` then needs no download."""
     from clearbg import config
     from clearbg.data.fetching.fetch import recorded_sha256
     from clearbg.data.sources.archives import display_name, fetch_archives

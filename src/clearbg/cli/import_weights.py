@@ -17,16 +17,19 @@ def import_weights(
     size: Annotated[
         int | None,
         typer.Option(
-            min=32, max=4096, help="The network's input, pixels.", show_default="as published"
+            min=32,
+            max=4096,
+            help="Side of the network's input, pixels.",
+            show_default="as published",
         ),
     ] = None,
     license: Annotated[
         str | None,
-        typer.Option(help="Terms of the data behind the weights.", show_default="unknown"),
+        typer.Option(help="License of the training data.", show_default="unknown"),
     ] = None,
-    key: Annotated[str | None, typer.Option(help="Which of several networks in the file.")] = None,
+    key: Annotated[str | None, typer.Option(help="Network to import, of several.")] = None,
 ) -> None:
-    """Turn published weights into a model to start from, to evaluate or to use."""
+    """Import published weights as a model that you can use, evaluate or train further."""
     from clearbg import importing
 
     typer.echo(importing.summary(importing.import_weights(file, output, size, license, key)))

@@ -21,7 +21,7 @@ def lineage(
         bool, typer.Option("--json", help="Print everything as JSON, for a program.")
     ] = False,
 ) -> None:
-    """Where a model comes from: code, data, licenses, settings, run, figures, promotions."""
+    """Show where a model comes from: code, data, licenses, settings, run, figures, promotions."""
     from clearbg.lineage import lineage
 
     found = lineage(model)

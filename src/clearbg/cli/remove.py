@@ -121,7 +121,7 @@ FailFastOption = Annotated[
 BatchOption = Annotated[
     int | None,
     typer.Option(
-        help="Images in one run of the network.",
+        help="How many images the network takes at once.",
         show_default="1; 8 with --device cuda",
         rich_help_panel=RUN,
     ),
@@ -203,7 +203,9 @@ def remove(
     Exit status: 0 every image has its result; 1 some images failed; 2 all failed, or wrong usage.
     """
     if json and (output == "-" or (output is None and inputs == ["-"])):
-        raise SettingsError("Standard output takes the image or the JSON: name a file with -o.")
+        raise SettingsError(
+            "Standard output cannot take both the image and the JSON: name a file with -o."
+        )
     output_options = OutputOptions(
         mask, background, crop, margin, threshold, quality, keep_metadata
     )

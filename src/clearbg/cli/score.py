@@ -10,14 +10,14 @@ def score(
     predictions: Annotated[Path, typer.Argument(help="A folder of predicted alpha mattes.")],
     masks: Annotated[Path, typer.Argument(help="A folder of masks of the same names.")],
     metrics: Annotated[
-        str, typer.Option(help="saliency, segmentation, matting, document; commas between.")
+        str, typer.Option(help="saliency, segmentation, matting, document; separated by commas.")
     ] = "saliency,segmentation",
     threshold: Annotated[float, typer.Option(min=0, max=1, help="Of hard masks.")] = 0.5,
     inverted: Annotated[
-        bool, typer.Option(help="Truth and predictions are black on white.")
+        bool, typer.Option(help="Masks and predictions are black on white.")
     ] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="CSV of every image's figures.")
+        Path | None, typer.Option("--output", "-o", help="A CSV file for each image's figures.")
     ] = None,
 ) -> None:
     """Measure predictions that any program has written as images."""
