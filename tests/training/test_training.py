@@ -106,26 +106,6 @@ def test_fingerprint_does_not_see_evaluation(tiny, augmented):
     assert fingerprint(tiny, augmented) == fingerprint(other, augmented)
 
 
-def test_gpu_that_is_not_there_is_a_sentence(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(SettingsError, match=r"train\.accelerator = cuda"):
-        launch.launch(settings(accelerator="cuda").train)
-
-
-def test_half_precision_on_a_cpu_is_a_sentence():
-    with pytest.raises(SettingsError, match="bf16-mixed"):
-        launch.launch(settings(precision="16-mixed").train)
-
-
-@pytest.mark.parametrize(
-    "change, sentence", [({"strategy": "fsdp"}, "fsdp needs GPUs"),
-                         ({"sync_batch_norm": True}, "sync_batch_norm needs GPUs")],
-)  # fmt: skip
-def test_what_only_gpus_do_is_refused_on_a_cpu(change, sentence):
-    with pytest.raises(SettingsError, match=sentence):
-        launch.launch(settings(accelerator="cpu", **change).train)
-
-
 @pytest.mark.slow
 def test_training_starts_from_given_weights(augmented, tmp_path):
     recipe = {"epochs": 1, "lr": 1e-6, "schedule": "constant", "warmup": None, "ema": 0.0}
@@ -223,6 +203,23 @@ def test_training_of_some_steps_or_minutes_ends_and_is_validated(augmented, tmp_
         assert progress.steps == 4 and len(progress.history) == 2
 
 
+@pytest.mark.parametrize("checkpoint", [2, 3])
+def test_training_killed_before_its_last_validation_is_validated(augmented, tmp_path, checkpoint):
+    raw = demo(**TINY)
+    raw["train"] |= {"epochs": None, "steps": 2, "checkpoint_every": 1}
+    chosen = config.parse(raw)
+    with pytest.raises(Killed):
+        fit(augmented, KilledAt(tmp_path / "c", checkpoint), chosen)
+    progress = fit(augmented, recovery.Checkpoint(tmp_path / "c"), chosen)[1]
+    assert len(progress.history) == 1 and progress.best_weights and progress.steps == 2
+
+
+def test_freezing_every_part_is_a_sentence():
+    network = supervised.initial_network(settings())
+    with pytest.raises(SettingsError, match="leave one to learn"):
+        supervised.freeze(network, [name for name, _ in network.named_children()])
+
+
 def trained_for(folder, tmp_path, **length) -> recovery.Progress:
     raw = demo(**TINY)
     raw["train"] |= {"epochs": None, **length}
@@ -282,15 +279,6 @@ def test_average_of_a_short_training_forgets_the_random_start():
         average.update(network)
     assert 1 - average.module.weight.item() == pytest.approx(math.prod(decays), abs=1e-6)
     assert average.module.weight.item() > 0.999
-
-
-@pytest.mark.parametrize("determinism, exact", [("exact", True), ("fast", False)])
-def test_determinism_decides_the_algorithms(determinism, exact):
-    launch.launch(settings(determinism=determinism).train)
-    assert torch.are_deterministic_algorithms_enabled() is exact
-    assert torch.backends.cudnn.benchmark is not exact
-    assert (torch.get_float32_matmul_precision() == "highest") is exact
-    launch.launch(settings().train)
 
 
 @pytest.mark.parametrize("mode", ["default", "reduce-overhead"])

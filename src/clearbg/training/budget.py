@@ -1,7 +1,7 @@
 """How long a training lasts, how far it has come, and which image size is trained now."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,12 +33,20 @@ class Budget:
         length: images of the training split.
         crop: height and width of the transformed images, pixels: the size without `train.sizes`.
         processes: of a distributed training; each takes its part of every batch.
+        agreed: see `Clock`.
     """
 
-    def __init__(self, settings: config.Train, length: int, crop: int, processes: int = 1):
+    def __init__(
+        self,
+        settings: config.Train,
+        length: int,
+        crop: int,
+        processes: int = 1,
+        agreed: Callable[[float], float] = float,
+    ):
         self.settings, self.length, self.processes = settings, length, processes
         self.stages = stages(settings, crop)
-        self.clock = Clock()
+        self.clock = Clock(agreed)
         self.total = 60.0 * settings.minutes if settings.minutes else float(settings.steps or 0)
         if settings.epochs:
             self.total = float(sum(self._steps_of(epoch) for epoch in range(settings.epochs)))
@@ -89,16 +97,20 @@ def stages(settings: config.Train, crop: int) -> list[Stage]:
 
 
 class Clock:
-    """Seconds of training, over restarts: those before this process are set as `before`."""
+    """Seconds of training, over restarts: those before this process are set as `before`.
 
-    def __init__(self) -> None:
-        self.before, self._start = 0.0, time.monotonic()
+    Args:
+        agreed: makes of this process's seconds those of the first one; all must ask together.
+    """
+
+    def __init__(self, agreed: Callable[[float], float] = float) -> None:
+        self.before, self._start, self.agreed = 0.0, time.monotonic(), agreed
 
     def begin(self, before: float) -> None:
         self.before, self._start = before, time.monotonic()
 
     def seconds(self) -> float:
-        return self.before + time.monotonic() - self._start
+        return self.agreed(self.before + time.monotonic() - self._start)
 
 
 class Batches:

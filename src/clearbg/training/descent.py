@@ -57,13 +57,13 @@ class Descent:
         Raises:
             NonFiniteLossError: on the CPU, before anything changes.
         """
-        count = min(self.settings.accumulate, len(batch[0]))
+        count = min(self.settings.accumulate, images := len(batch[0]))
         total = torch.zeros((), device=self.fabric.device)
-        for number, part in enumerate(zip(*(tensor.chunk(count) for tensor in batch))):
+        for number, part in enumerate(zip(*(tensor.tensor_split(count) for tensor in batch))):
             if self.settings.compile == "reduce-overhead":
                 torch.compiler.cudagraph_mark_step_begin()
             with self.fabric.no_backward_sync(self.network, enabled=number < count - 1):
-                loss = loss_of(*part) / count
+                loss = loss_of(*part) / (images / len(part[0]))  # a part counts by its images
                 total = total + loss.detach()
                 self._refuse(total)
                 self.fabric.backward(loss)

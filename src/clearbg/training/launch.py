@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.strategies import DDPStrategy, FSDPStrategy
+from lightning_fabric.strategies import DDPStrategy
 
 from clearbg import config
 from clearbg.errors import SettingsError
@@ -60,8 +60,6 @@ def _accelerator(settings: config.Train) -> str:
         raise SettingsError(
             "train.precision = 16-mixed needs a GPU: use bf16-mixed or 32-true on the CPU."
         )
-    if accelerator == "cpu" and settings.strategy == "fsdp":
-        raise SettingsError("train.strategy = fsdp needs GPUs: use auto or ddp on the CPU.")
     if accelerator == "cpu" and settings.sync_batch_norm:
         raise SettingsError(
             "train.sync_batch_norm needs GPUs: set it to false, or model.norm to group."
@@ -74,9 +72,7 @@ def _accelerator(settings: config.Train) -> str:
     return accelerator
 
 
-def _strategy(settings: config.Train) -> str | DDPStrategy | FSDPStrategy:
-    if settings.strategy == "fsdp":
-        return FSDPStrategy(state_dict_type="full")
+def _strategy(settings: config.Train) -> str | DDPStrategy:
     if settings.devices * settings.nodes > 1 or settings.strategy == "ddp":
         return DDPStrategy(timeout=PATIENCE)
     return "auto"

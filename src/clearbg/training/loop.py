@@ -63,7 +63,12 @@ class Training:
     ):
         self.fabric, self.settings, self.checkpoint = fabric, settings, checkpoint
         self.train, self.validation, self.on_epoch = train, validation, on_epoch
-        self.budget = Budget(settings.train, len(train), settings.transform.crop, fabric.world_size)
+        # Processes whose clocks differ would set other rates, and other sizes of images.
+        shared = settings.train.minutes and fabric.world_size > 1
+        self.budget = Budget(
+            settings.train, len(train), settings.transform.crop, fabric.world_size,
+            fabric.broadcast if shared else float,
+        )  # fmt: skip
         self.batches = Batches(self.budget, settings.train.seed, fabric.global_rank)
         self.on_device = batches_of(
             train, self.batches, fabric.device, settings, settings.train.augment_on
@@ -84,7 +89,7 @@ class Training:
             total=math.ceil(self.budget.total),
             disable=not self.fabric.is_global_zero,
         )
-        while not self._over():
+        while progress.step or not self._over():  # killed before it was validated: an epoch too
             self._epoch()
             self._finish_epoch()
             self.fabric.barrier()
@@ -97,7 +102,7 @@ class Training:
         )  # fmt: skip
         waited = self.on_device.waited
         start, seen = time.monotonic(), progress.offset
-        for images, alpha in self.on_device:
+        for images, alpha in () if self._over() else self.on_device:
             self._step(images, alpha)
             every = self.settings.train.checkpoint_every
             if progress.step % every == 0:
@@ -148,14 +153,11 @@ class Training:
             self.bar.update(math.floor(self.budget.done(progress.steps)) - self.bar.n)
 
     def _over(self) -> bool:
-        """Whether the budget is used up; the first process decides for all."""
+        """Whether the budget is used up."""
         progress, patience = self.progress, self.settings.train.early_stopping
         if patience and progress.history and progress.epoch - progress.best_epoch >= patience:
             return True
-        over = self.budget.over(progress.epoch, progress.steps)
-        if self.fabric.world_size > 1 and self.settings.train.minutes:
-            return bool(self.fabric.broadcast(over))
-        return over
+        return self.budget.over(progress.epoch, progress.steps)
 
     def _save(self) -> None:
         self._read_losses()

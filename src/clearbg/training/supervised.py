@@ -123,7 +123,7 @@ def freeze(network: nn.Module, names: list[str]) -> list[nn.Module]:
     """Let the parts of the network with these names keep their weights; return them.
 
     Raises:
-        SettingsError: the network has no such part.
+        SettingsError: the network has no such part, or no other.
     """
     known = dict(network.named_children())
     for name in names:
@@ -133,6 +133,8 @@ def freeze(network: nn.Module, names: list[str]) -> list[nn.Module]:
                 f"{', '.join(known)}."
             )
         known[name].requires_grad_(False)
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise SettingsError("train.freeze names every part of the network: leave one to learn.")
     return [known[name] for name in names]
 
 

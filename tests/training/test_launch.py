@@ -1,0 +1,41 @@
+"""How a training is launched: devices, and which algorithms it may use."""
+
+import pytest
+import torch
+from support.project import TINY, demo
+
+from clearbg import config
+from clearbg.errors import SettingsError
+from clearbg.training import launch
+
+
+def settings(**train) -> config.Settings:
+    return config.parse(demo(**{**TINY, "train": {**TINY["train"], **train}}))
+
+
+def test_gpu_that_is_not_there_is_a_sentence(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SettingsError, match=r"train\.accelerator = cuda"):
+        launch.launch(settings(accelerator="cuda").train)
+
+
+def test_half_precision_on_a_cpu_is_a_sentence():
+    with pytest.raises(SettingsError, match="bf16-mixed"):
+        launch.launch(settings(precision="16-mixed").train)
+
+
+@pytest.mark.parametrize(
+    "change, sentence", [({"sync_batch_norm": True}, "sync_batch_norm needs GPUs")],
+)  # fmt: skip
+def test_what_only_gpus_do_is_refused_on_a_cpu(change, sentence):
+    with pytest.raises(SettingsError, match=sentence):
+        launch.launch(settings(accelerator="cpu", **change).train)
+
+
+@pytest.mark.parametrize("determinism, exact", [("exact", True), ("fast", False)])
+def test_determinism_decides_the_algorithms(determinism, exact):
+    launch.launch(settings(determinism=determinism).train)
+    assert torch.are_deterministic_algorithms_enabled() is exact
+    assert torch.backends.cudnn.benchmark is not exact
+    assert (torch.get_float32_matmul_precision() == "highest") is exact
+    launch.launch(settings().train)
