@@ -12,7 +12,7 @@ from support.project import ROOT, Project
 import clearbg
 
 PACKAGE = ROOT / "src/clearbg"
-UNTYPED = 97
+UNTYPED = 96
 """Modules whose types mypy still finds fault with: this number only falls."""
 
 
