@@ -133,7 +133,9 @@ def test_commands_do_what_the_page_says(page, filled, tmp_path):
         # An exit status of 1 to 4 may be an answer; a sentence tells it from a failure.
         done = project.run("bash", "-ec", command, status=None)
         assert done.returncode < 5 and "Traceback" not in done.stderr, (command, done.stderr)
-        assert done.returncode == 0 or command.split()[1] in ANSWERING, (command, done.stderr)
+        # A model of a few seconds' training may find no subject to crop to.
+        answered = command.split()[1] in ANSWERING or "holds no subject" in done.stderr
+        assert done.returncode == 0 or answered, (command, done.stderr)
         if command.startswith("clearbg use"):
             shrunk(project)
 
