@@ -6,7 +6,7 @@ from support.project import TINY, demo
 
 from clearbg import config
 from clearbg.errors import SettingsError
-from clearbg.training import launch
+from clearbg.training import estimate, launch
 
 
 def settings(**train) -> config.Settings:
@@ -39,3 +39,27 @@ def test_determinism_decides_the_algorithms(determinism, exact):
     assert torch.backends.cudnn.benchmark is not exact
     assert (torch.get_float32_matmul_precision() == "highest") is exact
     launch.launch(settings().train)
+
+
+def test_devices_machines_and_strategy_reach_fabric(monkeypatch):
+    asked = {}
+
+    class Recorded:
+        def __init__(self, **options):
+            asked.update(options)
+
+        def launch(self):
+            pass
+
+    monkeypatch.setattr(launch, "Fabric", Recorded)
+    launch.launch(settings(accelerator="cpu", nodes=2, strategy="ddp").train)
+    assert (asked["devices"], asked["num_nodes"]) == (1, 2)
+    assert isinstance(asked["strategy"], launch.DDPStrategy)
+
+
+def test_batch_size_that_is_chosen_is_kept_for_a_restart(tmp_path):
+    chosen = settings(batch_size="auto", accelerator="cpu")
+    first = estimate.with_batch_size(chosen, tmp_path, images=100)
+    assert first.train.batch == estimate.SMALL
+    (tmp_path / "batch_size.txt").write_text("5\n")
+    assert estimate.with_batch_size(chosen, tmp_path, images=100).train.batch == 5
