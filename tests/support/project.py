@@ -80,7 +80,9 @@ class Project:
 
     def start(self, *command: str, **environment: str) -> subprocess.Popen:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        variables = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_"))}
+        # MAKE: a make that runs under `make test` prints other lines than a person's own.
+        foreign = ("DVC_", "MLFLOW_", "MAKE", "MFLAGS")
+        variables = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
         return subprocess.Popen(
             command, cwd=self.folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env={**variables, "PATH": path, "PYTHONPATH": "src", **environment},
