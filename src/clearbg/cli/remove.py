@@ -1,7 +1,10 @@
 """The command `clearbg remove`. Heavy imports wait until they are used."""
 
+import dataclasses
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar, get_args
 
 import typer
 
@@ -11,6 +14,8 @@ from clearbg.removal.options import OutputOptions, RayOptions, RunOptions
 from clearbg.removal.run import remove_images
 from clearbg.system import memory
 
+Made = TypeVar("Made")
+
 if TYPE_CHECKING:
     from clearbg.removal.report import RemovalReport
 
@@ -18,6 +23,8 @@ NONE = 2  # exit status when no image has its result, as of wrong usage
 
 RESULT, RUN, RAY = "What the result looks like", "How the run goes", "Ray"
 """Headings in the help."""
+PANELS = {OutputOptions: RESULT, RunOptions: RUN, RayOptions: RAY}
+TEXT = {"background", "margin"}  # which take objects too in Python
 
 Inputs = Annotated[
     list[str],
@@ -44,47 +51,6 @@ FormatOption = Annotated[
         rich_help_panel=RESULT,
     ),
 ]
-QualityOption = Annotated[
-    int | None,
-    typer.Option(
-        help="Quality of JPEG and WebP, 1 to 100.",
-        show_default="95 for JPEG, lossless WebP",
-        rich_help_panel=RESULT,
-    ),
-]
-MaskOption = Annotated[
-    bool,
-    typer.Option("--mask", help="Write the alpha alone, as a gray image.", rich_help_panel=RESULT),
-]
-BackgroundOption = Annotated[
-    str | None,
-    typer.Option(
-        help="What to put behind the subject: a color (a name or #rrggbb), the path of an image, "
-        "or blur.",
-        show_default="transparent",
-        rich_help_panel=RESULT,
-    ),
-]
-CropOption = Annotated[
-    bool, typer.Option("--crop", help="Crop the result to the subject.", rich_help_panel=RESULT)
-]
-MarginOption = Annotated[
-    str | None,
-    typer.Option(
-        help="Space around the crop: pixels (20), or a share of the subject's longer side (5%).",
-        show_default="0",
-        rich_help_panel=RESULT,
-    ),
-]
-ThresholdOption = Annotated[
-    float | None,
-    typer.Option(
-        help="Make hard edges: pixels with at least this alpha, 0 to 1, become fully opaque, the "
-        "others transparent.",
-        show_default="soft edges",
-        rich_help_panel=RESULT,
-    ),
-]
 RefineOption = Annotated[
     bool,
     typer.Option(
@@ -93,69 +59,11 @@ RefineOption = Annotated[
         rich_help_panel=RESULT,
     ),
 ]
-MetadataOption = Annotated[
-    bool,
-    typer.Option(
-        "--keep-metadata/--drop-metadata",
-        help="Keep the EXIF block (camera, time, place). Color profile and resolution are always "
-        "kept, and the orientation is applied.",
-        rich_help_panel=RESULT,
-    ),
-]
-SkipOption = Annotated[
-    bool,
-    typer.Option(
-        "--skip-existing/--overwrite",
-        help="Skip images whose result already exists.",
-        rich_help_panel=RUN,
-    ),
-]
-FailFastOption = Annotated[
-    bool,
-    typer.Option(
-        "--fail-fast/--keep-going",
-        help="Start no further image after one has failed.",
-        rich_help_panel=RUN,
-    ),
-]
-BatchOption = Annotated[
-    int | None,
-    typer.Option(
-        help="How many images the network takes at once.",
-        show_default="1; 8 with --device cuda",
-        rich_help_panel=RUN,
-    ),
-]
-WorkersOption = Annotated[
-    int | None,
-    typer.Option(
-        help="Threads that read, refine and encode; with --engine ray the processor cores of "
-        "each actor.",
-        show_default="one for each processor core, at most 4",
-        rich_help_panel=RUN,
-    ),
-]
 EngineOption = Annotated[
     Literal["plain", "ray"],
     typer.Option(
         help="plain: in this process. ray: in several processes, on the Ray cluster at "
         "RAY_ADDRESS or on this machine.",
-        rich_help_panel=RAY,
-    ),
-]
-ActorsOption = Annotated[
-    int | None,
-    typer.Option(
-        help="With --engine ray: how many processes hold the model.",
-        show_default="as many as there is room for",
-        rich_help_panel=RAY,
-    ),
-]
-GpusOption = Annotated[
-    float | None,
-    typer.Option(
-        help="With --engine ray: the share of a GPU that each process takes, up to 1.",
-        show_default="1 with --device cuda",
         rich_help_panel=RAY,
     ),
 ]
@@ -174,29 +82,43 @@ JsonOption = Annotated[
 ]
 
 
+def with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give the command an option for each field of the classes in `PANELS`."""
+    signature = inspect.signature(command)
+    parameters = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    for options, panel in PANELS.items():
+        for field in dataclasses.fields(options):
+            kind, about = get_args(field.type)
+            name = f"--{field.name}".replace("_", "-")
+            option = typer.Option(
+                f"{name}/--{about.off}" if about.off else name,
+                help=about.text,
+                show_default=about.default or True,
+                rich_help_panel=panel,
+            )
+            parameter = inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=field.default,
+                annotation=Annotated[str | None if field.name in TEXT else kind, option],
+            )
+            parameters.append(parameter)
+    vars(command)["__signature__"] = signature.replace(parameters=parameters)
+    return command
+
+
+@with_options
 def remove(
     inputs: Inputs,
     output: OutputOption = None,
     model: ModelOption = DEFAULT_MODEL,
     device: DeviceOption = "cpu",
     format: FormatOption = None,
-    quality: QualityOption = None,
-    mask: MaskOption = False,
-    background: BackgroundOption = None,
-    crop: CropOption = False,
-    margin: MarginOption = None,
-    threshold: ThresholdOption = None,
     refine: RefineOption = True,
-    keep_metadata: MetadataOption = False,
-    skip_existing: SkipOption = False,
-    fail_fast: FailFastOption = False,
-    batch: BatchOption = None,
-    workers: WorkersOption = None,
-    engine: EngineOption = "plain",
-    actors: ActorsOption = None,
-    gpus: GpusOption = None,
     log: LogOption = None,
     json: JsonOption = False,
+    engine: EngineOption = "plain",
+    **chosen: Any,
 ) -> None:
     """Cut out the subjects of images, or the ink of documents.
 
@@ -206,11 +128,9 @@ def remove(
         raise SettingsError(
             "Standard output cannot take both the image and the JSON: name a file with -o."
         )
-    output_options = OutputOptions(
-        mask, background, crop, margin, threshold, quality, keep_metadata
-    )
-    run_options = RunOptions(batch, workers, skip_existing, fail_fast)
-    ray_options = RayOptions(actors, gpus)
+    output_options = _made(OutputOptions, chosen)
+    run_options = _made(RunOptions, chosen)
+    ray_options = _made(RayOptions, chosen)
     memory.keep_freed()
     report = remove_images(
         inputs,
@@ -229,8 +149,13 @@ def remove(
     _print(report, json)
 
 
+def _made(options: Callable[..., Made], chosen: dict[str, Any]) -> Made:
+    names = inspect.signature(options).parameters
+    return options(**{name: chosen[name] for name in names})
+
+
 def _print(report: "RemovalReport", as_json: bool) -> NoReturn:
-    """Print the outcomes of the images, and end with the exit status that says it too."""
+    """Print the outcomes of the images, and end with the exit status that about it too."""
     sentences = list(report.notes)
     for outcome in report.outcomes:
         sentences += [outcome.message] if outcome.message else []

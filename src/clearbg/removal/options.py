@@ -1,11 +1,12 @@
 """What a user can choose for a removal. Every wrong choice is refused here, in one sentence.
 
-The command line, Python callers, the page and Ray share these classes, and so the refusals.
+The command line, Python callers, the page and Ray share these classes, and so the refusals. The
+command makes its options from the fields and shows their texts as its help.
 """
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from clearbg.errors import SettingsError
 
@@ -41,35 +42,69 @@ def parse_margin(text: str) -> Margin:
     return Margin(share=float(share) / 100) if share else Margin(pixels=int(pixels))
 
 
+class Help(NamedTuple):
+    """What a field of the classes below does; the command shows it as its option's help.
+
+    Attributes:
+        text: what the option does.
+        default: the default in words, where its value does not say it.
+        off: what the command calls the opposite of a field that is true or false.
+    """
+
+    text: str
+    default: str | None = None
+    off: str | None = None
+
+
 @dataclass(frozen=True)
 class OutputOptions:
     """What the written images look like.
 
-    Attributes:
-        mask: write the alpha alone, as a gray image.
-        background: what to put behind the subject: a color (a name or #rrggbb), "blur" for the
-            image's own background out of focus, the path of an image, or a `Background`;
-            None: the result is transparent.
-        crop: cut the result down to the subject.
-        margin: of the crop: "20" or 20 (pixels), "5%" (of the subject's longer side), or a
-            `Margin`; None: no margin.
-        threshold: alpha in [0, 1] from which a pixel becomes fully opaque; the others become
-            fully transparent. None: edges stay soft.
-        quality: of JPEG and WebP, 1 to 100; None: 95 for JPEG, lossless for WebP.
-        keep_metadata: keep the EXIF block; the orientation in it has been applied.
+    In Python the background can also be a `Background`, and the margin a number of pixels or a
+    `Margin`.
 
     Raises:
         SettingsError: a value is out of its range, or two exclude each other.
         ImageError: the background is an image that cannot be read.
     """
 
-    mask: bool = False
-    background: "str | Background | None" = None
-    crop: bool = False
-    margin: str | int | Margin | None = None
-    threshold: float | None = None
-    quality: int | None = None
-    keep_metadata: bool = False
+    mask: Annotated[bool, Help("Write the alpha alone, as a gray image.")] = False
+    background: Annotated[
+        "str | Background | None",
+        Help(
+            "What to put behind the subject: a color (a name or #rrggbb), the path of an image, or "
+            "blur, which takes the image's own background out of focus.",
+            default="transparent",
+        ),
+    ] = None
+    crop: Annotated[bool, Help("Crop the result to the subject.")] = False
+    margin: Annotated[
+        str | int | Margin | None,
+        Help(
+            "Space around the crop: pixels (20), or a share of the subject's longer side (5%).",
+            default="0",
+        ),
+    ] = None
+    threshold: Annotated[
+        float | None,
+        Help(
+            "Make hard edges: pixels with at least this alpha, 0 to 1, become fully opaque, the "
+            "others transparent.",
+            default="soft edges",
+        ),
+    ] = None
+    quality: Annotated[
+        int | None,
+        Help("Quality of JPEG and WebP, 1 to 100.", default="95 for JPEG, lossless WebP"),
+    ] = None
+    keep_metadata: Annotated[
+        bool,
+        Help(
+            "Keep the EXIF block (camera, time, place). Color profile and resolution are always "
+            "kept, and the orientation is applied.",
+            off="drop-metadata",
+        ),
+    ] = False
 
     def __post_init__(self) -> None:
         if self.mask and self.background is not None:
@@ -109,22 +144,28 @@ class OutputOptions:
 class RunOptions:
     """How many images are worked on at once, and when a run leaves an image out.
 
-    Attributes:
-        batch: images in one run of the network; None: 1, with the device "cuda" 8.
-        workers: threads that read, refine and encode while the network runs; None: one for each
-            processor core, at most 4. With Ray the processor cores of each actor; None: see
-            `RayOptions`.
-        skip_existing: leave results that are already there as they are.
-        fail_fast: begin no further image once one has failed.
-
     Raises:
         SettingsError: a number is less than 1.
     """
 
-    batch: int | None = None
-    workers: int | None = None
-    skip_existing: bool = False
-    fail_fast: bool = False
+    batch: Annotated[
+        int | None,
+        Help("How many images the network takes at once.", default="1; 8 with the device cuda"),
+    ] = None
+    workers: Annotated[
+        int | None,
+        Help(
+            "Threads that read, refine and encode; with the engine ray the processor cores of each "
+            "process.",
+            default="one for each processor core, at most 4",
+        ),
+    ] = None
+    skip_existing: Annotated[
+        bool, Help("Skip images whose result already exists.", off="overwrite")
+    ] = False
+    fail_fast: Annotated[
+        bool, Help("Start no further image after one has failed.", off="keep-going")
+    ] = False
 
     def __post_init__(self) -> None:
         _refuse_below_one("batch", self.batch)
@@ -133,19 +174,27 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class RayOptions:
-    """How many actors Ray runs; each of them is a process that holds the model.
-
-    Attributes:
-        actors: None: as many as the machines have room for.
-        gpus: the share of a GPU that each actor takes, above 0 and up to 1; below 1 several
-            actors use one GPU. None: 1 with the device "cuda", else no GPU.
+    """How many processes (actors) Ray runs; each of them holds the model.
 
     Raises:
         SettingsError: a number is out of its range.
     """
 
-    actors: int | None = None
-    gpus: float | None = None
+    actors: Annotated[
+        int | None,
+        Help(
+            "With the engine ray: how many processes hold the model.",
+            default="as many as there is room for",
+        ),
+    ] = None
+    gpus: Annotated[
+        float | None,
+        Help(
+            "With the engine ray: the share of a GPU that each process takes, above 0 and up to 1; "
+            "below 1 several processes use one GPU.",
+            default="1 with the device cuda",
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
         _refuse_below_one("number of actors", self.actors)
