@@ -90,6 +90,10 @@ class Train(Section):
     freeze: Annotated[
         list[str], Field(description="parts of the network that keep their weights, as stage1")
     ]
+    hard_examples: Annotated[
+        float,
+        Field(ge=0, le=1, description="how far images of larger error come more often; 0 = off"),
+    ]
     determinism: Annotated[
         Literal["exact", "fast"],
         Field(description="exact: same bits on one type of machine; fast: the quickest algorithms"),

@@ -5,6 +5,7 @@ number of loading processes, and a run that was killed goes on in the middle of 
 """
 
 import contextlib
+import copy
 import multiprocessing
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -55,11 +56,11 @@ class Pairs(Dataset):
             raise DataError(f"{folder} holds no {split} images: check data.{split} and rerun.")
         self.folder, self.seed = folder, settings.train.seed
         self.pixels = cached(folder, self.rows, split, cache)
-        channels = len(settings.model.mean)
+        self.channels = len(settings.model.mean)
         self.transform = (
-            training_transform(settings.transform, settings.augment.size, channels)
+            training_transform(settings.transform, settings.augment.size, self.channels)
             if split == "train"
-            else to_channels(channels)
+            else to_channels(self.channels)
         )
         self.normalize = Normalize(settings.model.mean, settings.model.std)
 
@@ -76,6 +77,12 @@ class Pairs(Dataset):
         if size:
             image, alpha = (_resized(pixels, *size) for pixels in (image, alpha))
         return self.normalize(image), alpha.as_subclass(Tensor).float() / 255
+
+    def unchanged(self) -> "Pairs":
+        """The same images without random changes, at the size of the stage augment."""
+        same = copy.copy(self)
+        same.transform = to_channels(self.channels)
+        return same
 
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """The image uint8 `(H,W,3)` and alpha uint8 `(H,W)` as they are stored."""

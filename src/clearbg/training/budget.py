@@ -8,6 +8,7 @@ import numpy as np
 
 from clearbg import config
 from clearbg.data.dataset import Place
+from clearbg.training.hard_examples import EPOCHS_APART, drawn
 
 MULTIPLE = 8  # batches of smaller images are rounded down to a multiple of this
 REMEMBERED = 512  # batches that can still be named after they were drawn
@@ -123,23 +124,32 @@ class Batches:
     def __init__(self, budget: Budget, seed: int, rank: int = 0):
         self.budget, self.seed, self.rank = budget, seed, rank
         self.epoch = self.offset = self.steps = 0
+        self.draws: np.ndarray | None = None
+        """How often each image comes in an epoch, see `hard_examples`; None: each once."""
         self.drawn: dict[int, list[Place]] = {}
         """Optimizer step -> its places, of the latest `REMEMBERED` steps."""
 
     def __iter__(self) -> Iterator[list[Place]]:
         budget, offset, steps = self.budget, self.offset, self.steps
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(budget.length)
+        rng = np.random.default_rng([self.seed, self.epoch])
+        order, repeats = rng.permutation(budget.length), np.zeros(budget.length, int)
+        if self.draws is not None:
+            order, repeats = drawn(order, self.draws, rng)
+        epochs = self.epoch + EPOCHS_APART * repeats
         while True:
             stage = budget.stage(self.epoch, offset, steps)
             if not budget.complete(offset, stage):
                 return
-            whole = order[offset : offset + stage.batch * budget.processes]
-            if len(whole) == stage.batch * budget.processes:
-                mine = whole[self.rank * stage.batch : (self.rank + 1) * stage.batch]
-            else:
-                mine = whole[self.rank :: budget.processes]
-            places: list[Place] = [(self.epoch, int(index), stage.size) for index in mine]
+            count = min(stage.batch * budget.processes, budget.length - offset)
+            mine = slice(offset + self.rank, offset + count, budget.processes)
+            if count == stage.batch * budget.processes:
+                first = offset + self.rank * stage.batch
+                mine = slice(first, first + stage.batch)
+            places: list[Place] = [
+                (int(epoch), int(index), stage.size)
+                for epoch, index in zip(epochs[mine], order[mine], strict=True)
+            ]
             self.drawn[steps] = places
             self.drawn.pop(steps - REMEMBERED, None)
             yield places
-            offset, steps = offset + len(whole), steps + 1
+            offset, steps = offset + count, steps + 1

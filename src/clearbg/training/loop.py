@@ -20,9 +20,10 @@ from clearbg.system.progress import progress as progress_bar
 from clearbg.training.budget import Batches, Budget
 from clearbg.training.checkpoints import Checkpoint, Progress
 from clearbg.training.descent import NonFiniteLossError
+from clearbg.training.hard_examples import expected_draws
 from clearbg.training.methods import Method, build_method
 from clearbg.training.trouble import out_of_memory, refuse_non_finite
-from clearbg.training.validation import validate
+from clearbg.training.validation import ImageErrors, validate
 
 READ_EVERY = 20  # steps between two looks at the losses on CUDA
 
@@ -74,6 +75,8 @@ class Training:
             train, self.batches, fabric.device, settings, settings.train.augment_on
         )
         self.method = build_method(fabric, settings, train, validation, checkpoint.folder)
+        hard = settings.train.hard_examples
+        self.image_errors = ImageErrors(fabric, train, settings) if hard else None
         self.losses = Losses(READ_EVERY if fabric.device.type == "cuda" else 1)
         self.progress = Progress()
 
@@ -100,6 +103,9 @@ class Training:
         batches.epoch, batches.offset, batches.steps = (
             progress.epoch, progress.offset, progress.steps,
         )  # fmt: skip
+        if progress.image_errors is not None:
+            hard = self.settings.train.hard_examples
+            batches.draws = expected_draws(progress.image_errors.numpy(), hard)
         waited = self.on_device.waited
         start, seen = time.monotonic(), progress.offset
         for images, alpha in () if self._over() else self.on_device:
@@ -176,6 +182,8 @@ class Training:
                 **{f"validation/{name}": value for name, value in scores.items()},
             }
         )
+        if self.image_errors is not None:
+            progress.image_errors = self.image_errors.measure(self.method)
         keep_best(self.method, progress, scores, self.settings.train.select_by)
         progress.epoch, progress.step, progress.offset = progress.epoch + 1, 0, 0
         progress.loss_sums = {}

@@ -1,6 +1,7 @@
 """Losses and metrics on the validation split, at the working size."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,7 +9,7 @@ from lightning_fabric import Fabric
 from torch.utils.data import DataLoader
 
 from clearbg import config
-from clearbg.data.dataset import Pairs
+from clearbg.data.dataset import Pairs, Place, loader
 from clearbg.metrics import scoring
 from clearbg.metrics.names import families_of
 from clearbg.metrics.on_device import METRICS, DeviceScores
@@ -51,6 +52,30 @@ def validate(
     return averages | figures | (scoring.summarize(others) if others else {})
 
 
+class ImageErrors:
+    """Measures every training image without random changes, for `train.hard_examples`."""
+
+    def __init__(self, fabric: Fabric, pairs: Pairs, settings: config.Settings):
+        self.fabric, self.count, size = fabric, len(pairs), settings.train.batch
+        places: list[Place] = [
+            (0, index) for index in range(fabric.global_rank, self.count, fabric.world_size)
+        ]
+        groups = [places[first : first + size] for first in range(0, len(places), size)]
+        self.loader = loader(pairs.unchanged(), groups, settings.train.workers)
+
+    def measure(self, method: Method) -> torch.Tensor:
+        """The mean absolute error of each image's alpha, `(N,)` on the CPU, for all processes."""
+        parts = []
+        for images, alpha in self.loader:
+            predicted, _ = method.validate(images, alpha)
+            parts.append((predicted - alpha.to(predicted.device)).abs().mean((1, 2, 3)))
+        errors = torch.zeros(self.count)
+        of_processes = gathered(self.fabric, torch.cat(parts).cpu() if parts else torch.zeros(0))
+        for rank, part in enumerate(of_processes):
+            errors[rank :: self.fabric.world_size] = part
+        return errors
+
+
 def _others(results: list[tuple[np.ndarray, np.ndarray]], settings: config.Settings) -> Iterable:
     """Scores of the family of `train.select_by`, image by image."""
     if not results:
@@ -74,7 +99,7 @@ def batches(pairs: Pairs, settings: config.Train, rank: int, processes: int) -> 
     )
 
 
-def gathered(fabric: Fabric, part: tuple) -> list[tuple]:
+def gathered(fabric: Fabric, part: Any) -> list[Any]:
     """The parts of all processes, in their order."""
     if fabric.world_size == 1:
         return [part]
