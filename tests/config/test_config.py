@@ -135,12 +135,21 @@ def test_flat_keys_are_written_as_people_write_them(tiny):
         ("data", "licence", "data.license"),
         ("augment", "crop", "transform.crop"),
         ("augment", "holes", "transform.coarse_dropout"),
+        ("train", "color", "transform.color"),
         ("export", "pictures", "export.images"),
         ("promote", "bar", "promote.min_score"),
     ],
 )
 def test_old_key_is_refused_with_its_new_name(tmp_path, section, key, new):
     assert f"{section}.{key} is called {new} now" in sentence(tmp_path, **{section: {key: 1}})
+
+
+def test_new_key_in_the_wrong_section_is_called_by_no_other_name(tmp_path):
+    assert "augment.aspect is not a known key" in sentence(tmp_path, augment={"aspect": 1})
+
+
+def test_removed_key_is_refused_with_the_reason(tmp_path):
+    assert "train.strategy is gone" in sentence(tmp_path, train={"strategy": "ddp"})
 
 
 @pytest.mark.parametrize(

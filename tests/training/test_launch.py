@@ -41,7 +41,7 @@ def test_determinism_decides_the_algorithms(determinism, exact):
     launch.launch(settings().train)
 
 
-def test_devices_machines_and_strategy_reach_fabric(monkeypatch):
+def test_several_machines_train_with_ddp(monkeypatch):
     asked = {}
 
     class Recorded:
@@ -52,7 +52,7 @@ def test_devices_machines_and_strategy_reach_fabric(monkeypatch):
             pass
 
     monkeypatch.setattr(launch, "Fabric", Recorded)
-    launch.launch(settings(accelerator="cpu", nodes=2, strategy="ddp").train)
+    launch.launch(settings(accelerator="cpu", nodes=2).train)
     assert (asked["devices"], asked["num_nodes"]) == (1, 2)
     assert isinstance(asked["strategy"], launch.DDPStrategy)
 

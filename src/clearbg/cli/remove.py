@@ -155,7 +155,7 @@ def _made(options: Callable[..., Made], chosen: dict[str, Any]) -> Made:
 
 
 def _print(report: "RemovalReport", as_json: bool) -> NoReturn:
-    """Print the outcomes of the images, and end with the exit status that about it too."""
+    """Print the outcomes of the images, and end with the exit status that says it too."""
     sentences = list(report.notes)
     for outcome in report.outcomes:
         sentences += [outcome.message] if outcome.message else []

@@ -258,15 +258,15 @@ def _sentence(name: str, section: type[Section], problem: ErrorDetails) -> str:
     return f"{key}{meaning} = {problem['input']!r}, but it {message}."
 
 
+_MOVED = (
+    *("crop", "scale", "rotate", "flip", "flip_vertical", "bleed_through", "color"),
+    *("channel_shuffle", "tint", "tone", "noise", "blur"),
+)
 RENAMED = {
     "data.licence": "data.license",
-    **{
-        f"augment.{old}": f"transform.{new}"
-        for old, new in {
-            **{name: name for name in Transform.model_fields},
-            "holes": "coarse_dropout",
-        }.items()
-    },
+    **{f"train.{key}": f"transform.{key}" for key in ("color", "crop", "flip")},
+    **{f"augment.{key}": f"transform.{key}" for key in _MOVED},
+    "augment.holes": "transform.coarse_dropout",
     "model.gt_epochs": "model.teacher_epochs",
     "export.pictures": "export.images",
     "promote.bar": "promote.min_score",
@@ -275,6 +275,8 @@ RENAMED = {
     "promote.min_pictures": "promote.min_images",
 }
 """Keys that had another name: the old one -> the present one."""
+REMOVED = {"train.strategy": "train.devices and train.nodes say whether several devices share it"}
+"""Keys that are gone: the old one -> why."""
 RENAMED_VALUES = {
     ("augment.fit", "squeeze"): "stretch",
     ("train.loss", "hesho"): "mse",
@@ -284,6 +286,8 @@ RENAMED_VALUES = {
 def _unknown_key(key: str, prefix: str, known: Iterable[str]) -> str:
     if new := RENAMED.get(prefix + key):
         return f"{prefix}{key} is called {new} now: rename it."
+    if why := REMOVED.get(prefix + key):
+        return f"{prefix}{key} is gone, because {why}: take it out."
     near = difflib.get_close_matches(key, list(known), n=1, cutoff=0.5)
     hint = f"did you mean {prefix}{near[0]}?" if near else f"known: {', '.join(known)}."
     return f"{prefix}{key} is not a known key; {hint}"

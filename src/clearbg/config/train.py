@@ -107,9 +107,6 @@ class Train(Section):
     accelerator: Accelerator
     devices: Annotated[Positive, Field(description="of each machine")]
     nodes: Annotated[Positive, Field(description="machines; start each with torchrun")]
-    strategy: Annotated[
-        Literal["auto", "ddp"], Field(description="how several devices share the training")
-    ]
     sync_batch_norm: Annotated[
         bool, Field(description="statistics of batch norms over the batches of all GPUs")
     ]

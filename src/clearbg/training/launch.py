@@ -41,7 +41,7 @@ def launch(settings: config.Train) -> Fabric:
         devices=settings.devices,
         num_nodes=settings.nodes,
         precision=settings.precision,
-        strategy=_strategy(settings),
+        strategy=DDPStrategy(timeout=PATIENCE) if settings.devices * settings.nodes > 1 else "auto",
     )
     fabric.launch()
     return fabric
@@ -70,9 +70,3 @@ def _accelerator(settings: config.Train) -> str:
             "CUDA devices here: lower it."
         )
     return accelerator
-
-
-def _strategy(settings: config.Train) -> str | DDPStrategy:
-    if settings.devices * settings.nodes > 1 or settings.strategy == "ddp":
-        return DDPStrategy(timeout=PATIENCE)
-    return "auto"
