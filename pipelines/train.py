@@ -19,7 +19,7 @@ from clearbg.data.dataset import Pairs
 from clearbg.system import project
 from clearbg.system.stage import stage
 from clearbg.tracking import runs, stage_logs
-from clearbg.training import checkpoints, estimate, loop, outputs, tensorboard
+from clearbg.training import batch_size, checkpoints, loop, outputs, tensorboard
 from clearbg.training.fingerprint import fingerprint
 from clearbg.training.launch import launch
 from clearbg.training.methods import Method
@@ -39,7 +39,7 @@ def main() -> None:
         train, validation = (
             Pairs(DATA, split, settings, settings.train.cache) for split in ("train", "validation")
         )
-    settings = estimate.with_batch_size(settings, checkpoint.folder, len(train))
+    settings = batch_size.with_batch_size(settings, checkpoint.folder, len(train))
     with (
         runs.train_run(name, settings.flat(), name=settings.model.name, recipe=recipes.live())
         if fabric.is_global_zero

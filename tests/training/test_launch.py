@@ -6,7 +6,7 @@ from support.project import TINY, demo
 
 from clearbg import config
 from clearbg.errors import SettingsError
-from clearbg.training import estimate, launch
+from clearbg.training import batch_size, launch
 
 
 def settings(**train) -> config.Settings:
@@ -59,7 +59,7 @@ def test_several_machines_train_with_ddp(monkeypatch):
 
 def test_batch_size_that_is_chosen_is_kept_for_a_restart(tmp_path):
     chosen = settings(batch_size="auto", accelerator="cpu")
-    first = estimate.with_batch_size(chosen, tmp_path, images=100)
-    assert first.train.batch == estimate.SMALL
+    first = batch_size.with_batch_size(chosen, tmp_path, images=100)
+    assert first.train.batch == batch_size.SMALL
     (tmp_path / "batch_size.txt").write_text("5\n")
-    assert estimate.with_batch_size(chosen, tmp_path, images=100).train.batch == 5
+    assert batch_size.with_batch_size(chosen, tmp_path, images=100).train.batch == 5

@@ -69,6 +69,6 @@ def out_of_memory(settings: config.Settings, batch: int, size: int) -> ClearBGEr
 
 
 def _fitting(settings: config.Settings, batch: int, size: int) -> int:
-    from clearbg.training.estimate import largest_batch
+    from clearbg.training.batch_size import largest_batch
 
     return largest_batch(settings, size, most=batch - 1)

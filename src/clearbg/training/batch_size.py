@@ -1,4 +1,4 @@
-"""What a training will need, told before it starts: device, memory, seconds and disk."""
+"""How many images at once: a number for `train.batch_size: auto`, found by steps on trial."""
 
 import dataclasses
 import time
