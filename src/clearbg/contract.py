@@ -21,7 +21,7 @@ from clearbg.licenses import Commercial, Origin
 from clearbg.system.files import file_sha256
 
 FORMAT = 3
-FILE = "model.json"  # in a models folder
+FILE, WEIGHTS = "model.json", "weights.safetensors"  # in a models folder
 METADATA_KEY = "clearbg"  # in an ONNX file
 MAX_SIDE = 8192  # pixels of the network's input
 MAX_TEXT = 1_000_000  # characters
@@ -121,7 +121,7 @@ def read_contract(folder: Path) -> Contract:
     Raises:
         ModelError: a file is missing, or is not what it should be.
     """
-    path, weights = folder / FILE, folder / "weights.safetensors"
+    path, weights = folder / FILE, folder / WEIGHTS
     for file in (path, weights):
         if not file.is_file():
             raise ModelError(f"{file} does not exist: train a model first with `dvc repro`.")

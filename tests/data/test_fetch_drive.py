@@ -4,19 +4,7 @@ import os
 
 import pytest
 from support.loopback import DATA, SHA, cut_after, page, status, whole
-from support.loopback_hubs import client_behind, every_host, silent
-
-
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory):
-    with every_host(tmp_path_factory.mktemp("tls")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def client(hub):
-    with client_behind(hub) as fetch:
-        yield fetch
+from support.loopback_hubs import silent
 
 
 def file_of_drive(handler, answer=whole):

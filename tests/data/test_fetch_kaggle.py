@@ -4,21 +4,9 @@ import json
 
 import pytest
 from support.loopback import DATA, OTHER, SHA, cut_after, page, status, whole
-from support.loopback_hubs import client_behind, every_host, silent
+from support.loopback_hubs import silent
 
 from clearbg.data.fetching.download import BLOCK
-
-
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory):
-    with every_host(tmp_path_factory.mktemp("tls")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def client(hub):
-    with client_behind(hub) as fetch:
-        yield fetch
 
 
 def kaggle(answer, store=whole):

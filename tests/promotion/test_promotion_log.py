@@ -12,16 +12,12 @@ from clearbg.errors import RegistryError
 from clearbg.promotion import promotion_log
 from clearbg.promotion.promote import rollback
 from clearbg.promotion.promotion_log import PROMOTE, ROLLBACK, PromotionLog, counted, replay
-from clearbg.system.files import file_sha256
-from clearbg.tracking import runs
 from clearbg.tracking.registry import (
     CHAMPION,
-    ONNX,
     PREVIOUS,
     Registry,
     Version,
     find_registry,
-    open_registry,
 )
 
 
@@ -57,14 +53,7 @@ def test_switch_without_its_mark_is_not_done():
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory):
     """A store with three versions of one logged model; nobody is champion."""
-    folder = tmp_path_factory.mktemp("a project")
-    with contenders.exporting(folder) as model:
-        with runs.train_run("first", {}, "demo") as run:
-            source = run.model(model)
-        registry = open_registry()
-        for number in range(3):
-            registry.add(source, run.id, {ONNX: file_sha256(model), "number": str(number)})
-    return folder
+    return contenders.registered(tmp_path_factory.mktemp("a project"), versions=3)
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ from clearbg.data import leaks, manifest
 from clearbg.images import write_image, write_mask
 from clearbg.promotion.promote import Candidate, Verdict, judge, promote
 from clearbg.system.files import file_sha256
+from clearbg.tracking import runs
+from clearbg.tracking.registry import CHAMPION, ONNX, open_registry
 from support.images import disc
 from support.project import ROOT, demo
 
@@ -139,3 +141,16 @@ def exporting(folder: Path) -> Iterator[Path]:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setenv("DVC_ROOT", str(folder))
         yield model
+
+
+def registered(folder: Path, versions: int = 1, champion: int | None = None) -> Path:
+    """The same project with versions of its one logged model in the registry."""
+    with exporting(folder) as model:
+        with runs.train_run("first", {}, "demo") as run:
+            source = run.model(model)
+        registry = open_registry()
+        for number in range(versions):
+            registry.add(source, run.id, {ONNX: file_sha256(model), "number": str(number)})
+        if champion is not None:
+            registry.point(CHAMPION, champion)
+    return folder

@@ -15,20 +15,13 @@ from clearbg.data import leaks
 from clearbg.errors import ClearBGError, RegistryError
 from clearbg.system.files import file_sha256
 from clearbg.tracking import runs
-from clearbg.tracking.registry import CHAMPION, ONNX, Registry, fetch, find_registry, open_registry
+from clearbg.tracking.registry import CHAMPION, ONNX, Registry, fetch, find_registry
 
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory):
     """A project with one registered version, champion of its SQLite store."""
-    folder = tmp_path_factory.mktemp("a project")
-    with contenders.exporting(folder) as model:
-        with runs.train_run("first", {}, "demo") as run:
-            source = run.model(model)
-        registry = open_registry()
-        version = registry.add(source, run.id, {ONNX: file_sha256(model)})
-        registry.point(CHAMPION, version.number)
-    return folder
+    return contenders.registered(tmp_path_factory.mktemp("a project"), champion=1)
 
 
 @pytest.fixture

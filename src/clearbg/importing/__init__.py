@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from clearbg.contract import FILE as CONTRACT
 from clearbg.data.fetching.fetch import fetch
 from clearbg.errors import ModelError
 from clearbg.importing import checkpoint
@@ -14,8 +15,6 @@ from clearbg.importing.recognize import Match, is_discriminator, match, mismatch
 from clearbg.models import weights
 from clearbg.system import project
 from clearbg.system.files import file_sha256, replacing_folder
-
-CONTRACT = "model.json"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from clearbg import licenses
-from clearbg.contract import METADATA_KEY, Contract, parse_contract, read_contract
+from clearbg.contract import METADATA_KEY, WEIGHTS, Contract, parse_contract, read_contract
 from clearbg.errors import ClearBGError, ModelError
 from clearbg.lineage import commits, mlflow_records
 from clearbg.lineage.facts import Lineage
@@ -21,7 +21,6 @@ from clearbg.system import dvc_lock
 from clearbg.system.files import file_sha256
 from clearbg.tracking.registry import Registry, Version, find_registry, model_name
 
-WEIGHTS = "weights.safetensors"
 MODEL_FILES = ("model.onnx", WEIGHTS)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from clearbg.contract import WEIGHTS
 from clearbg.errors import CommandError
 from clearbg.lineage.facts import Lineage
 from clearbg.system import dvc_lock, project
@@ -78,7 +79,7 @@ def _names(found: Lineage) -> Iterator[tuple[str, str]]:
     """(what, MD5) to search for: first the file, then its weights if they lie in models/."""
     if found.file:
         yield "the file", found.file["md5"]
-    weights = project.root() / "models" / "weights.safetensors"
+    weights = project.root() / "models" / WEIGHTS
     known = found.contract.get("weights_sha256")
     if known and weights.is_file() and file_sha256(weights) == known:
         yield "its weights", dvc_lock.file_md5(weights)

@@ -7,10 +7,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from clearbg import contract
 from clearbg.errors import ModelError
 from clearbg.system.files import file_sha256, replacing_file
 
-FILE = "weights.safetensors"
+FILE = contract.WEIGHTS
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 

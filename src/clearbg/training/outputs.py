@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 
 from clearbg import config
+from clearbg.contract import FILE as CONTRACT
 from clearbg.contract import Contract
 from clearbg.data import leaks
 from clearbg.data.dataset import Pairs
@@ -43,7 +44,7 @@ def write_model(
         images_sha256 = leaks.write(provenance.images, aside)
         weights_sha256 = file_sha256(aside / weights.FILE)
         contract = contract_of(settings, weights_sha256, provenance, images_sha256)
-        (aside / "model.json").write_text(contract.to_json(), encoding="utf-8")
+        (aside / CONTRACT).write_text(contract.to_json(), encoding="utf-8")
         parameters = weights.parameters(progress.best_weights)
         shown = model_card.text(contract, len(provenance.images), parameters, _best(progress))
         (aside / model_card.FILE).write_text(shown, encoding="utf-8")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from clearbg import config, licenses
+from clearbg.contract import FILE as CONTRACT
 from clearbg.contract import parse_contract, read_contract
 from clearbg.data import leaks, manifest
 from clearbg.errors import ModelError
@@ -55,7 +56,7 @@ def _past(place: Path) -> tuple[tuple[Origin, ...], pd.DataFrame]:
     if not file.is_file():
         raise ModelError(f"{file} does not exist: correct train.init_from.")
     sha256 = file_sha256(file)
-    path = file.with_name("model.json")
+    path = file.with_name(CONTRACT)
     contract = parse_contract(path.read_bytes(), str(path)) if path.is_file() else None
     if contract is None or (contract.weights_sha256 != sha256 and place.is_file()):
         foreign = licenses.origin(f"weights {sha256[:12]}", licenses.FOREIGN, None)
