@@ -11,7 +11,8 @@ from clearbg import config
 from clearbg.data import leaks
 from clearbg.errors import DataError
 from clearbg.evaluation import evaluate
-from clearbg.promotion import paired_test, scoring
+from clearbg.metrics import bootstrap
+from clearbg.promotion import scoring
 
 
 @pytest.mark.parametrize("metric", ["max_f", "mean_f", "mean_e", "dice", "mae", "gradient"])
@@ -28,7 +29,7 @@ def test_figures_are_those_that_evaluate_prints(prepared, metric):
     assert found.figures[metric] == printed.figures[metric]
     everything = np.ones((1, len(split.rows)))
     known = ~np.isnan(found.scored.values).any(axis=1)
-    formed = paired_test.figures(found.scored.values, everything, known)
+    formed = bootstrap.figures(found.scored.values, everything, known)
     assert formed == pytest.approx(printed.figures[metric], abs=1e-6)
 
 

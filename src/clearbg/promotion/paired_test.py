@@ -10,11 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from clearbg import config
-
-DRAWS, SEED = 2000, 0
+from clearbg.metrics.bootstrap import DRAWS, SEED, figures, interval
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,7 @@ class Scored:
     """One model's scores, in the images' order; NaN where an image has no value.
 
     Attributes:
-        values: float `(n,k)`: a figure is the largest of the k averages over images. A
-            metric such as Dice has k = 1, max F its curve over 256 thresholds.
+        values: float `(n,k)`, see `clearbg.metrics.bootstrap.contributions`.
         empty_alpha: float `(n,)`: mean alpha where there is no subject.
     """
 
@@ -128,34 +125,6 @@ def compare(
     before, after = (float(figures(values, np.ones((1, len(whole))), whole)[0]) for values in both)
     gain = Gain(before, after, sign * (after - before), low, high, int(whole.sum()), groups)
     return gain, [part for part in parts if part.images]
-
-
-def figures(values: np.ndarray, draws: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """The figure that each draw gives, float `(b,)`.
-
-    Args:
-        values: float `(n,k)`.
-        draws: float `(b,n)`.
-        known: bool `(n,)`, the images with a value.
-    """
-    weights = draws if known.all() else draws[:, known]
-    with np.errstate(invalid="ignore"):  # a draw may hold none of them
-        return ((weights @ values[known]) / weights.sum(axis=1, keepdims=True)).max(axis=1)
-
-
-def interval(gains: np.ndarray, confidence: float, groups: int) -> tuple[float, float]:
-    """The percentile interval of bootstrapped gains, widened for few groups.
-
-    A bootstrap of n groups is too narrow by the factor √((n-1)/n), and takes the normal for
-    Student's distribution; the expanded percentiles undo both (Hesterberg 2015, "What Teachers
-    Should Know About the Bootstrap", section 5.3). Fewer than two groups say nothing.
-    """
-    if groups < 2:
-        return -np.inf, np.inf
-    reach = stats.t.ppf((1 + confidence) / 2, groups - 1) * np.sqrt(groups / (groups - 1))
-    tail = stats.norm.cdf(-reach)
-    low, high = np.nanquantile(gains, [tail, 1 - tail])
-    return float(low), float(high)
 
 
 def _known(*values: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ Every image and mask that is scored must have the hash that the manifest holds, 
 registry is tagged with the manifest's digest: two equal digests mean the same images.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,14 +16,12 @@ from clearbg.errors import DataError
 from clearbg.images import luma
 from clearbg.inference.predict import predict_split
 from clearbg.metrics import scoring
+from clearbg.metrics.bootstrap import contributions
 from clearbg.metrics.names import LIGHT, OUTLINES, SUBJECT_SIZES, families_of
 from clearbg.promotion.paired_test import Scored
 from clearbg.removal.remover import Remover
 from clearbg.system.files import file_sha256
 from clearbg.system.progress import progress
-
-CURVES = {"max_f": "f_curve", "mean_f": "f_curve", "max_e": "e_curve", "mean_e": "e_curve"}
-"""Saliency's figures that come from curves over 256 thresholds, averaged over images first."""
 
 
 @dataclass(frozen=True)
@@ -109,14 +107,6 @@ def measure(split: Split, model: Path, metric: str, at_once: int) -> Measured:
         headline=table[metric].to_numpy(float) if metric in table else values.max(axis=1),
         luma=np.array(brightness),
     )
-
-
-def contributions(scores: Sequence[scoring.Scores], metric: str) -> np.ndarray:
-    """What each image adds to the metric's figure, float `(n,k)`: see `Scored.values`."""
-    if metric not in CURVES:
-        return np.array([[score.row()[metric]] for score in scores], dtype=float)
-    curves = np.stack([getattr(score.saliency["raw"], CURVES[metric]) for score in scores])
-    return curves if metric.startswith("max_") else curves.mean(axis=1, keepdims=True)
 
 
 def slices(split: Split, measured: Measured) -> dict[str, np.ndarray]:
