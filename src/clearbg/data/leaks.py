@@ -1,6 +1,9 @@
 """Leaks: test images that a model has seen during its training."""
 
+import gzip
 import hashlib
+import io
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +17,10 @@ from clearbg.data import manifest
 from clearbg.errors import DataError, ModelError
 from clearbg.images import read_image
 from clearbg.licenses import Origin
-from clearbg.system.files import file_sha256, write_text
+from clearbg.system.files import file_sha256, replacing_file, write_text
 
 FILE = "training_images.csv"
+PACKED = "training_images.csv.gz"  # the same, in the models that come with the package
 COLUMNS = ["sha256", "phash"]
 KINDS = ("exact", "near")
 NAMED = 3  # images named in a refusal
@@ -95,11 +99,24 @@ def merged(*lists: pd.DataFrame) -> pd.DataFrame:
     return joined.drop_duplicates().sort_values(COLUMNS, ignore_index=True)
 
 
-def write(images: pd.DataFrame, folder: Path) -> str:
-    """Write the list of a model into its folder; return the file's SHA-256 for model.json."""
+def write(images: pd.DataFrame, folder: Path, packed: bool = False) -> str:
+    """Write the list of a model into its folder; return the text's SHA-256 for model.json.
+
+    Args:
+        packed: write it with gzip's compression.
+    """
     text = images.to_csv(index=False, lineterminator="\n")
-    write_text(folder / FILE, text)
+    if packed:
+        with replacing_file(folder / PACKED) as aside:
+            aside.write_bytes(gzip.compress(text.encode(), mtime=0))
+    else:
+        write_text(folder / FILE, text)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def listed(folder: Path) -> bool:
+    """Whether a list of the images that the model has seen lies in its folder."""
+    return any((folder / name).is_file() for name in (FILE, PACKED))
 
 
 def of_model(folder: Path, sha256: str, origins: Sequence[Origin]) -> Seen:
@@ -111,16 +128,27 @@ def of_model(folder: Path, sha256: str, origins: Sequence[Origin]) -> Seen:
     if not sha256:
         return unlisted()
     path = folder / FILE
-    if not path.is_file():
+    if not listed(folder):
         raise ModelError(
             f"{path} does not exist, but model.json names it: take both from the same training."
         )
-    if file_sha256(path) != sha256:
+    content = _content(folder)
+    if hashlib.sha256(content).hexdigest() != sha256:
         raise ModelError(
             f"{path} is not the list that model.json describes: take both from the same training."
         )
-    images = pd.read_csv(path, dtype=str, keep_default_na=False)
+    images = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
     return Seen(images, complete=all(origin.images is not None for origin in origins))
+
+
+def _content(folder: Path) -> bytes:
+    """The list's text, whichever way it is stored; empty where a packed one is damaged."""
+    if (folder / FILE).is_file():
+        return (folder / FILE).read_bytes()
+    try:
+        return gzip.decompress((folder / PACKED).read_bytes())
+    except (OSError, EOFError, zlib.error):
+        return b""
 
 
 def hashes(paths: Iterable[Path]) -> pd.DataFrame:

@@ -94,7 +94,7 @@ def table(result: Evaluation, output: Path | None) -> str:
 def _seen(model: Path, contract: Contract) -> leaks.Seen:
     """What the model has seen, by the list beside it; an exported file may have left its own."""
     folder = model if model.is_dir() else model.parent
-    if not model.is_dir() and not (folder / leaks.FILE).is_file():
+    if not model.is_dir() and not leaks.listed(folder):
         return leaks.unlisted()
     return leaks.of_model(folder, contract.images_sha256, contract.trained_on)
 
