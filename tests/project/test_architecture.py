@@ -17,7 +17,7 @@ FLOORS = [
     {"system", "templates"},
     {"images", "config", "metrics", "losses"},
     {"contract", "synthetic", "models"},
-    {"data", "inference"},
+    {"data", "inference", "pretrained"},
     {"removal", "training", "export", "importing", "doctor", "drift", "evaluation"},
     {"tracking"},
     {"lineage", "page", "promotion", "retraining"},

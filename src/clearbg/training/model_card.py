@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from clearbg import licenses
 from clearbg.contract import Contract
@@ -11,13 +12,20 @@ from clearbg.templates import render
 FILE = "card.md"
 
 
-def text(contract: Contract, images: int, parameters: int, best: Mapping[str, float]) -> str:
+def text(
+    contract: Contract,
+    images: int,
+    parameters: int,
+    best: Mapping[str, float] | None = None,
+    shipped: Mapping[str, Any] | None = None,
+) -> str:
     """The card as Markdown. The same arguments give the same text.
 
     Args:
         images: listed beside the weights, each an original that was trained or validated on.
         parameters: numbers in the weights that a training changes.
         best: the row of the training's history that the weights come from.
+        shipped: of a model that comes with the package instead, its made.json.
     """
     origins = contract.trained_on
     return render(
@@ -26,8 +34,10 @@ def text(contract: Contract, images: int, parameters: int, best: Mapping[str, fl
         contract=contract,
         images=images,
         parameters=parameters,
-        epoch=int(best["epoch"]),
-        figures=_figures(contract.headline, best),
+        epoch=int(best["epoch"]) if best else None,
+        figures=_figures(contract.headline, best) if best else {},
+        shipped=shipped,
+        heading=heading,
         origins=origins,
         words=licenses.WORDS,
         is_open=licenses.is_open(origins),

@@ -1,0 +1,50 @@
+"""The models that come with the package are whole, small, and ready to train from."""
+
+import shutil
+
+import pytest
+import torch
+
+from clearbg import models, pretrained
+from clearbg.contract import read_contract
+from clearbg.data import leaks
+from clearbg.errors import ModelError
+from clearbg.models import weights
+
+MOST_BYTES = 9_000_000
+
+
+def test_all_shipped_models_together_stay_small():
+    assert sum(p.stat().st_size for p in pretrained.FOLDER.rglob("*.*")) < MOST_BYTES
+
+
+@pytest.mark.parametrize("name", pretrained.names())
+def test_a_shipped_model_is_a_models_folder_that_lists_the_images_it_has_seen(name):
+    folder = pretrained.folder(name)
+    contract = read_contract(folder)
+    seen = leaks.of_model(folder, contract.images_sha256, contract.trained_on)
+    assert seen.complete
+    assert len(seen.images) == sum(origin.images or 0 for origin in contract.trained_on)
+
+
+@pytest.mark.parametrize("name", pretrained.names())
+def test_a_training_can_start_from_a_shipped_model_in_full_precision(name):
+    contract = read_contract(pretrained.folder(name))
+    network = models.build(contract.model, **contract.settings)
+    weights.start(network, pretrained.weights(name), contract.weights_sha256)
+    assert all(p.dtype == torch.float32 for p in network.parameters())
+    assert any((p.abs() > 0).all() for p in network.parameters())
+
+
+def test_an_unknown_model_is_answered_with_the_names_that_there_are():
+    with pytest.raises(ModelError, match=r"'rembg' is shipped: choose clearbg-lite"):
+        pretrained.folder("rembg")
+
+
+def test_a_damaged_list_of_seen_images_is_named(tmp_path):
+    folder = pretrained.folder(pretrained.DEFAULT)
+    contract = read_contract(folder)
+    shutil.copyfile(folder / leaks.PACKED, tmp_path / leaks.PACKED)
+    (tmp_path / leaks.PACKED).write_bytes((tmp_path / leaks.PACKED).read_bytes()[:1000])
+    with pytest.raises(ModelError, match="is not the list"):
+        leaks.of_model(tmp_path, contract.images_sha256, contract.trained_on)
