@@ -1,7 +1,10 @@
 """Generated images, own transparent images and own tables -> pairs."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 from support.images import disc
 from support.project import demo
 from support.tiny_sets import (
@@ -9,6 +12,7 @@ from support.tiny_sets import (
     SMALL,
     alpha_of,
     classes,
+    encoded,
     folder,
     found,
     hard,
@@ -23,8 +27,9 @@ from support.tiny_sets import (
 
 from clearbg import config
 from clearbg.data import sources
+from clearbg.doctor import layouts
 from clearbg.errors import DataError
-from clearbg.images import write_image
+from clearbg.images import encode_image, read_mask, write_image
 
 
 def test_generated_images_are_of_the_kind_that_is_asked_for(tmp_path):
@@ -34,6 +39,28 @@ def test_generated_images_are_of_the_kind_that_is_asked_for(tmp_path):
     portrait = pairs[3].read(MANY)[0].rgb
     cars = sources.GeneratedPair("x", pairs[3].seed, 3, "cars").read(MANY)[0].rgb
     assert portrait.shape != cars.shape or not np.array_equal(portrait, cars)
+
+
+def instances(index: int) -> bytes:
+    """A gray PNG with the number of a person in each pixel: 0 none, 1 and 2."""
+    return encoded(Image.fromarray(hard(index) // 255 * (1 + np.uint8(np.arange(40) > 20))), "PNG")
+
+
+def test_numbers_of_persons_in_files_with_a_suffix_are_masks(tmp_path):
+    files = {f"images/{n}.png": encode_image(disc(n, SMALL)[0]) for n in range(12)}
+    files |= {f"masks/{n}_mask.png": instances(n) for n in range(12)}
+    own = folder(tmp_path / "own", files)
+    data = settings("folder", path=own, images="images", masks="masks")
+    frame = ingested(data, tmp_path)
+    assert len(frame) == 12 and set(frame.status) == {"ok"}
+    stored = {
+        row.id: read_mask(tmp_path / "ingested" / row["mask"])[0] for _, row in frame.iterrows()
+    }
+    assert all(np.array_equal(stored[str(n)], hard(n)) for n in range(12))
+    seen = layouts.find([Path(own)]).pairs
+    assert {(p.id, p.mask) for p in seen} == {
+        (p.id, p.mask) for p in found(data, tmp_path).values()
+    }
 
 
 def cutouts(tmp_path, backgrounds: str | None) -> config.Data:

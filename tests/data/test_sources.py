@@ -103,3 +103,15 @@ def test_ids_are_file_names_whatever_the_images_are_called(tmp_path):
     found = sources.by_stem(tmp_path / "images", tmp_path / "masks")
     assert len({pair.id for pair in found}) == 3
     assert all(pair.id.isascii() and " " not in pair.id for pair in found)
+
+
+def test_masks_name_may_go_on_after_its_images(tmp_path):
+    names = {"images": ("a", "b", "c-alpha"), "masks": ("a_mask", "b", "b_mask", "c-alpha", "d-gt")}
+    for part, stems in names.items():
+        for stem in stems:
+            write_image(tmp_path / part / f"{stem}.png", disc(1)[0])
+    found = sources.by_stem(tmp_path / "images", tmp_path / "masks")
+    pairs = [tuple(path and path.stem for path in (pair.image, pair.mask)) for pair in found]
+    assert pairs == [
+        ("a", "a_mask"), ("b", "b"), (None, "b_mask"), ("c-alpha", "c-alpha"), (None, "d-gt")
+    ]  # fmt: skip

@@ -54,6 +54,16 @@ def test_inverted_files_are_turned_over(halves):
     assert result.figures["dice"] == pytest.approx(0.8, abs=1e-6)  # 4 rows of 8, 6 of 8 predicted
 
 
+def test_masks_may_hold_numbers_of_persons_and_have_a_suffix(halves):
+    for name in ("a", "b"):
+        numbers = np.asarray(Image.open(halves[1] / f"{name}.png")) // 255 * 2
+        numbers[0] = 1
+        (halves[1] / f"{name}.png").unlink()
+        write_mask(halves[1] / f"{name}_mask.png", numbers)
+    result = score_files.score_files(*halves, ["segmentation"], 0.5, inverted=False)
+    assert result.figures["dice"] == pytest.approx(2 / 3, abs=1e-6)
+
+
 @pytest.mark.slow
 def test_score_prints_a_column_a_protocol_and_writes_every_image(halves, tmp_path):
     done = clearbg("score", *halves, "--metrics", "saliency,matting", "-o", tmp_path / "all.csv")

@@ -6,7 +6,7 @@ table, or from transparency. The split is recognized from a word in the path: DI
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,14 +14,13 @@ from clearbg import config
 from clearbg.data import manifest
 from clearbg.data.pairs import FilePair, Pair, safe_id, short_hash
 from clearbg.data.sources import by_stem, cutouts, documents, people, table
-from clearbg.data.sources.folders import relative_stem
+from clearbg.data.sources.folders import MASK_FILE, relative_stem
 from clearbg.errors import DataError, ImageError
 from clearbg.images import find_images, read_image
 
 IMAGES = "images?|imgs?|ims?|pictures?|photos?|originals?|inputs?|jpegimages"
 MASKS = "masks?|gts?|annotations?|labels?|alphas?|mattes?|truths?|segmentationclass"
 ROLE = re.compile(rf"(?P<rest>.*?)[-_ ]?(?:(?P<image>{IMAGES})|(?P<mask>{MASKS}))", re.I)
-MASK_FILE = re.compile(r"[-_. ](?:mask|gt|matte|alpha|label|seg)$", re.IGNORECASE)
 SPLIT_WORDS = {
     "train": "train", "training": "train", "tr": "train",
     "val": "validation", "valid": "validation", "validation": "validation", "vd": "validation",
@@ -73,9 +72,7 @@ def find(paths: Sequence[Path]) -> DataSet:
     each = [_data_set(path) for path in paths]
     if len(paths) == 2 and each[0].is_plain and (each[1].is_plain or each[1].layouts == [CUTOUTS]):
         both = DataSet()
-        both.add(
-            "a folder of images and one of masks", by_stem(*paths, mask_key=_image_of(paths[0]))
-        )
+        both.add("a folder of images and one of masks", by_stem(*paths))
         each = [both]
     whole = DataSet()
     for path, data_set in zip(paths, each):
@@ -137,8 +134,7 @@ def _walk(folder: Path, root: Path, data_set: DataSet) -> None:
         # The part of the path that images and masks share keeps ids of different places apart.
         place = images.relative_to(root).parent / ROLE.sub(r"\g<rest>", images.name)
         prefix = "".join(f"{part}-" for part in dict.fromkeys(place.parts))
-        pairs = by_stem(images, masks, prefix=safe_id(prefix) if prefix else "",
-                        mask_key=_image_of(images))  # fmt: skip
+        pairs = by_stem(images, masks, prefix=safe_id(prefix) if prefix else "")
         data_set.add(f"{images.name}/ with {masks.name}/", [_with_split(p, root) for p in pairs])
         children = [child for child in children if child not in (images, masks)]
     own = [path for path in find_images(folder) if path.parent == folder]
@@ -193,17 +189,6 @@ def _are_cutouts(files: Sequence[Path]) -> bool:
         if read == SAMPLED:
             break
     return False
-
-
-def _image_of(images: Path) -> Callable[[Path, Path], str]:
-    """The key of a mask's image: `a_mask.gif` belongs to `a.jpg`, if `a_mask.jpg` is missing."""
-    stems = {relative_stem(path, images) for path in find_images(images)}
-
-    def key(mask: Path, folder: Path) -> str:
-        stem = relative_stem(mask, folder)
-        return stem if stem in stems else MASK_FILE.sub("", stem)
-
-    return key
 
 
 def _with_split(pair: FilePair, root: Path) -> FilePair:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from clearbg.data.checks import mask_values
+from clearbg.data.sources import by_stem
 from clearbg.errors import DataError
-from clearbg.images import SUFFIXES, contact_sheet, find_images, read_image, read_mask, resize
+from clearbg.images import SUFFIXES, contact_sheet, find_images, read_image, resize
 from clearbg.removal.remover import Remover
 from clearbg.system.progress import progress
 
@@ -38,7 +40,7 @@ def compare(
         raise DataError(f"{images} holds no images ({', '.join(SUFFIXES)}).")
     order = np.random.default_rng(seed).permutation(len(found))[:count]
     chosen = [found[i] for i in sorted(order)]
-    truths = {path: _mask_of(path, images, masks) for path in chosen} if masks else {}
+    truths = _masks_of(chosen, images, masks) if masks else {}
     removers = [Remover(model) for model in models]
     rows = []
     for path in progress(chosen, what="compare", unit="images"):
@@ -46,7 +48,7 @@ def compare(
         alphas = [remover.matte(image) for remover in removers]
         views = [image.srgb(), *alphas, contact_sheet.on_checkerboard(image.srgb(), alphas[0])]
         if masks:
-            views.insert(1 + len(alphas), read_mask(truths[path])[0])
+            views.insert(1 + len(alphas), mask_values.truth(truths[path]))
         rows.append([_small(view) for view in views])
     names = [f"prediction {n + 1}" for n in range(len(models))]
     names = names if len(models) > 1 else ["prediction"]
@@ -59,14 +61,19 @@ def compare(
     return len(rows)
 
 
-def _mask_of(image: Path, images: Path, masks: Path) -> Path:
+def _masks_of(chosen: Sequence[Path], images: Path, masks: Path) -> dict[Path, Path]:
+    """Image -> its mask, for the chosen ones."""
     if masks.is_file():
-        return masks
-    stem = image.relative_to(images if images.is_dir() else image.parent).with_suffix("")
-    for suffix in SUFFIXES:
-        if (masks / f"{stem}{suffix}").is_file():
-            return masks / f"{stem}{suffix}"
-    raise DataError(f"{masks} holds no mask called {stem}: add it, or leave --masks out.")
+        return dict.fromkeys(chosen, masks)
+    folder = images if images.is_dir() else images.parent
+    paired = {pair.image: pair.mask for pair in by_stem(folder, masks)}
+    found = {}
+    for path in chosen:
+        if (mask := paired[path]) is None:
+            name = path.relative_to(folder).with_suffix("")
+            raise DataError(f"{masks} holds no mask called {name}: add it, or leave --masks out.")
+        found[path] = mask
+    return found
 
 
 def _small(view: np.ndarray) -> np.ndarray:

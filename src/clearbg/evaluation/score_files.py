@@ -8,6 +8,7 @@ import pandas as pd
 
 from clearbg.contract import Contract, read_contract
 from clearbg.data import leaks
+from clearbg.data.checks import mask_values
 from clearbg.data.pairs import FilePair
 from clearbg.data.sources import by_stem
 from clearbg.errors import DataError, SettingsError
@@ -119,7 +120,7 @@ def _partners(images: Path, masks: Path) -> list[FilePair]:
 
 
 def _truth(pair: FilePair, size: tuple[int, int], inverted: bool) -> np.ndarray:
-    truth = read_mask(pair.mask)[0]
+    truth = mask_values.truth(pair.mask)
     if truth.shape != size:
         raise DataError(
             f"{pair.image} is {size[1]}×{size[0]} pixels and {pair.mask} "

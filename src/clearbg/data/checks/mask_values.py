@@ -59,6 +59,15 @@ def interpret(
     return _without_ringing(values) if ringing else values, found
 
 
+def truth(path: Path) -> np.ndarray:
+    """The alpha of a mask file, uint8 `(H,W)`, as ingest would store it.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    return interpret(path, *read_mask(path))[0]
+
+
 def _of_colors(
     path: Path, values: np.ndarray, notes: tuple[str, ...], counts: np.ndarray
 ) -> tuple[np.ndarray, list[tuple[str, str]]]:

@@ -1,5 +1,6 @@
 """Pairs from two folders, by file name."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,30 +8,34 @@ from clearbg.data.pairs import FilePair, safe_id
 from clearbg.errors import DataError
 from clearbg.images import SUFFIXES, find_images
 
+MASK_FILE = re.compile(r"[-_. ](?:mask|gt|matte|alpha|label|seg)$", re.IGNORECASE)
+"""How a mask's name may go on after its image's."""
+
 
 def relative_stem(path: Path, folder: Path) -> str:
     return path.relative_to(folder).with_suffix("").as_posix()
 
 
 def by_stem(
-    image_folder: Path,
-    mask_folder: Path,
-    split: str = "",
-    prefix: str | None = None,
-    mask_key: Callable[[Path, Path], str] = relative_stem,
+    image_folder: Path, mask_folder: Path, split: str = "", prefix: str | None = None
 ) -> list[FilePair]:
     """Pair files of two folders, sub-folders included, by relative path without suffix.
 
+    The mask of `a.jpg` is `a.png`, or `a_mask.png` where there is no `a.png` (see `MASK_FILE`).
+
     Args:
         prefix: of the ids; by default the split's name and a hyphen.
-        mask_key: (path, folder) -> the relative path, without suffix, of a mask's image.
 
     Raises:
         DataError: a folder is missing or holds no image.
     """
     if prefix is None:
         prefix = f"{split}-" if split else ""
-    images, masks = images_by(image_folder), images_by(mask_folder, mask_key)
+    images, masks = images_by(image_folder), images_by(mask_folder)
+    for stem in sorted(masks.keys() - images.keys()):
+        of_image = MASK_FILE.sub("", stem)
+        if of_image in images and of_image not in masks:
+            masks[of_image] = masks.pop(stem)
     result = []
     for stem in sorted({*images, *masks}):
         # Two images of one name (a.jpg, a.png) share a mask; each is an item of its own.
