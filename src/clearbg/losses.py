@@ -19,8 +19,9 @@ SSIM_SIDE, SSIM_SIGMA = 11, 1.5  # pixels (Wang et al. 2004)
 
 def summed_bce(logits: list[Tensor], alpha: Tensor) -> Tensor:
     """Binary cross entropy summed over all outputs, each with weight 1 (U²-Net, equation 1)."""
-    losses = [F.binary_cross_entropy_with_logits(output.float(), alpha) for output in logits]
-    return torch.stack(losses).sum()
+    outputs = _stacked(logits)
+    mean = F.binary_cross_entropy_with_logits(outputs, alpha.float().expand_as(outputs))
+    return len(logits) * mean
 
 
 def rmse(logits: list[Tensor], alpha: Tensor) -> Tensor:
@@ -29,7 +30,7 @@ def rmse(logits: list[Tensor], alpha: Tensor) -> Tensor:
     `R(a,b) = sqrt(mean((a-b)²) + 1e-6)`; without the 1e-6 the gradient of a perfect output would
     not be finite.
     """
-    return torch.stack([_root(_probability(output), alpha.float()) for output in logits]).mean()
+    return _roots(_stacked(logits).sigmoid() - alpha.float()).mean()
 
 
 def edge_rmse(logits: list[Tensor], alpha: Tensor) -> Tensor:
@@ -39,13 +40,8 @@ def edge_rmse(logits: list[Tensor], alpha: Tensor) -> Tensor:
     the true alpha and 0 elsewhere.
     """
     alpha = alpha.float()
-    edge = edges(alpha)
-    losses = []
-    for output in logits:
-        predicted = _probability(output)
-        near = _root(predicted * edge, alpha * edge)
-        losses.append(_root(predicted, alpha) + EDGE_WEIGHT * near)
-    return torch.stack(losses).mean()
+    errors = _stacked(logits).sigmoid() - alpha
+    return (_roots(errors) + EDGE_WEIGHT * _roots(errors * edges(alpha))).mean()
 
 
 def edges(alpha: Tensor) -> Tensor:
@@ -65,8 +61,7 @@ def mse(logits: list[Tensor], alpha: Tensor) -> Tensor:
 
     `L = (1/B) Σ_b mean((g − x_b)²)`, where B blocks have the outputs x_b, and g is the true alpha.
     """
-    alpha = alpha.float()
-    return torch.stack([F.mse_loss(_probability(output), alpha) for output in logits]).mean()
+    return (_stacked(logits).sigmoid() - alpha.float()).square().mean()
 
 
 def summed_iou(logits: list[Tensor], alpha: Tensor) -> Tensor:
@@ -76,14 +71,10 @@ def summed_iou(logits: list[Tensor], alpha: Tensor) -> Tensor:
     subject then has a loss too, which is 0 for an empty prediction; for other images the change
     is tiny.
     """
-    alpha = alpha.float()
-    losses = []
-    for output in logits:
-        predicted = _probability(output)
-        both = (predicted * alpha).sum((1, 2, 3))
-        either = (predicted + alpha).sum((1, 2, 3)) - both
-        losses.append((1 - (both + 1) / (either + 1)).mean())
-    return torch.stack(losses).sum()
+    predicted, alpha = _stacked(logits).sigmoid(), alpha.float()
+    both = (predicted * alpha).sum((2, 3, 4))
+    either = predicted.sum((2, 3, 4)) + alpha.sum((1, 2, 3)) - both
+    return (1 - (both + 1) / (either + 1)).mean(1).sum()
 
 
 def summed_ssim(logits: list[Tensor], alpha: Tensor) -> Tensor:
@@ -93,7 +84,7 @@ def summed_ssim(logits: list[Tensor], alpha: Tensor) -> Tensor:
     sigma 1.5. Outside the image both alphas count as 0.
     """
     alpha = alpha.float()
-    similarities = [_ssim(_probability(output), alpha).mean() for output in logits]
+    similarities = [_ssim(output.float().sigmoid(), alpha).mean() for output in logits]
     return (1 - torch.stack(similarities)).sum()
 
 
@@ -130,12 +121,14 @@ def feature_mse(features: list[Tensor], targets: list[Tensor]) -> Tensor:
     return torch.stack([F.mse_loss(a.float(), b.float()) for a, b in pairs]).sum()
 
 
-def _probability(logits: Tensor) -> Tensor:
-    return logits.float().sigmoid()
+def _stacked(logits: list[Tensor]) -> Tensor:
+    """All outputs, `(B,N,1,H,W)`: one kernel then does for all what seven would do one by one."""
+    return torch.stack(logits).float()
 
 
-def _root(predicted: Tensor, alpha: Tensor) -> Tensor:
-    return torch.sqrt((predicted - alpha).square().mean() + 1e-6)
+def _roots(errors: Tensor) -> Tensor:
+    """`sqrt(mean(e²) + 1e-6)` of each output, `(B,)`."""
+    return torch.sqrt(errors.square().mean((1, 2, 3, 4)) + 1e-6)
 
 
 def _bce_with(logits: Tensor, label: float) -> Tensor:

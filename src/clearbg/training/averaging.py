@@ -27,10 +27,10 @@ class AveragedWeights:
         self.updates += 1
         average, latest = self._tensors(self.module), self._tensors(network)
         real = [index for index, tensor in enumerate(average) if tensor.is_floating_point()]
+        counts = [index for index, tensor in enumerate(average) if not tensor.is_floating_point()]
         torch._foreach_lerp_([average[i] for i in real], [latest[i] for i in real], 1 - decay)
-        for index, tensor in enumerate(average):
-            if not tensor.is_floating_point():  # counts of batches
-                tensor.copy_(latest[index])
+        if counts:  # of batches
+            torch._foreach_copy_([average[i] for i in counts], [latest[i] for i in counts])
 
     @staticmethod
     def _tensors(network: nn.Module) -> list[Tensor]:

@@ -7,6 +7,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from clearbg import config
+from clearbg.training.kernels import fuse_small_kernels
 from clearbg.training.schedules import set_rate
 
 
@@ -37,6 +38,8 @@ class Descent:
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
         if settings.compile != "off":
             network.compile(**compile_options(settings.compile))
+        else:
+            fuse_small_kernels(network, casts=fabric.world_size == 1)
         self.network, self.optimizer = fabric.setup(network, optimizer(network, settings, self.lr))
         self._bad: Tensor | None = None
         if fabric.device.type == "cuda" and settings.precision != "16-mixed":

@@ -32,6 +32,8 @@ def launch(settings: config.Train) -> Fabric:
     if exact:  # read when CUDA's libraries start
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(exact)
+    # It would fill every new tensor with NaN first: two more kernels for each one of a step.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = not exact
     torch.backends.cudnn.deterministic = exact
     torch.backends.cudnn.allow_tf32 = not exact
