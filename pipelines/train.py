@@ -1,13 +1,14 @@
 """Train the recipe's model; validate every epoch; keep the best weights.
 
 reads   params.yaml (data, augment, model, train), data/augmented/
-writes  models/{weights.safetensors,model.json,training_images.csv,card.md}
-        adversarial: models/parts/ too
+writes  models/{weights.safetensors,model.json,training_images.csv,card.md,mean_mask.png,
+        baselines.json}; adversarial: models/parts/ too
         reports/train/{history.csv,metrics.json,samples/}
 A killed run goes on from its last checkpoint in .clearbg/checkpoints/, in its MLflow run.
 """
 
 import contextlib
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -59,10 +60,14 @@ def main() -> None:
 
         method, progress = loop.fit(fabric, settings, train, validation, checkpoint, on_epoch)
         if fabric.is_global_zero:
-            outputs.write_model(method, progress, settings, past, MODELS)
+            compared = outputs.write_model(
+                method, progress, settings, past, train.mean_mask, MODELS
+            )
             outputs.write_reports(method, progress, settings, validation, samples, REPORTS)
             stage_logs.log_training(run, read_contract(MODELS), settings)
             checkpoint.remove()
+            if not compared.beats_baselines:
+                print(compared.warning("validation images"), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ def test_system_trains_evaluates_exports_and_removes(name, monkeypatch, tmp_path
         checkpoints.Checkpoint(tmp_path / "checkpoint"), lambda *_: None,
     )  # fmt: skip
     past = provenance(settings, augmented)
-    outputs.write_model(method, progress, settings, past, tmp_path / "models")
+    outputs.write_model(method, progress, settings, past, train.mean_mask, tmp_path / "models")
     outputs.write_reports(
         method, progress, settings, validation, tmp_path / "none", tmp_path / "reports"
     )

@@ -102,7 +102,9 @@ def test_all_four_checkpoints_are_written_and_fit_their_networks(augmented, tmp_
     chosen = settings()
     method, progress, _ = fit(augmented, recovery.Checkpoint(tmp_path / "c"), chosen)
     past = Provenance("0" * 64, leaks.unlisted().images, config.learned_from(chosen))
-    outputs.write_model(method, progress, chosen, past, tmp_path / "models")
+    outputs.write_model(
+        method, progress, chosen, past, np.zeros((8, 8), np.uint8), tmp_path / "models"
+    )
     for kind in ("best", "final"):
         generator = models.build("gan_generator", **chosen.model.settings())
         weights.load(generator, tmp_path / f"models/parts/{kind}_generator.safetensors")

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.images import disc
 from support.project import TINY, demo
@@ -80,7 +81,8 @@ def train(tmp_path, data, network):
                "validation/loss": 0.3}  # fmt: skip
         progress = Progress(history=[row], best_epoch=2, best_weights=network)
         past = provenance(chosen, folder)
-        outputs.write_model(Untrained(), progress, chosen, past, tmp_path / name)
+        mask = np.full((8, 8), 60, np.uint8)
+        outputs.write_model(Untrained(), progress, chosen, past, mask, tmp_path / name)
         return tmp_path / name
 
     return make
@@ -176,7 +178,7 @@ def test_card_says_what_a_person_must_know(train, data):
     facts = json.loads((folder / "model.json").read_text())
     assert "| synthetic | 2 | CC0-1.0 | open | nothing: the images are made by ClearBG |" in text
     assert "**Commercial use: open**" in text and facts["weights_sha256"] in text
-    assert "- max Fβ ↑: 0.9123" in text and "After epoch 2" in text
+    assert "| max Fβ ↑ | 0.9123 |" in text and "After epoch 2" in text
     assert "stretched to 32×32 pixels" in text and "0.485, 0.456, 0.406" in text
     assert "no tool for photographs" in text
 

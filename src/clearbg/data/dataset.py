@@ -6,6 +6,7 @@ number of loading processes, and a run that was killed goes on in the middle of 
 
 import contextlib
 import copy
+import functools
 import multiprocessing
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import tv_tensors
 
 from clearbg import config
-from clearbg.data import manifest
+from clearbg.data import baselines, manifest
 from clearbg.data.cache import Mode, cached
 from clearbg.data.transforms import Normalize, to_channels, training_transform
 from clearbg.data.warp import array, tensor
@@ -83,6 +84,16 @@ class Pairs(Dataset):
         same = copy.copy(self)
         same.transform = to_channels(self.channels)
         return same
+
+    @functools.cached_property
+    def mean_mask(self) -> np.ndarray:
+        """The mean alpha of the images as they are stored, uint8; see `clearbg.data.baselines`."""
+        return baselines.mean(self._alpha(index) for index in baselines.chosen(len(self)))
+
+    def _alpha(self, index: int) -> np.ndarray:
+        if self.pixels is None:
+            return manifest.read_alpha(self.folder, self.rows[index])
+        return self.pixels.alpha[index]
 
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """The image uint8 `(H,W,3)` and alpha uint8 `(H,W)` as they are stored."""

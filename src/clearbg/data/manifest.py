@@ -1,5 +1,6 @@
 """The manifest: one row an image, what it is, its split, and why it was quarantined."""
 
+import contextlib
 import hashlib
 import math
 from collections.abc import Iterator, Mapping
@@ -71,9 +72,21 @@ def read_pair(folder: Path, row: Mapping[str, Any]) -> tuple[np.ndarray, np.ndar
     Raises:
         DataError: either cannot be read any more.
     """
-    try:
+    with _readable():
         rgb = read_image(folder / row["image"]).srgb()
-        return rgb, read_mask(folder / row["mask"])[0]
+    return rgb, read_alpha(folder, row)
+
+
+def read_alpha(folder: Path, row: Mapping[str, Any]) -> np.ndarray:
+    """The alpha of a manifest's row alone, uint8 `(H,W)`; see `read_pair`."""
+    with _readable():
+        return read_mask(folder / row["mask"])[0]
+
+
+@contextlib.contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
     except ImageError as error:
         raise DataError(f"{error} Run `dvc checkout` or `dvc repro -f ingest`.") from error
 

@@ -81,6 +81,9 @@ PROTOCOLS = {
     "published tables do.",
     "clean": "as the first column, without the images that the model was trained on duplicates of.",
     "otsu": "what one global threshold, chosen by Otsu's method, reaches on the same pages.",
+    "mean_mask": "the mean alpha of the training images, resized to each image.",
+    "all_subject": "a mask that says “subject” everywhere.",
+    "no_subject": "a mask that says “background” everywhere.",
 }
 """Columns of averages: what each of them means."""
 

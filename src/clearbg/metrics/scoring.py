@@ -5,8 +5,9 @@ names; the others are asked for: saliency (by one or more protocols), matting, d
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import joblib
 import numpy as np
@@ -83,13 +84,21 @@ def score_all(
     `processes` (None: all cores) score side by side; of an iterator of any length only a few
     pairs are in memory at a time.
     """
+    return side_by_side(
+        score,
+        ((alpha, truth, families, threshold, protocols) for alpha, truth in pairs),
+        processes,
+    )
+
+
+def side_by_side(
+    scorer: Callable[..., Any], arguments: Iterable[tuple[Any, ...]], processes: int | None = None
+) -> Iterator[Any]:
+    """What `scorer` gives for each of the arguments, in order; see `score_all`."""
     workers = joblib.Parallel(
         n_jobs=processes or os.cpu_count(), max_nbytes=None, return_as="generator"
     )
-    return workers(
-        joblib.delayed(score)(alpha, truth, families, threshold, protocols)
-        for alpha, truth in pairs
-    )
+    return workers(joblib.delayed(scorer)(*given) for given in arguments)
 
 
 def summarize(scores: Sequence[Scores]) -> dict[str, float]:

@@ -54,6 +54,7 @@ for _name in ("mlflow", "urllib3.connectionpool"):
 warnings.filterwarnings("ignore", message=".*input example was not provided")
 
 FINGERPRINT, WEIGHTS, ONNX = "clearbg.fingerprint", "clearbg.weights", "clearbg.onnx"
+BEATS_BASELINES = "clearbg.beats_baselines"  # and the split
 IMAGES = "clearbg.training_images"  # SHA-256 of their list
 PACKAGE = Path(__file__).parents[1]
 SERVED_WITH = ("numpy", "onnxruntime", "pillow", "pydantic-core")
@@ -85,6 +86,11 @@ class Run:
     def weights(self, sha256: str) -> None:
         """Tag the run with its weights, by which the later stages find it."""
         self._client.set_tag(self.id, WEIGHTS, sha256)
+
+    @_kept
+    def beats_baselines(self, split: str, value: bool) -> None:
+        """Tag the run with whether its model beats masks that have not looked at the image."""
+        self._client.set_tag(self.id, f"{BEATS_BASELINES}.{split}", str(value).lower())
 
     @_kept
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:

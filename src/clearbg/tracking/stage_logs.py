@@ -6,6 +6,7 @@ the training from its run cache, or when the server was down during the training
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -24,7 +25,9 @@ def log_training(run: runs.Run, contract: Contract, settings: config.Settings) -
     _log_ingest(run)
     run.history(pd.read_csv(TRAINING / "history.csv"))
     best = json.loads((TRAINING / "metrics.json").read_text(encoding="utf-8"))
-    run.metrics({f"best/{name}": value for name, value in best.items()})
+    run.metrics({f"best/{name}": value for name, value in _flat(best).items()})
+    if "beats_baselines" in best:
+        run.beats_baselines("validation", best["beats_baselines"])
     for path in sorted((TRAINING / "samples").glob("*.jpg")):
         run.file(path)
     for split in ("train", "validation"):
@@ -35,9 +38,14 @@ def log_training(run: runs.Run, contract: Contract, settings: config.Settings) -
 def _log_ingest(run: runs.Run) -> None:
     """Log what the checks counted, the contact sheet and the list of quarantined images."""
     counts = json.loads((INGEST / "summary.json").read_text(encoding="utf-8"))
-    run.metrics({f"data/{k}": v for k, v in pd.json_normalize(counts, sep="/").iloc[0].items()})
+    run.metrics({f"data/{name}": value for name, value in _flat(counts).items()})
     run.file(INGEST / "contact_sheet.jpg")
     run.file(INGEST / "quarantine.csv", "reports")
+
+
+def _flat(nested: dict[str, Any]) -> dict[str, float]:
+    """Figures by one name each, "mean_mask/mae"; true is 1."""
+    return {name: float(v) for name, v in pd.json_normalize(nested, sep="/").iloc[0].items()}
 
 
 def log_evaluation(run: runs.Run, reports: Path) -> None:
@@ -46,6 +54,8 @@ def log_evaluation(run: runs.Run, reports: Path) -> None:
     for protocol in [name for name, value in figures.items() if isinstance(value, dict)]:
         run.metrics({f"test_{protocol}/{k}": v for k, v in figures.pop(protocol).items()})
     run.metrics({f"test/{name}": value for name, value in figures.items()})
+    if "beats_baselines" in figures:
+        run.beats_baselines("test", figures["beats_baselines"])
     curves = pd.read_csv(reports / "curves.csv")
     steps = (curves.pop("threshold") * 255).round().astype(int)
     run.history(curves.add_prefix("curve/").assign(epoch=steps))
@@ -57,8 +67,7 @@ def log_evaluation(run: runs.Run, reports: Path) -> None:
 def log_export(run: runs.Run, model: Path, parity: Path, latency: dict[str, float]) -> None:
     """Log the exported model, its agreement with the trained one, and milliseconds per image."""
     agreement = json.loads(parity.read_text(encoding="utf-8"))
-    figures = pd.json_normalize(agreement, sep="/").iloc[0]
-    run.metrics({f"export/{name}": value for name, value in figures.items()})
+    run.metrics({f"export/{name}": value for name, value in _flat(agreement).items()})
     run.metrics({f"export/{name}_ms": value for name, value in latency.items()})
     run.model(model)
 

@@ -17,12 +17,13 @@ from clearbg.errors import ClearBGError
 from clearbg.metrics.names import LOWER_IS_BETTER
 from clearbg.system import signals
 from clearbg.system.progress import progress as progress_bar
+from clearbg.training import baselines
 from clearbg.training.budget import Batches, Budget
 from clearbg.training.checkpoints import Checkpoint, Progress
 from clearbg.training.descent import NonFiniteLossError
 from clearbg.training.hard_examples import expected_draws
 from clearbg.training.methods import Method, build_method
-from clearbg.training.trouble import out_of_memory, refuse_non_finite
+from clearbg.training.trouble import SpikeWatch, out_of_memory, refuse_non_finite
 from clearbg.training.validation import ImageErrors, validate
 
 READ_EVERY = 20  # steps between two looks at the losses on CUDA
@@ -78,6 +79,7 @@ class Training:
         hard = settings.train.hard_examples
         self.image_errors = ImageErrors(fabric, train, settings) if hard else None
         self.losses = Losses(READ_EVERY if fabric.device.type == "cuda" else 1)
+        self.spikes = SpikeWatch()
         self.progress = Progress()
 
     def run(self) -> None:
@@ -137,8 +139,11 @@ class Training:
             losses = self.method.step(images, alpha)
         except NonFiniteLossError:
             losses = {"loss": torch.tensor(float("nan"))}
-        except torch.cuda.OutOfMemoryError as error:
-            raise out_of_memory(self.settings, len(images), images.shape[-1]) from error
+        except (RuntimeError, MemoryError) as error:
+            told = out_of_memory(error, self.settings, len(images), images.shape[-1])
+            if told is None:
+                raise
+            raise told from error
         progress.step, progress.steps = progress.step + 1, progress.steps + 1
         progress.offset += len(images) * self.fabric.world_size
         if self.losses.add(losses):
@@ -149,6 +154,9 @@ class Training:
         progress, rows = self.progress, self.losses.read()
         for number, row in enumerate(rows, start=progress.steps - len(rows)):
             refuse_non_finite(row, number, progress, self.batches, self.train, self.checkpoint)
+            if self.spikes.is_spike(row["loss"]) and self.fabric.is_global_zero:
+                places = self.batches.drawn.get(number, [])
+                self.bar.write(self.spikes.warning(number, places, self.train), sys.stderr)
             for name, value in row.items():
                 progress.loss_sums[name] = progress.loss_sums.get(name, 0.0) + value
         progress.seconds = self.budget.clock.seconds()
@@ -180,6 +188,7 @@ class Training:
                 "train/lr": self.method.lr,
                 **{f"train/{n}": total / progress.step for n, total in progress.loss_sums.items()},
                 **{f"validation/{name}": value for name, value in scores.items()},
+                **self._baselines(),
             }
         )
         if self.image_errors is not None:
@@ -191,6 +200,12 @@ class Training:
         if self.fabric.is_global_zero:
             self.bar.write(epoch_line(progress, self.settings.train.select_by), sys.stderr)
             self.on_epoch(self.method, progress)
+
+    def _baselines(self) -> dict[str, float]:
+        """Figures of masks that have not looked at the image, measured once a training."""
+        return baselines.known(self.progress.history) or baselines.measured(
+            self.fabric, self.train, self.validation, self.settings
+        )
 
 
 def keep_best(method: Method, progress: Progress, scores: dict[str, float], metric: str) -> None:
@@ -205,6 +220,7 @@ def keep_best(method: Method, progress: Progress, scores: dict[str, float], metr
             "add images with a subject, or select by mae."
         )
     score = -scores[metric] if metric in LOWER_IS_BETTER else scores[metric]
+    score = -math.inf if math.isnan(score) else score  # any number of a later epoch is better
     if progress.best_score is None or score > progress.best_score:
         progress.best_score, progress.best_epoch = score, progress.epoch + 1
         progress.best_weights = method.weights()
@@ -219,9 +235,11 @@ def epoch_line(progress: Progress, metric: str) -> str:
     best = "the best so far" if row["epoch"] == progress.best_epoch else (
         f"best {abs(progress.best_score):.4f} in epoch {progress.best_epoch}"
     )  # fmt: skip
+    compared = baselines.compare(row, metric)
+    other = "" if compared.metric == metric else f"{compared.metric} {compared.model:.4f}, "
     return (
         f"epoch {row['epoch']}: train loss {row['train/loss']:.4f}, validation "
-        f"{metric} {row[f'validation/{metric}']:.4f} ({best}), "
+        f"{metric} {row[f'validation/{metric}']:.4f} ({best}; {other}{compared.shown(3)}), "
         f"{pace['images_per_second']:.0f} images/s, "
         f"{pace['waiting_for_data']:.0%} of the time waiting for data"
     )

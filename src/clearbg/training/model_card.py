@@ -6,8 +6,10 @@ from typing import Any
 
 from clearbg import licenses
 from clearbg.contract import Contract
+from clearbg.metrics.baselines import NAMES
 from clearbg.metrics.names import ON_MODEL_CARD, heading
 from clearbg.templates import render
+from clearbg.training import baselines
 
 FILE = "card.md"
 
@@ -27,7 +29,7 @@ def text(
         best: the row of the training's history that the weights come from.
         shipped: of a model that comes with the package instead, its made.json.
     """
-    origins = contract.trained_on
+    origins, compared = contract.trained_on, baselines.compare(best or {}, contract.headline)
     return render(
         Path(__file__).with_name("card.md.jinja"),
         {"channels": _channels},
@@ -38,6 +40,9 @@ def text(
         figures=_figures(contract.headline, best) if best else {},
         shipped=shipped,
         heading=heading,
+        masks=list(compared.masks),
+        names=NAMES,
+        warning="" if compared.beats_baselines else compared.sentence("validation images"),
         origins=origins,
         words=licenses.WORDS,
         is_open=licenses.is_open(origins),
@@ -47,16 +52,20 @@ def text(
     )
 
 
-def _figures(headline: str, best: Mapping[str, float]) -> dict[str, str]:
-    """Name and arrow -> value, the headline first."""
-    values = {name.removeprefix("validation/"): value for name, value in best.items()
-              if name.startswith("validation/")}  # fmt: skip
-    names = [name for name in dict.fromkeys([headline, *values]) if name in values]
+def _figures(headline: str, best: Mapping[str, float]) -> dict[str, list[str]]:
+    """Name and arrow -> the model's value and the masks', the headline first."""
+    tables = ["validation", *(name for name in NAMES if f"{name}/mae" in best)]
+    own = [name.removeprefix("validation/") for name in best if name.startswith("validation/")]
+    shown = {name: best[f"validation/{name}"] for name in dict.fromkeys([headline, *own])}
     return {
-        heading(name): f"{values[name]:.4f}"
-        for name in names
-        if name == headline or (name in ON_MODEL_CARD and values[name] == values[name])
+        heading(name): [_figure(best.get(f"{table}/{name}")) for table in tables]
+        for name, value in shown.items()
+        if name == headline or (name in ON_MODEL_CARD and value == value)
     }
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
 
 
 def _channels(values: tuple[float, ...]) -> str:

@@ -11,11 +11,13 @@ from clearbg import config
 from clearbg.contract import FILE as CONTRACT
 from clearbg.contract import Contract
 from clearbg.data import leaks
+from clearbg.data.baselines import write_mean_mask, write_validation
 from clearbg.data.dataset import Pairs
 from clearbg.images import contact_sheet
+from clearbg.metrics.baselines import Comparison
 from clearbg.models import weights
 from clearbg.system.files import file_sha256, replacing_file, replacing_folder, write_json
-from clearbg.training import model_card
+from clearbg.training import baselines, model_card
 from clearbg.training.checkpoints import Progress
 from clearbg.training.methods import Method
 from clearbg.training.provenance import Provenance
@@ -28,9 +30,13 @@ def write_model(
     progress: Progress,
     settings: config.Settings,
     provenance: Provenance,
+    mask: np.ndarray,
     folder: Path,
-) -> None:
+) -> Comparison:
     """The best weights, their preprocessing contract, the images they have seen, their card.
+
+    Beside them lie the mean mask of the training split, `mask` uint8, and what it and other masks
+    reach on the validation split, which is also returned.
 
     What an adversarial training keeps beside goes to `parts/`: the generator and the
     discriminator of lowest loss, and both as they were at the end.
@@ -45,9 +51,13 @@ def write_model(
         weights_sha256 = file_sha256(aside / weights.FILE)
         contract = contract_of(settings, weights_sha256, provenance, images_sha256)
         (aside / CONTRACT).write_text(contract.to_json(), encoding="utf-8")
+        write_mean_mask(mask, aside)
+        compared = baselines.compare(_best(progress), settings.train.select_by)
+        write_validation(compared, aside)
         parameters = weights.parameters(progress.best_weights)
         shown = model_card.text(contract, len(provenance.images), parameters, _best(progress))
         (aside / model_card.FILE).write_text(shown, encoding="utf-8")
+    return compared
 
 
 def contract_of(
@@ -92,9 +102,16 @@ def write_reports(
     with replacing_file(folder / "history.csv") as aside:
         pd.DataFrame(progress.history).to_csv(aside, index=False, float_format="%.6g")
     best = _best(progress)
-    names = dict.fromkeys(["loss", settings.train.select_by, "mae"])
-    figures = {name: round(best[f"validation/{name}"], 6) for name in names}
-    write_json(folder / "metrics.json", {"best_epoch": progress.best_epoch, **figures})
+    compared = baselines.compare(best, settings.train.select_by)
+    names = dict.fromkeys(["loss", settings.train.select_by, compared.metric, "mae"])
+    figures = {
+        table: {
+            name: round(best[f"{table}/{name}"], 6) for name in names if f"{table}/{name}" in best
+        }
+        for table in ("validation", *compared.masks)
+    }
+    own = figures.pop("validation") | {"beats_baselines": compared.beats_baselines}
+    write_json(folder / "metrics.json", {"best_epoch": progress.best_epoch, **own, **figures})
     with replacing_folder(folder / "samples") as aside:
         for path in sorted(earlier.glob("*.jpg")):
             shutil.copyfile(path, aside / path.name)

@@ -23,33 +23,19 @@ def validate(
 ) -> dict[str, float]:
     """The method's losses, the metric of `train.select_by`, and those of hard masks.
 
-    Every process measures its part of the split, and all get the same figures. What counts of
-    gray levels can tell is measured on the device; other metrics by `clearbg.metrics.scoring`.
+    Every process measures its part of the split, and all get the same figures.
     """
-    counting = settings.train.select_by in METRICS | LOSSES
-    device = DeviceScores(settings.model.threshold)
+    tally = Tally(settings)
     losses: list[tuple[int, dict[str, torch.Tensor]]] = []
-    results: list[tuple[np.ndarray, np.ndarray]] = []
     for images, alpha in batches(pairs, settings.train, fabric.global_rank, fabric.world_size):
         predicted, values = method.validate(images, alpha)
         losses.append((len(images), values))
-        device.add(predicted, alpha.to(predicted.device))
-        if not counting:
-            truth = (alpha * 255).round().byte().squeeze(1).numpy()
-            results += zip(predicted.cpu().squeeze(1).numpy(), truth, strict=True)
+        tally.add(predicted, alpha)
     sums = {n: sum(c * float(v[n]) for c, v in losses) for n in losses[0][1]} if losses else {}
-    mine = (
-        sum(count for count, _ in losses),
-        sums,
-        device.parts(),
-        list(_others(results, settings)),
-    )
-    parts = gathered(fabric, mine)
+    parts = gathered(fabric, (sum(count for count, _ in losses), sums))
     count, names = sum(part[0] for part in parts), parts[0][1]
     averages = {name: sum(part[1].get(name, 0.0) for part in parts) / count for name in names}
-    others = [score for part in parts for score in part[3]]
-    figures = device.of_parts([part[2] for part in parts]).summary()
-    return averages | figures | (scoring.summarize(others) if others else {})
+    return averages | tally.figures(fabric)
 
 
 class ImageErrors:
@@ -76,16 +62,43 @@ class ImageErrors:
         return errors
 
 
-def _others(results: list[tuple[np.ndarray, np.ndarray]], settings: config.Settings) -> Iterable:
-    """Scores of the family of `train.select_by`, image by image."""
-    if not results:
-        return []
-    families = families_of(settings.train.select_by)
-    # Starting processes takes seconds, in which one scores some 100 small images.
-    small = sum(truth.size for _, truth in results) < 4_000_000
-    return scoring.score_all(
-        results, families, settings.model.threshold, processes=1 if small else None
-    )
+class Tally:
+    """Scores of one way to predict, of this process's batches and then of all.
+
+    What counts of gray levels can tell is measured on the device; where `train.select_by` is
+    another metric, its family by `clearbg.metrics.scoring`.
+    """
+
+    def __init__(self, settings: config.Settings):
+        self.settings = settings
+        self._counts = DeviceScores(settings.model.threshold)
+        self._counting = settings.train.select_by in METRICS | LOSSES
+        self._pairs: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def add(self, predicted: torch.Tensor, alpha: torch.Tensor) -> None:
+        """Score a batch: what was predicted and the truth, float32 `(N,1,H,W)` in [0, 1]."""
+        self._counts.add(predicted, alpha.to(predicted.device))
+        if not self._counting:
+            truth = (alpha * 255).round().byte().squeeze(1).cpu().numpy()
+            self._pairs += zip(predicted.cpu().squeeze(1).numpy(), truth, strict=True)
+
+    def figures(self, fabric: Fabric) -> dict[str, float]:
+        """Averages over the images of all processes."""
+        parts = gathered(fabric, (self._counts.parts(), list(self._others())))
+        figures = self._counts.of_parts([part[0] for part in parts]).summary()
+        others = [score for part in parts for score in part[1]]
+        return figures | (scoring.summarize(others) if others else {})
+
+    def _others(self) -> Iterable:
+        """Scores of the family of `train.select_by`, image by image."""
+        if not self._pairs:
+            return []
+        families = families_of(self.settings.train.select_by)
+        # Starting processes takes seconds, in which one scores some 100 small images.
+        small = sum(truth.size for _, truth in self._pairs) < 4_000_000
+        return scoring.score_all(
+            self._pairs, families, self.settings.model.threshold, processes=1 if small else None
+        )
 
 
 def batches(pairs: Pairs, settings: config.Train, rank: int, processes: int) -> DataLoader:

@@ -1,0 +1,166 @@
+"""What a training says of spikes, of memory, and of a model that learned nothing."""
+
+import weakref
+
+import numpy as np
+import pytest
+import torch
+from support.project import TINY, demo
+from support.training import fit
+
+from clearbg import config
+from clearbg.data.dataset import Pairs
+from clearbg.errors import ClearBGError
+from clearbg.metrics.baselines import NAMES
+from clearbg.training import baselines, batch_size, checkpoints, loop, supervised, trouble
+from clearbg.training.launch import launch
+from clearbg.training.trouble import SpikeWatch
+
+
+def spikes(losses) -> list[int]:
+    watch = SpikeWatch()
+    return [step for step, loss in enumerate(losses) if watch.is_spike(float(loss))]
+
+
+def noise(count: int) -> np.ndarray:
+    return np.random.default_rng(0).lognormal(0, 0.4, count)
+
+
+def test_spike_is_told_once_and_few_in_all():
+    losses = 0.1 * noise(300)
+    losses[150:160] = 5.0
+    assert spikes(losses) == [150]
+    losses[40::20] *= 10.0 ** np.arange(2, 15)
+    assert len(spikes(losses)) == trouble.MOST_SPIKES
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [noise(20_000), noise(5000) * np.geomspace(2, 0.01, 5000), [7.0] * 20 + [900.0],
+     np.random.default_rng(1).exponential(1, 20_000) + 0.2, np.zeros(200)],
+    ids=["noise", "learning", "too early", "batches of one", "perfect"],
+)  # fmt: skip
+def test_losses_that_vary_by_themselves_raise_no_alarm(losses):
+    assert spikes(losses) == []
+
+
+def small(**train) -> config.Settings:
+    raw = demo(**TINY)
+    raw["train"] |= train
+    return config.parse(raw)
+
+
+def test_training_tells_of_a_spike_in_one_line_and_of_masks_after_each_epoch(
+    augmented, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(trouble, "ENOUGH", 3)
+    steps, step = iter(range(99)), supervised.Supervised.step
+
+    def spiked(self, images, alpha):
+        losses = step(self, images, alpha)
+        return {"loss": losses["loss"] * (1000 if next(steps) == 4 else 1)}
+
+    monkeypatch.setattr(supervised.Supervised, "step", spiked)
+    _, progress, _ = fit(augmented, checkpoints.Checkpoint(tmp_path / "c"), small(epochs=2))
+    told = capsys.readouterr().err
+    [line] = [line for line in told.split("\n") if "times the median" in line]
+    assert "warning: step 5 had a loss of" in line
+    assert "images " in line and "lower train.lr" in line
+
+    first, second = progress.history
+    for name in NAMES:
+        assert first[f"{name}/max_f"] == second[f"{name}/max_f"] > 0
+        assert first[f"{name}/mae"] == second[f"{name}/mae"]
+    assert told.count(f"mean mask {first['mean_mask/max_f']:.3f}, all-subject mask 0.") == 2
+
+
+@pytest.mark.parametrize("metric", ["mae", "s_measure", "sad"])
+def test_masks_have_a_figure_of_every_metric_that_can_select(augmented, metric):
+    chosen = small(select_by=metric)
+    pairs = [Pairs(augmented, split, chosen) for split in ("train", "validation")]
+    found = baselines.measured(launch(chosen.train), *pairs, chosen)
+    assert {f"{name}/{metric}" for name in NAMES} <= found.keys()
+    assert baselines.known([{"epoch": 1, "validation/mae": 1.0} | found]) == found
+    alphas = np.stack([pairs[1][0, index][1].numpy() for index in range(len(pairs[1]))])
+    assert found["no_subject/alpha_mae"] == pytest.approx(alphas.mean(), abs=1e-6)
+
+
+def test_epoch_line_tells_of_a_metric_that_masks_have_where_the_loss_selects():
+    row = {"epoch": 1, "train/loss": 2.0, "validation/loss": 1.0, "validation/max_f": 0.7,
+           "mean_mask/max_f": 0.4, "all_subject/max_f": 0.3}  # fmt: skip
+    progress = checkpoints.Progress(history=[row], best_epoch=1, best_score=-1.0)
+    progress.pace = {"images_per_second": 9.0, "waiting_for_data": 0.1}
+    assert (
+        "validation loss 1.0000 (the best so far; max_f 0.7000, mean mask 0.400, "
+        "all-subject mask 0.300), 9 images/s" in loop.epoch_line(progress, "loss")
+    )
+
+
+def memory(error: Exception, batch: int = 8, **train) -> str:
+    return str(trouble.out_of_memory(error, small(**train), batch, 32))
+
+
+def test_batch_that_does_not_fit_names_one_that_does(monkeypatch):
+    monkeypatch.setattr(batch_size, "largest_batch", lambda *_, most: min(5, most))
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    total = type("", (), {"total_memory": 8 * 2**30})
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: total)
+    error = torch.cuda.OutOfMemoryError("out of memory")
+    assert "the GPU's 8 GB: set train.batch_size to 5, and train.accumulate" in memory(
+        error, batch_size=8
+    )
+    assert "set train.batch_size to 2," in memory(error, batch_size=4, accumulate=2)
+    monkeypatch.setattr(batch_size, "largest_batch", lambda *_, most: 1)
+    assert "set train.batch_size to 1 and model.norm to group" in memory(error, batch_size=2)
+
+
+def test_memory_of_the_cpu_is_told_too_and_other_errors_are_left_alone():
+    error = RuntimeError(
+        "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
+    )
+    assert "does not fit into memory: set train.batch_size to 4" in memory(error, batch_size=8)
+    assert "set train.batch_size to 4" in memory(MemoryError(), batch_size=8)
+    assert trouble.out_of_memory(RuntimeError("shapes"), small(), 8, 32) is None
+
+
+def test_failed_step_leaves_nothing_in_memory_while_batches_are_tried(monkeypatch):
+    alive = []
+
+    def tried(*_, most):
+        alive.append(held())
+        return 4
+
+    def step():
+        nonlocal held
+        activations = torch.zeros(9)
+        held = weakref.ref(activations)
+        raise torch.cuda.OutOfMemoryError("out of memory")
+
+    held = None
+    monkeypatch.setattr(batch_size, "largest_batch", tried)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    total = type("", (), {"total_memory": 8 * 2**30})
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: total)
+    try:
+        step()
+    except torch.cuda.OutOfMemoryError as error:
+        memory(error, batch_size=8)
+    assert alive == [None]
+
+
+def test_training_out_of_memory_ends_with_the_sentence(augmented, tmp_path, monkeypatch):
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(supervised.Supervised, "step", full)
+    with pytest.raises(ClearBGError, match=r"a batch of 4 images of 32×32 does not fit"):
+        fit(augmented, checkpoints.Checkpoint(tmp_path / "c"), small())
+
+
+def test_epoch_without_a_figure_is_never_the_best():
+    progress = checkpoints.Progress()
+    method = type("", (), {"parts": {}, "weights": lambda _: {}})()
+    for epoch, mae in enumerate((float("nan"), 0.4, float("nan"))):
+        progress.epoch = epoch
+        loop.keep_best(method, progress, {"mae": mae}, "mae")
+    assert (progress.best_epoch, progress.best_score) == (2, -0.4)
