@@ -9,7 +9,7 @@ every comparison are measured in this one run:
 - alpha at working size brought to full size: errors of `refine` over those of plain bilinear,
   in the unknown band and over the whole image, on the photographs, on generated portraits
   with hair, and with the alpha that an exported model itself gives;
-- the subject's colors, of photographs laid over new grounds with their true alpha: error of
+- the subject's colors, of photographs laid over new backgrounds with their true alpha: error of
   `foreground` over that of pymatting's multi-level estimate, and seconds of both at 2 megapixels,
   in the first call of a fresh process without compiled left-overs, and in later calls, for
   photographs with few and with many soft pixels.
@@ -41,7 +41,7 @@ from clearbg.removal import guided_filter as edges
 
 WORKING = {"photographs": (320, 160), "portraits": (96, 48)}  # a side is 2 to 6 times smaller
 PORTRAITS, SCENES = 16, 16
-GROUND = (40, 160, 70)  # a plain one among the new grounds
+PLAIN = (40, 160, 70)  # one among the new backgrounds
 TWO_MEGAPIXELS = 2e6
 FIRST_CALL = """
 import sys, time
@@ -180,9 +180,9 @@ def print_choice(cases: dict, plain: dict) -> None:
     edges.RADIUS, edges.SMOOTHNESS = chosen
 
 
-def composed(matte: Matte, ground: np.ndarray) -> np.ndarray:
+def composed(matte: Matte, background: np.ndarray) -> np.ndarray:
     weight = matte.truth[..., None] / np.float32(255)
-    return np.rint(weight * matte.rgb + (1 - weight) * ground).astype(np.uint8)
+    return np.rint(weight * matte.rgb + (1 - weight) * background).astype(np.uint8)
 
 
 def print_colors(mattes: list[Matte]) -> None:
@@ -191,8 +191,8 @@ def print_colors(mattes: list[Matte]) -> None:
 
     rows = []
     for matte, other in zip(mattes, mattes[1:] + mattes[:1]):
-        for ground in (resize(other.rgb, matte.truth.shape), np.array(GROUND)):
-            mixed, alpha = composed(matte, ground), np.float32(matte.truth / 255)
+        for background in (resize(other.rgb, matte.truth.shape), np.array(PLAIN)):
+            mixed, alpha = composed(matte, background), np.float32(matte.truth / 255)
             theirs = 255 * estimate_foreground_ml(mixed / 255, alpha.astype(float))
             found = (mixed, theirs, colors.foreground(mixed, alpha))
             soft = (matte.truth > 0) & (matte.truth < 255)

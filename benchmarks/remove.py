@@ -163,16 +163,16 @@ class Bench:
         the file makes the identity but for a pixel at either end, and its rounding down. Then
         at full size, ours brought there by rembg's own Lanczos of eight bits.
         """
-        squeezed = self.work / "squeezed"
-        squeezed.mkdir()
+        stretched = self.work / "stretched"
+        stretched.mkdir()
         for path in sorted(images.iterdir()):
             with Image.open(path) as image:
                 small = np.array(image.resize((material.SIDE,) * 2, Image.Resampling.LANCZOS))
             small[0, 0] = 255  # rembg divides by the largest value: here that changes nothing
-            write_image(squeezed / f"{path.stem}.png", small)
+            write_image(stretched / f"{path.stem}.png", small)
         theirs, ours, full = (self.work / name for name in ("theirs", "ours", "full"))
-        run(self.theirs("p", squeezed, theirs, "-om"))
-        run(self.ours("ours, fp32, --no-refine", squeezed, ours, "--mask"))
+        run(self.theirs("p", stretched, theirs, "-om"))
+        run(self.ours("ours, fp32, --no-refine", stretched, ours, "--mask"))
         run(self.theirs("p", images, full, "-om"))
         small_off, anchors, full_off = [], [], []
         for path in sorted(ours.iterdir()):

@@ -49,7 +49,7 @@ def alone(monkeypatch, tmp_path):
 
 @pytest.fixture
 def pairs_folder(tmp_path):
-    """Makes `own/images/*.jpg` and `own/masks/*.png`: a bright disc on a dark ground."""
+    """Makes `own/images/*.jpg` and `own/masks/*.png`: a bright disc on a dark background."""
 
     def make(count: int = 12, size: tuple[int, int] = (60, 80)) -> Path:
         for index in range(count):

@@ -72,9 +72,9 @@ def test_opaque_cutout_is_broken_and_a_transparent_one_is_not(tmp_path):
     rgb, alpha = scene(2)
     write_image(tmp_path / "a.png", rgb, alpha)
     write_image(tmp_path / "b.png", rgb)
-    ground = tmp_path / "b.png"
-    assert examine(CutoutPair("a", tmp_path / "a.png", ground, 0), MANY).kinds == ()
-    assert examine(CutoutPair("b", ground, ground, 0), MANY).kinds == ("no-alpha",)
+    opaque = tmp_path / "b.png"
+    assert examine(CutoutPair("a", tmp_path / "a.png", opaque, 0), MANY).kinds == ()
+    assert examine(CutoutPair("b", opaque, opaque, 0), MANY).kinds == ("no-alpha",)
 
 
 def test_inversion_that_the_source_knows_of_is_no_fault(tmp_path):

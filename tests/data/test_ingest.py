@@ -197,7 +197,7 @@ def test_second_ingest_reads_the_new_images_only(pairs_folder, tmp_path, capsys,
     assert all(second[name] == data for name, data in first.items() if name != "manifest.csv")
 
 
-def test_what_was_kept_is_what_reading_again_gives(pairs_folder, tmp_path):
+def test_what_is_cached_is_what_reading_again_gives(pairs_folder, tmp_path):
     folder = pairs_folder(10)
     write_image(folder / "images/deep.tif", disc(70)[0])
     write_mask(folder / "masks/deep.png", disc(70)[1])
@@ -224,7 +224,7 @@ def test_changed_file_is_read_again(pairs_folder, tmp_path, which, capsys):
     assert before.loc["p03", changed] != after.loc["p03", changed]
 
 
-def test_damaged_kept_entry_is_read_again(pairs_folder, tmp_path):
+def test_damaged_cache_entry_is_read_again(pairs_folder, tmp_path):
     folder = pairs_folder(10)
     run(own(folder), tmp_path)
     whole = tree(tmp_path / "ingested")
@@ -236,7 +236,7 @@ def test_damaged_kept_entry_is_read_again(pairs_folder, tmp_path):
     assert tree(tmp_path / "ingested") == whole
 
 
-def test_what_other_code_has_kept_is_deleted(tmp_path):
+def test_what_other_code_has_cached_is_deleted(tmp_path):
     other = tmp_path / "cache/0123"
     other.mkdir(parents=True)
     Cache(tmp_path / "cache")

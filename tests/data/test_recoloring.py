@@ -23,18 +23,18 @@ def settings(**changes) -> config.Transform:
     return config.Transform.model_validate(plain | changes)
 
 
-def picture() -> np.ndarray:
+def example() -> np.ndarray:
     return resize(synthetic.generate(1, 2)[0], (64, 64))
 
 
 def recolored(seed: int = 0, **changes) -> np.ndarray:
     torch.manual_seed(seed)
-    return colors.change(settings(**changes), picture())
+    return colors.change(settings(**changes), example())
 
 
 @pytest.mark.parametrize("name", EACH)
 def test_each_setting_alone_changes_colors_and_leaves_alpha(name):
-    image = tv_tensors.Image(torch.tensor(picture()).permute(2, 0, 1))
+    image = tv_tensors.Image(torch.tensor(example()).permute(2, 0, 1))
     alpha = tv_tensors.Mask(torch.arange(64, dtype=torch.uint8).expand(1, 64, 64))
     transform = training_transform(settings(**{name: EACH[name]}), 64, 3)
     torch.manual_seed(0)
@@ -44,7 +44,7 @@ def test_each_setting_alone_changes_colors_and_leaves_alpha(name):
 
 
 def test_factors_mean_what_they_mean_elsewhere():
-    rgb = picture().astype(float)
+    rgb = example().astype(float)
     gray, mean = rgb @ colors.LUMA, (rgb @ colors.LUMA).mean()
     for wanted, changes in (
         (rgb * 0.5, {"brightness": [0.5, 0.5]}),
@@ -57,7 +57,7 @@ def test_factors_mean_what_they_mean_elsewhere():
 def test_grayscale_of_one_leaves_the_luma():
     gray = recolored(grayscale=1.0)
     assert (np.ptp(gray, axis=2) == 0).all()
-    assert np.abs(gray[..., 0].astype(int) - luma(picture())).max() <= 1
+    assert np.abs(gray[..., 0].astype(int) - luma(example())).max() <= 1
 
 
 def test_chances_are_shares_and_dark_is_dark():

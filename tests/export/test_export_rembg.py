@@ -75,7 +75,7 @@ def with_speck(rgb: np.ndarray) -> np.ndarray:
 
 @every_session
 def test_empty_image_stays_empty(folder, session):
-    """Dark ground with a speck too small to matter at the model's size."""
+    """A dark background with a speck too small to matter at the model's size."""
     assert by_rembg(folder, session, with_speck(gray(30))).max() == 0
 
 

@@ -97,5 +97,5 @@ def test_first_frame_of_an_animation_is_read():
     assert "first-frame" in got.notes
 
 
-def test_dpi_is_carried():
+def test_resolution_is_copied():
     assert read_image(encoded(made_image(), "JPEG", dpi=(300, 300))).dpi == (300, 300)

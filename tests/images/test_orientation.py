@@ -29,7 +29,7 @@ def test_mask_is_turned_with_a_note():
     assert notes == ("exif-orientation",)
 
 
-def test_carried_exif_has_no_orientation():
+def test_exif_of_a_result_has_no_orientation():
     exif = Image.Exif()
     exif.load(read_image(with_orientation(made_image(), 6)).exif)
     assert dict(exif) == {0x010F: "maker"}

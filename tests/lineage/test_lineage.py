@@ -37,9 +37,9 @@ def commit(subject, params=None):
     figures.parent.mkdir(parents=True, exist_ok=True)
     figures.write_text(json.dumps({"mae": 0.1, "of": subject}) + "\n")
     md5, files = dvc_lock.listing(Path("exports"))
-    kept = Path(".dvc/cache/files/md5") / md5[:2] / md5[2:]
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text(json.dumps([{"relpath": name, "md5": one} for name, one in files.items()]))
+    listed = Path(".dvc/cache/files/md5") / md5[:2] / md5[2:]
+    listed.parent.mkdir(parents=True, exist_ok=True)
+    listed.write_text(json.dumps([{"relpath": name, "md5": one} for name, one in files.items()]))
     lock = {
         "schema": "2.0",
         "stages": {

@@ -136,7 +136,7 @@ def test_ink_and_tiles_are_not_refined(tmp_path, changes):
     assert np.array_equal(*images)
 
 
-def test_new_ground_meets_no_halo_of_the_old(model):
+def test_new_background_meets_no_halo_of_the_old(model):
     """Where the disc is half transparent the old background would leave blue, and darken."""
     rgb = bright_disc()
     on_yellow = [np.array(Remover(model, refine=r)(rgb, "#ffe628")) for r in (True, False)]
@@ -154,7 +154,7 @@ def test_transparency_that_was_there_changes_no_color(model):
     assert np.abs(cutout[..., 3].astype(int) - alpha).max() <= 1
 
 
-def test_sixteen_bits_are_freed_from_the_old_ground_as_eight_are(model):
+def test_sixteen_bits_are_freed_from_the_old_background_as_eight_are(model):
     rgb = bright_disc()
     image = dataclasses.replace(DecodedImage(rgb), deep=rgb.astype(np.uint16) * 257)
     found = Remover(model).cut_out(image)

@@ -11,6 +11,6 @@ def disc(index: int, size: tuple[int, int] = (60, 80)) -> tuple[np.ndarray, np.n
     radius = rng.uniform(0.2, 0.35) * height
     distance = np.hypot(y - rng.uniform(0.35, 0.65) * height, x - rng.uniform(0.35, 0.65) * width)
     alpha = np.clip(radius - distance + 0.5, 0, 1)[..., None]
-    ground = rng.uniform(0, 80, 3) + rng.normal(0, 8, (height, width, 1))
-    image = alpha * rng.uniform(150, 255, 3) + (1 - alpha) * ground
+    background = rng.uniform(0, 80, 3) + rng.normal(0, 8, (height, width, 1))
+    image = alpha * rng.uniform(150, 255, 3) + (1 - alpha) * background
     return image.clip(0, 255).astype(np.uint8), (alpha[..., 0] * 255).round().astype(np.uint8)

@@ -73,9 +73,9 @@ def passed(verdict: Verdict, remedy: str = "export.formats") -> Verdict:
     if verdict.over is None:
         return verdict
     if "float_layers" in verdict.figures:
-        kept = verdict.figures["float_layers"]
+        in_float = verdict.figures["float_layers"]
         raise ExportError(
-            f"{verdict.over}, though {kept} of its convolutions are kept in float: raise that "
+            f"{verdict.over}, though {in_float} of its convolutions stay in float: raise that "
             "budget or export.float_layers, or take int8 out of export.formats."
         )
     raise ExportError(

@@ -31,6 +31,6 @@ def _drop_repeated_casts(graph: onnx.GraphProto) -> None:
     nodes = {node.output[0]: node for node in reversed(graph.node)}
     infos = {info.name: info for info in reversed(graph.value_info)}
     for field, first in ((graph.node, nodes), (graph.value_info, infos)):
-        kept = list(reversed(first.values()))
+        single = list(reversed(first.values()))
         del field[:]
-        field.extend(kept)
+        field.extend(single)

@@ -13,7 +13,7 @@ OPSET = 20
 
 
 def exported(folder: Path) -> Path:
-    """The exported model of a folder with model.json and weights; made once, kept in .clearbg/.
+    """The exported model of a folder with model.json and weights, cached in .clearbg/.
 
     Raises:
         ModelError: a file is missing, or weights and contract do not belong together.

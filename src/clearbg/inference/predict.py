@@ -66,9 +66,9 @@ def restore(alpha: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def infer(images: list[np.ndarray], network: Network, contract: Contract) -> list[np.ndarray]:
-    """What the network says of each uint8 `(H,W,3)` sRGB image, before `restore`.
+    """The network's alpha of each uint8 `(H,W,3)` sRGB image, before `restore`.
 
-    Squeezed images go through as one batch and give alphas of the network's size. An image
+    Stretched images go through as one batch and give alphas of the network's size. An image
     in tiles gives one of its own size, and needs, beside that, the memory of `PIXELS_AT_ONCE`,
     however large it is.
 

@@ -60,7 +60,7 @@ PACKAGE = Path(__file__).parents[1]
 SERVED_WITH = ("numpy", "onnxruntime", "pillow", "pydantic-core")
 
 
-def _kept(method):
+def _only_warns(method):
     """Turn the first error of a Run into a warning; later calls of its methods do nothing."""
 
     @functools.wraps(method)
@@ -82,22 +82,22 @@ class Run:
         self._client = client
         self.id = run_id
 
-    @_kept
+    @_only_warns
     def weights(self, sha256: str) -> None:
         """Tag the run with its weights, by which the later stages find it."""
         self._client.set_tag(self.id, WEIGHTS, sha256)
 
-    @_kept
+    @_only_warns
     def beats_baselines(self, split: str, value: bool) -> None:
         """Tag the run with whether its model beats masks that have not looked at the image."""
         self._client.set_tag(self.id, f"{BEATS_BASELINES}.{split}", str(value).lower())
 
-    @_kept
+    @_only_warns
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Log figures such as `test/max_f`; a value that the run already has is left out."""
         self._log(pd.DataFrame([values], index=[step]))
 
-    @_kept
+    @_only_warns
     def history(self, epochs: pd.DataFrame) -> None:
         """Log one row per epoch: column `epoch` is the step, other numeric columns are metrics.
 
@@ -121,12 +121,12 @@ class Run:
         ]
         self._client.log_batch(self.id, metrics=new, synchronous=True)
 
-    @_kept
+    @_only_warns
     def file(self, path: Path | str, folder: str | None = None) -> None:
         """Log a file. MLflow compares images of two runs side by side only if `folder` is None."""
         self._client.log_artifact(self.id, str(path), folder)
 
-    @_kept
+    @_only_warns
     def dataset(self, manifest: Path | str, split: str, name: str, source: str) -> None:
         """Log a split of the manifest as an input, with a digest of the split's rows."""
         rows = pd.read_csv(manifest, dtype=str).query("split == @split")
@@ -140,7 +140,7 @@ class Run:
         context = InputTag("mlflow.data.context", split)
         self._client.log_inputs(self.id, [DatasetInput(dataset, [context])])
 
-    @_kept
+    @_only_warns
     def model(self, onnx: Path | str) -> str | None:
         """Log an exported remover as the pyfunc `model`, unless the run already has it.
 
@@ -178,7 +178,7 @@ class Run:
         finally:  # the run must keep the duration of the training
             self._client.set_terminated(self.id, run.info.status, run.info.end_time)
 
-    @_kept
+    @_only_warns
     def _end(self, status: str) -> None:
         self._client.set_terminated(self.id, status)
 
@@ -241,7 +241,7 @@ def _open(marks, settings, name, tags) -> tuple[Run, bool]:
             synchronous=True,
         )
         return Run(client, run.info.run_id), False
-    except Exception as error:  # as in _kept
+    except Exception as error:  # as in _only_warns
         _warn(error)
         return Run(), True
 
