@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from support.faulty_sets import CLEAN, Fault, clean, copied, examined, found, hard, png, scene
 
-from clearbg.data import workers
 from clearbg.doctor import checkup, layouts
 from clearbg.images import read_mask, write_mask
+from clearbg.system import progress
 
 
 def test_every_fault_is_found_and_nothing_else(faulty):
@@ -81,5 +81,5 @@ def test_many_pairs_are_examined_by_several_processes(tmp_path, monkeypatch):
     folder = clean(tmp_path / "own", range(3))
     pairs = layouts.find([folder]).pairs
     alone = checkup.check(pairs)
-    monkeypatch.setattr(workers, "FEW", 1)
+    monkeypatch.setattr(progress, "FEW", 1)
     assert [row.findings for row in checkup.check(pairs)] == [row.findings for row in alone]

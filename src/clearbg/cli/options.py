@@ -20,6 +20,6 @@ def onnx_file(model: Path) -> Path:
     """The ONNX file of a model, exported on the way when `model` is a models folder."""
     if not model.is_dir():
         return model
-    from clearbg.export.on_demand import exported
+    from clearbg.export.onnx import exported
 
     return exported(model)

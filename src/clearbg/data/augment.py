@@ -9,10 +9,10 @@ import pandas as pd
 
 from clearbg import config
 from clearbg.data import manifest
-from clearbg.data.workers import on_all_cores
 from clearbg.images import resize, write_image, write_mask
 from clearbg.images.tiling import extend, starts
 from clearbg.system.files import file_sha256
+from clearbg.system.progress import on_all_cores
 
 MIRRORED = "-mirrored"
 

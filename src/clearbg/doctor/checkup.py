@@ -15,10 +15,10 @@ from clearbg.data.checks import mask_values
 from clearbg.data.checks.examine import Finding, examine, polarity, set_is_inverted
 from clearbg.data.manifest import NEAR_BITS, SPLITS
 from clearbg.data.pairs import FilePair, Pair
-from clearbg.data.workers import on_all_cores
 from clearbg.doctor.findings import KINDS, severity
 from clearbg.images import MAX_PIXELS
 from clearbg.system.files import file_sha256
+from clearbg.system.progress import on_all_cores
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ import pandas as pd
 
 from clearbg.data.checks import examine
 from clearbg.data.pairs import safe_id
-from clearbg.data.workers import on_all_cores
 from clearbg.doctor.checkup import Checked
 from clearbg.errors import DataError
 from clearbg.images import MAX_PIXELS, read_mask, write_image, write_mask
 from clearbg.system.files import replacing_folder
+from clearbg.system.progress import on_all_cores
 
 LOG = "changes.csv"
 LEFT_OUT = ("duplicate", "duplicate-across-splits", "near-duplicate-across-splits")

@@ -8,13 +8,13 @@ import numpy as np
 
 from clearbg.data.checks.examine import examine
 from clearbg.data.pairs import FilePair
-from clearbg.data.workers import on_all_cores
 from clearbg.doctor import findings, report
 from clearbg.doctor.checkup import Checked, statistics
 from clearbg.doctor.layouts import DataSet
 from clearbg.errors import ImageError
 from clearbg.images import MAX_PIXELS, contact_sheet, read_image, resize
 from clearbg.system.files import write_text
+from clearbg.system.progress import on_all_cores
 from clearbg.templates import render
 
 SHOWN = 8  # pairs of each kind

@@ -1,6 +1,7 @@
 """The trained network as one ONNX file that carries its preprocessing contract."""
 
 import contextlib
+import hashlib
 import io
 import logging
 import warnings
@@ -10,8 +11,13 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from clearbg.contract import METADATA_KEY, Contract
+from clearbg import models
+from clearbg.contract import METADATA_KEY, Contract, read_contract
+from clearbg.models import weights
+from clearbg.system import project
 from clearbg.system.files import replacing_file
+
+OPSET = 20  # of `exported`; the stage takes export.opset
 
 
 class Alpha(nn.Module):
@@ -52,6 +58,21 @@ def export(network: nn.Module, contract: Contract, path: Path, opset: int) -> No
     onnx.checker.check_model(model)
     with replacing_file(path) as aside:
         onnx.save(model, aside)
+
+
+def exported(folder: Path) -> Path:
+    """The ONNX file of a folder with model.json and weights, written once into `.clearbg/`.
+
+    Raises:
+        ModelError: a file is missing, or weights and contract do not belong together.
+    """
+    contract = read_contract(folder)
+    name = hashlib.sha256(contract.to_json().encode()).hexdigest()
+    path = project.state() / "exported" / f"{name}.onnx"
+    if not path.is_file():
+        network = models.build(contract.model, **contract.settings)
+        export(weights.load(network, folder / weights.FILE), contract, path, OPSET)
+    return path
 
 
 def _forget_origin(model: onnx.ModelProto) -> None:

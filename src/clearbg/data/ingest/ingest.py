@@ -12,10 +12,10 @@ from clearbg.data.checks.examine import set_is_inverted
 from clearbg.data.ingest import convert
 from clearbg.data.ingest.cache import Cache
 from clearbg.data.pairs import Pair
-from clearbg.data.workers import on_all_cores
 from clearbg.errors import DataError
 from clearbg.images import contact_sheet
 from clearbg.system.files import replacing_file
+from clearbg.system.progress import on_all_cores
 
 
 def ingest(
