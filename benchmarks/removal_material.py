@@ -12,7 +12,7 @@ import safetensors.torch
 from PIL import Image
 
 from clearbg import models, synthetic
-from clearbg.contract import Contract, read
+from clearbg.contract import Contract, read_contract
 from clearbg.export import onnx, quantize, rembg
 from clearbg.export.gate import Verdict
 from clearbg.images import resize, write_mask
@@ -33,7 +33,7 @@ def model(folder: Path = FOLDER) -> dict[str, Path]:
     opaque, which networks that were trained to their end do not: three times the logits make it
     a twentieth, and the error a little smaller.
     """
-    learned = read(ROOT / "models")
+    learned = read_contract(ROOT / "models")
     folder = folder / learned.weights_sha256[:12]
     files = {
         "fp32": folder / "model.onnx",
