@@ -20,8 +20,9 @@ from clearbg.data.dataset import Pairs
 from clearbg.system import project
 from clearbg.system.stage import stage
 from clearbg.tracking import runs, stage_logs
-from clearbg.training import batch_size, checkpoints, loop, outputs, tensorboard
+from clearbg.training import batch_size, checkpoints, estimate, loop, outputs, tensorboard
 from clearbg.training.fingerprint import fingerprint
+from clearbg.training.image_counts import Counts
 from clearbg.training.launch import launch
 from clearbg.training.methods import Method
 from clearbg.training.provenance import provenance
@@ -41,6 +42,9 @@ def main() -> None:
             Pairs(DATA, split, settings, settings.train.cache) for split in ("train", "validation")
         )
     settings = batch_size.with_batch_size(settings, checkpoint.folder, len(train))
+    if fabric.is_global_zero and not checkpoint.path.exists():
+        counts = Counts(len(train), len(validation), f"{DATA}")
+        print(estimate.report(settings, counts, train, validation), flush=True)
     with (
         runs.train_run(name, settings.flat(), name=settings.model.name, recipe=recipes.live())
         if fabric.is_global_zero

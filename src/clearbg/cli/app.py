@@ -11,6 +11,7 @@ from clearbg.cli.compare import compare
 from clearbg.cli.demo import demo
 from clearbg.cli.doctor import UNUSABLE, DoctorCommand, doctor
 from clearbg.cli.drift import drift
+from clearbg.cli.estimate import estimate
 from clearbg.cli.evaluate import evaluate
 from clearbg.cli.fetch import fetch
 from clearbg.cli.import_weights import import_weights
@@ -44,6 +45,7 @@ def _add(command: Callable[..., None], failure: int = 1, **options) -> None:
 
 _add(use)
 _add(fetch)
+_add(estimate)
 _add(doctor, failure=UNUSABLE, cls=DoctorCommand)
 _add(remove, failure=NONE)
 _add(benchmark)

@@ -26,6 +26,8 @@ BESIDE_RESULTS = {
 BESIDE_WEIGHTS = {
     "images/contact_sheet.py": "a sheet for people beside the weights is not worth a training",
     "training/card.md.jinja": "the same, of the model's card",
+    "training/estimate.py": "it says what a training will need, and changes nothing of it",
+    "training/image_counts.py": "the same",
     "training/model_card.py": "the same, of the model's card",
     "training/tensorboard.py": "it draws curves outside the outputs",
 }

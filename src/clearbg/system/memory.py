@@ -47,6 +47,21 @@ def available(system: Path = Path("/")) -> int | None:
     return max(0, free)
 
 
+def held(system: Path = Path("/")) -> int | None:
+    """Bytes of memory that this process holds; None where that is not known."""
+    return _of_status("VmRSS:", system)
+
+
+def peak(system: Path = Path("/")) -> int | None:
+    """Bytes of memory that this process has held at most; None where that is not known."""
+    return _of_status("VmHWM:", system)
+
+
+def _of_status(name: str, system: Path) -> int | None:
+    count = _numbers(system / "proc/self/status").get(name)
+    return None if count is None else count * 1024
+
+
 def _numbers(path: Path) -> dict[str, int]:
     """The first number of each line of a file of the system, by its first word."""
     try:

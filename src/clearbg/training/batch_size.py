@@ -1,16 +1,13 @@
 """How many images at once: a number for `train.batch_size: auto`, found by steps on trial."""
 
 import dataclasses
-import time
 from pathlib import Path
 
 import torch
-from lightning_fabric import Fabric
 
 from clearbg import config
 from clearbg.system.files import write_text
-from clearbg.training.adversarial import Adversarial
-from clearbg.training.supervised import Supervised
+from clearbg.training.trial import Trial
 
 SMALL = 8  # images at once on the CPU, where no memory limit asks for a number
 SPARE = 0.9  # share of the GPU's memory that a batch may fill
@@ -20,7 +17,8 @@ MULTIPLE = 8
 def largest_batch(settings: config.Settings, size: int, most: int) -> int:
     """The most images of `size`×`size` whose training step fits into the GPU's memory.
 
-    Steps on random data are tried with growing batches; on the CPU it is `SMALL`.
+    A step is made of `train.accumulate` parts. Steps on random data are tried with growing
+    batches; on the CPU it is `SMALL`.
     """
     if not torch.cuda.is_available() or settings.train.accelerator == "cpu":
         return min(SMALL, most)
@@ -32,6 +30,13 @@ def largest_batch(settings: config.Settings, size: int, most: int) -> int:
         middle = (low + high) // 2 // MULTIPLE * MULTIPLE
         low, high = (middle, high) if _fits(settings, size, middle) else (low, middle)
     return max(1, low)
+
+
+def chosen_batch(settings: config.Settings, images: int) -> int:
+    """The number for `train.batch_size: auto`, with so many images in the training split."""
+    alone = settings.train.model_copy(update={"accumulate": 1})
+    sizes = [int(size) for _, size in settings.train.sizes or ()] or [settings.transform.crop]
+    return largest_batch(dataclasses.replace(settings, train=alone), max(sizes), images)
 
 
 def with_batch_size(settings: config.Settings, folder: Path, images: int) -> config.Settings:
@@ -47,8 +52,7 @@ def with_batch_size(settings: config.Settings, folder: Path, images: int) -> con
     if known.is_file():
         batch = int(known.read_text())
     else:
-        size = max((int(size) for _, size in settings.train.sizes or ()), default=0)
-        batch = largest_batch(settings, size or settings.transform.crop, images)
+        batch = chosen_batch(settings, images)
         write_text(known, f"{batch}\n")
     own = settings.train.model_copy(update={"batch_size": batch})
     return dataclasses.replace(settings, train=own)
@@ -58,33 +62,9 @@ def _fits(settings: config.Settings, size: int, batch: int) -> bool:
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.reset_peak_memory_stats()
     try:
-        timed(settings, size, batch, steps=2)
+        Trial(settings).seconds(size, batch, most=1)
     except torch.cuda.OutOfMemoryError:
         return False
     finally:
         torch.cuda.empty_cache()
     return torch.cuda.max_memory_reserved() < SPARE * total
-
-
-def timed(settings: config.Settings, size: int, batch: int, steps: int) -> float:
-    """Seconds of a training step on random images, after one that is not counted."""
-    fabric = Fabric(
-        accelerator=settings.train.accelerator, devices=1, precision=settings.train.precision
-    )
-    own = settings.train.model_copy(update={"compile": "off", "init_from": None, "freeze": []})
-    chosen = dataclasses.replace(settings, train=own)
-    kind = Adversarial if settings.train.method == "adversarial" else Supervised
-    method = kind(fabric, chosen)
-    generator = torch.Generator().manual_seed(0)
-    images = torch.rand(batch, len(settings.model.mean), size, size, generator=generator)
-    alpha = (torch.rand(batch, 1, size, size, generator=generator) > 0.5).float()
-    images, alpha = images.to(fabric.device), alpha.to(fabric.device)
-    start = 0.0
-    for step in range(steps + 1):
-        method.set_rate(0, 10, 0)
-        losses = method.step(images, alpha)
-        if step == 0:
-            float(losses["loss"])  # the device has finished
-            start = time.monotonic()
-    float(losses["loss"])
-    return (time.monotonic() - start) / steps
