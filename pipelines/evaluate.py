@@ -4,12 +4,14 @@ reads   params.yaml (evaluate), models/, data/ingested/
 writes  reports/evaluate/{metrics.json,per_image.csv,curves.csv,report.html,sheet.jpg}
 """
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
 from clearbg import config
 from clearbg.contract import read_contract
 from clearbg.data import leaks
+from clearbg.data.baselines import read_mean_mask
 from clearbg.evaluation import evaluate, report
 from clearbg.images import contact_sheet
 from clearbg.inference.torch_network import trained_network
@@ -25,12 +27,14 @@ def main() -> None:
     contract = read_contract(MODELS)
     network = trained_network(MODELS, contract, settings.evaluate.accelerator)
     seen = leaks.of_model(MODELS, contract.images_sha256, contract.trained_on)
-    result = evaluate.evaluate(network, contract, DATA, "test", settings.evaluate, seen)
+    mask = read_mean_mask(MODELS)
+    result = evaluate.evaluate(network, contract, DATA, "test", settings.evaluate, seen, mask)
     cases = evaluate.cases(result, network, contract, DATA, settings.evaluate.cases)
 
-    _, *others = result.metrics
-    nested = {name: result.metrics[name] for name in others} | {"leaks": result.marks.counts()}
-    write_json(REPORTS / "metrics.json", result.figures | nested)
+    compared = result.compared
+    own = result.figures | {"beats_baselines": compared.beats_baselines}
+    nested = result.nested() | {"leaks": result.marks.counts()}
+    write_json(REPORTS / "metrics.json", own | nested)
     for name, table in (("per_image", result.per_image), ("curves", result.curve_table())):
         with replacing_file(REPORTS / f"{name}.csv") as aside:
             table.to_csv(aside, index=False, float_format="%.6f")
@@ -40,6 +44,7 @@ def main() -> None:
         headlines=result.shown(5),
         metrics=result.metrics,
         leaks=result.marks.sentence(),
+        compared=compared,
         curves=result.curves,
         per_image=result.per_image,
         cases=cases,
@@ -60,7 +65,10 @@ def main() -> None:
     stage_logs.log_evaluation(stage_logs.run_of(contract, settings), REPORTS)
     shown = [f"{name} {result.figures[name]:.4f}" for name in result.shown(6)]
     print(f"evaluate: {', '.join(shown)}")
+    print(f"evaluate: {compared.metric} on the same images: {compared.shown()}")
     print(f"evaluate: {result.marks.sentence()}")
+    if not compared.beats_baselines:
+        print(compared.warning("test images"), file=sys.stderr)
 
 
 if __name__ == "__main__":

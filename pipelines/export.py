@@ -1,18 +1,20 @@
 """Write the trained model as ONNX and check that it does what the trained one does.
 
 reads   params.yaml (export), models/, data/ingested/
-writes  exports/{model.onnx,card.md,training_images.csv}, reports/export/parity.json, and as
-        params.yaml asks: exports/{model-fp16.onnx,model-int8.onnx}, exports/rembg/SESSION.onnx,
+writes  exports/{model.onnx,card.md,training_images.csv,mean_mask.png},
+        reports/export/parity.json, and as params.yaml asks:
+        exports/{model-fp16.onnx,model-int8.onnx}, exports/rembg/SESSION.onnx,
         exports/hf/{model.safetensors,config.json}
 Latency is logged to MLflow and printed; in a file it would make every run's output differ.
 """
 
 import shutil
+import sys
 from pathlib import Path
 
 from clearbg import config
 from clearbg.contract import read_contract
-from clearbg.data import leaks
+from clearbg.data import baselines, leaks
 from clearbg.export import formats, latency, onnx
 from clearbg.models import build, weights
 from clearbg.system.files import replacing_folder, write_json
@@ -31,10 +33,13 @@ def main() -> None:
         onnx.export(network, contract, folder / "model.onnx", settings.export.opset)
         figures = formats.complete(network, contract, MODELS, DATA, folder, settings.export)
         milliseconds = latency.of_exports(network, folder, DATA, settings.export)
-        # Imported weights come without either.
-        for path in (MODELS / "card.md", MODELS / leaks.FILE):
+        # Imported weights come without any.
+        for path in (MODELS / "card.md", MODELS / leaks.FILE, MODELS / baselines.MEAN_MASK):
             if path.is_file():
                 shutil.copyfile(path, folder / path.name)
+    compared = baselines.read_validation(MODELS)
+    if compared is not None:
+        figures["validation"] = compared.figures()
     write_json(REPORTS / "parity.json", figures)
     print(f"export: {latency.line(milliseconds)}")
     stage_logs.log_export(
@@ -43,6 +48,8 @@ def main() -> None:
         REPORTS / "parity.json",
         milliseconds,
     )
+    if compared is not None and not compared.beats_baselines:
+        print(compared.warning("validation images"), file=sys.stderr)
 
 
 if __name__ == "__main__":

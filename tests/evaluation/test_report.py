@@ -11,6 +11,7 @@ from support.images import disc
 
 from clearbg.evaluation import report
 from clearbg.images import contact_sheet
+from clearbg.metrics.baselines import Comparison
 
 RED, WHITE = np.uint8([200, 0, 0]), 255
 
@@ -109,8 +110,11 @@ def content(**changes) -> dict:
         "title": "u2netp on the test split",
         "headlines": ["max_f", "mae", "dice"],
         "metrics": {"raw": {"max_f": 0.91234, "mae": 0.0321, "dice": 0.88},
-                    "min_max": {"max_f": 0.87654, "mae": 0.0456}},
+                    "min_max": {"max_f": 0.87654, "mae": 0.0456},
+                    "mean_mask": {"max_f": 0.4, "mae": 0.3},
+                    "no_subject": {"max_f": 0.3, "mae": 0.1}},
         "leaks": "Two were seen.",
+        "compared": Comparison("max_f", 0.91234, {"mean_mask": 0.4, "no_subject": 0.3}),
         "curves": {"raw": curve, "min_max": curve},
         "per_image": per_image,
         "cases": cases,
@@ -131,9 +135,17 @@ def cells(html: str, start: str) -> list[str]:
 
 def test_page_has_every_metric_of_every_protocol(tmp_path):
     html = page(tmp_path)
-    assert cells(html, "max Fβ") == ["max Fβ ↑", "0.9123", "0.8765"]
-    assert cells(html, "MAE") == ["MAE ↓", "0.0321", "0.0456"]
-    assert cells(html, "Dice") == ["Dice ↑", "0.8800", "–"]
+    assert cells(html, "max Fβ") == ["max Fβ ↑", "0.9123", "0.8765", "0.4000", "0.3000"]
+    assert cells(html, "MAE") == ["MAE ↓", "0.0321", "0.0456", "0.3000", "0.1000"]
+    assert cells(html, "Dice") == ["Dice ↑", "0.8800", "–", "–", "–"]
+
+
+def test_masks_stand_beside_the_figures_and_a_model_that_does_not_beat_them_is_called_out(tmp_path):
+    html = page(tmp_path)
+    assert "<small>mean mask 0.400</small>" in html and "In vain" not in html
+    vain = Comparison("max_f", 0.35, {"mean_mask": 0.4, "no_subject": 0.3})
+    html = page(tmp_path, compared=vain)
+    assert '<p class="warning"><b>In vain:</b> the model does not beat the mean mask' in html
 
 
 def test_metric_that_has_no_name_yet_is_shown_as_it_is(tmp_path):

@@ -8,6 +8,7 @@ import sqlite3
 import time
 from pathlib import Path
 
+import mlflow
 import pandas as pd
 import pytest
 import yaml
@@ -236,3 +237,29 @@ def test_metrics_file_holds_both_protocols(finished):
     metrics = json.loads((finished.folder / "reports/evaluate/metrics.json").read_text())
     assert {"max_f", "mae", "s_measure", "dice"} <= set(metrics)
     assert {"max_f", "mae"} <= set(metrics["min_max"])
+
+
+def test_masks_that_look_at_no_image_stand_in_every_stages_files(finished):
+    folder = finished.folder
+    trained, tested, exported = (
+        json.loads((folder / f"reports/{name}.json").read_text())
+        for name in ("train/metrics", "evaluate/metrics", "export/parity")
+    )
+    for name in ("mean_mask", "all_subject", "no_subject"):
+        assert set(trained[name]) == set(tested[name]) == {"max_f", "mae"}
+        assert exported["validation"][name] == trained[name]["max_f"]
+        best = pd.read_csv(folder / "reports/train/history.csv")[f"{name}/mae"]
+        assert best.nunique() == 1 and best[0] == pytest.approx(trained[name]["mae"], abs=1e-4)
+    assert exported["validation"]["beats_baselines"] == trained["beats_baselines"]
+    card = (folder / "exports/card.md").read_text()
+    assert "| model | mean mask |" in card and ("Warning" in card) != trained["beats_baselines"]
+    assert (folder / "exports/mean_mask.png").is_file()
+    page = (folder / "reports/evaluate/report.html").read_text()
+    assert "<th>mean mask</th>" in page and ("In vain" in page) != tested["beats_baselines"]
+    run = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db").search_runs(["1"])[0].data
+    for split, found in (("validation", trained), ("test", tested)):
+        told = str(found["beats_baselines"]).lower()
+        assert run.tags[f"clearbg.beats_baselines.{split}"] == told
+    assert run.metrics["best/mean_mask/max_f"] == trained["mean_mask"]["max_f"]
+    assert run.metrics["test_mean_mask/max_f"] == tested["mean_mask"]["max_f"]
+    assert run.metrics["test/beats_baselines"] == tested["beats_baselines"]

@@ -10,9 +10,12 @@ from support.project import ROOT, demo
 
 from clearbg import config, licenses
 from clearbg.data import leaks
+from clearbg.data.baselines import mean, write_mean_mask
+from clearbg.data.manifest import read_alpha
 from clearbg.errors import SettingsError
 from clearbg.metrics.names import FAMILIES, LOWER_IS_BETTER
 from clearbg.promotion import gate, scoring
+from clearbg.promotion.promote import judge
 from clearbg.system import dvc_lock
 
 
@@ -34,6 +37,25 @@ def test_missing_list_of_training_images_is_no_clean_one(project):
     (project / "exports" / leaks.FILE).unlink()
     assert "does not exist" in judged_leaks(project).found
     assert not judged_leaks(project).holds
+
+
+def test_model_that_does_not_beat_masks_is_refused_with_a_sentence(project):
+    split = scoring.read_split(project / "data/ingested")
+
+    def judged() -> gate.Check:
+        measured = scoring.measure(split, CANDIDATE.model, "mae", 1)
+        return gate.of_baselines(scoring.beside(split, measured, "mae"))
+
+    assert judged().holds and "the model beats the" in judged().found
+    truths = [read_alpha(split.folder, row) for _, row in split.rows.iterrows()]
+    write_mean_mask(mean(truths[:1]), project / "exports")
+    assert judged().holds
+    contenders.export(project, 0.0, 0.0)  # alpha is 0 everywhere
+    assert not judged().holds
+    assert "the model does not beat the empty mask" in judged().found
+    challenge = judge(CANDIDATE, settings(min_score=1.0))
+    assert not challenge.verdict.promoted and "does not beat" in challenge.verdict.sentence
+    assert "does not beat the empty mask" in CANDIDATE.report.read_text()
 
 
 @pytest.mark.parametrize(

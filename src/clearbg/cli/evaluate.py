@@ -25,3 +25,5 @@ def evaluate(
 
     result = score_files.score_model(images, masks, model, metrics.split(","), inverted)
     typer.echo(score_files.table(result, output))
+    if warning := score_files.warning(result):
+        typer.echo(warning, err=True)

@@ -25,3 +25,5 @@ def score(
 
     result = score_files.score_files(predictions, masks, metrics.split(","), threshold, inverted)
     typer.echo(score_files.table(result, output))
+    if warning := score_files.warning(result):
+        typer.echo(warning, err=True)

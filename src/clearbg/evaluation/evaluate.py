@@ -15,6 +15,7 @@ from clearbg.evaluation.report import Case
 from clearbg.images import luma, resize
 from clearbg.inference.predict import Network, predict, predict_split
 from clearbg.metrics import scoring
+from clearbg.metrics.baselines import NAMES, Comparison, compare, score_beside, summarize
 from clearbg.metrics.document import otsu
 from clearbg.metrics.names import LOWER_IS_BETTER, SHOWN
 from clearbg.metrics.segmentation import histograms, pooled_curves
@@ -32,7 +33,8 @@ class Evaluation:
         headline: the metric that counts most.
         metrics: protocol -> metric -> average over images; the first has every metric.
             Documents also have "otsu": what Otsu's threshold reaches on the same pages. "clean"
-            is the first one without the images that leaked, when there are any.
+            is the first one without the images that leaked, when there are any. Then come the
+            masks that have not looked at the image, see `clearbg.metrics.baselines`.
         curves: protocol -> threshold, f, precision, recall -> 256 values. Without saliency
             "pooled": over the pixels of all images together, f with β = 1.
         per_image: one row an image, worst first by the headline (by MAE where it has no value);
@@ -50,6 +52,20 @@ class Evaluation:
     def figures(self) -> dict[str, float]:
         """The averages of the first protocol."""
         return next(iter(self.metrics.values()))
+
+    @property
+    def compared(self) -> Comparison:
+        """The model and the masks, by the headline."""
+        masks = {name: table for name, table in self.metrics.items() if name in NAMES}
+        return compare(self.headline, self.figures | self.metrics.get("raw", {}), masks)
+
+    def nested(self) -> dict[str, dict[str, float]]:
+        """All but the first protocol for metrics.json; of the masks the headline and the MAE."""
+        few = dict.fromkeys([self.compared.metric, "mae"])
+        return {
+            name: {key: table[key] for key in few if key in table} if name in NAMES else table
+            for name, table in list(self.metrics.items())[1:]
+        }
 
     def shown(self, count: int) -> list[str]:
         """The headline and the names that follow it in a short list."""
@@ -73,8 +89,12 @@ def evaluate(
     split: str,
     settings: config.Evaluate,
     seen: leaks.Seen,
+    mean_mask: np.ndarray | None = None,
 ) -> Evaluation:
     """Score every image of a split of an ingested folder; `seen` is what the model has seen.
+
+    Args:
+        mean_mask: of the model's training split, see `baselines.masks`.
 
     Raises:
         DataError: the split is empty, an image cannot be read any more, or the model was
@@ -94,6 +114,7 @@ def evaluate(
         settings.protocols or ["raw"],
         contract.headline,
         marks,
+        mean_mask,
     )
     if "document" in settings.metrics:
         pairs = manifest.read_pairs(folder, frame)
@@ -111,6 +132,7 @@ def score(
     protocols: Sequence[str],
     headline: str,
     marks: leaks.Marks | None = None,
+    mean_mask: np.ndarray | None = None,
 ) -> Evaluation:
     """Score pairs of alpha, float `(H,W)` in [0, 1], and truth, uint8 `(H,W)`, named `names`."""
     coverage: list[float] = []
@@ -124,8 +146,13 @@ def score(
 
     # Starting processes takes longer than scoring a handful of images.
     processes = 1 if len(names) < 8 else None
-    scored = scoring.score_all(watched(), families, threshold, protocols, processes)
-    scores = list(progress(scored, what="evaluate", unit="images", total=len(names)))
+    scored = scoring.side_by_side(
+        score_beside,
+        ((*pair, families, threshold, protocols, mean_mask) for pair in watched()),
+        processes,
+    )
+    found = list(progress(scored, what="evaluate", unit="images", total=len(names)))
+    scores = [own for own, _ in found]
     averages = {name: _rounded(table) for name, table in scoring.by_protocol(scores).items()}
     table = pd.DataFrame([s.row() for s in scores])
     table.insert(0, "id", list(names))
@@ -140,6 +167,8 @@ def score(
         clean = [s for s, kind in zip(scores, marks.kinds, strict=True) if not kind]
         if 0 < len(clean) < len(scores):
             averages["clean"] = _rounded(scoring.summarize(clean))
+    masks = summarize([beside for _, beside in found])
+    averages |= {name: _rounded(figures) for name, figures in masks.items()}
     return Evaluation(headline, averages, curves, table.loc[order].reset_index(drop=True), marks)
 
 

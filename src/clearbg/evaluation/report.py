@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from clearbg.images import contact_sheet
+from clearbg.metrics.baselines import NAMES, Comparison
 from clearbg.metrics.names import LOWER_IS_BETTER, PROTOCOLS, SUBJECT_SIZES, heading, label
 from clearbg.system.files import write_text
 from clearbg.templates import render
@@ -43,6 +44,7 @@ def write_evaluation_page(
     headlines: Sequence[str],
     metrics: Mapping[str, Mapping[str, float]],
     leaks: str,
+    compared: Comparison,
     curves: Mapping[str, Mapping[str, np.ndarray]],
     per_image: pd.DataFrame,
     cases: Sequence[Case],
@@ -55,6 +57,7 @@ def write_evaluation_page(
         metrics: protocol -> metric -> average over images; the first protocol leads.
         leaks: what is known of images that the model has seen; `per_image` has their kind
             (exact, near) in its column `leak`.
+        compared: the model and masks that have not looked at the image.
         curves: protocol -> "threshold", "precision", "recall", "f", ascending, in [0, 1].
         per_image: a row an image: coverage, empty, mae and other scores.
         cases: in the order to show.
@@ -78,6 +81,8 @@ def write_evaluation_page(
         metrics=metrics,
         rows=dict.fromkeys(name for table in metrics.values() for name in table),
         leaks=leaks,
+        compared=compared,
+        masks=NAMES,
         leaked=_leaked(per_image),
         plots=[
             _plot(curves, "recall", "precision", "Precision and recall"),

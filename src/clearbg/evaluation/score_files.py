@@ -8,6 +8,7 @@ import pandas as pd
 
 from clearbg.contract import Contract, read_contract
 from clearbg.data import leaks
+from clearbg.data.baselines import read_mean_mask
 from clearbg.data.checks import mask_values
 from clearbg.data.pairs import FilePair
 from clearbg.data.sources import by_stem
@@ -55,6 +56,7 @@ def score_model(
         ["raw", "min_max"],
         contract.headline,
         marks,
+        read_mean_mask(model if model.is_dir() else model.parent),
     )
 
 
@@ -90,6 +92,11 @@ def table(result: Evaluation, output: Path | None) -> str:
     averages = pd.DataFrame(result.metrics)
     text = averages.to_string(na_rep="", float_format="{:.4f}".format)
     return text if result.marks is None else f"{text}\n{result.marks.sentence()}"
+
+
+def warning(result: Evaluation) -> str:
+    """What to say on stderr of a model that does not beat the masks; else empty."""
+    return result.compared.warning("images")
 
 
 def _seen(model: Path, contract: Contract) -> leaks.Seen:

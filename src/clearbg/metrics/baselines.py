@@ -126,6 +126,19 @@ def score(
     }
 
 
+def score_beside(
+    alpha: np.ndarray,
+    truth: np.ndarray,
+    families: Sequence[str],
+    threshold: float,
+    protocols: Sequence[str],
+    mean_mask: np.ndarray | None,
+) -> tuple[scoring.Scores, dict[str, scoring.Scores]]:
+    """A prediction scored by `scoring.score`, and the masks on the same image by "raw"."""
+    own = scoring.score(alpha, truth, families, threshold, protocols)
+    return own, score(truth, families, threshold, mean_mask)
+
+
 def score_all(
     truths: Iterable[np.ndarray],
     families: Sequence[str],

@@ -12,6 +12,7 @@ from clearbg import config, licenses
 from clearbg.contract import Contract
 from clearbg.data import leaks
 from clearbg.errors import ClearBGError, SettingsError
+from clearbg.metrics.baselines import Comparison
 from clearbg.metrics.names import LOWER_IS_BETTER, label
 from clearbg.promotion import paired_test
 from clearbg.promotion.paired_test import Gain, Slice
@@ -140,6 +141,11 @@ def of_min_score(value: float | None, metric: str, min_score: float) -> Check:
     wanted = f"a first champion needs {side} promote.min_score = {min_score:g}"
     text = f"{label(metric)} is {shown}; {wanted}"
     return Check("min_score", holds, text)
+
+
+def of_baselines(compared: Comparison) -> Check:
+    """The model is better than masks that have not looked at the image."""
+    return Check("baselines", compared.beats_baselines, compared.sentence("test images"))
 
 
 def of_leaks(who: str, folder: Path, contract: Contract, split: Split, allowed: float) -> Check:

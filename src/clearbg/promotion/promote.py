@@ -13,10 +13,11 @@ import numpy as np
 from clearbg import config
 from clearbg.errors import ClearBGError, RegistryError
 from clearbg.inference.predict import predict
+from clearbg.metrics.baselines import Comparison
 from clearbg.promotion import gate, report, version_tags
 from clearbg.promotion.gate import Check, Judgment
 from clearbg.promotion.promotion_log import PROMOTE, ROLLBACK, PromotionLog, State
-from clearbg.promotion.scoring import Measured, Split, measure, read_split, slices
+from clearbg.promotion.scoring import Measured, Split, beside, measure, read_split, slices
 from clearbg.removal.remover import Remover
 from clearbg.system import project
 from clearbg.system.files import exclusive
@@ -77,6 +78,7 @@ class Challenger:
 
     Attributes:
         metric: what the promotion is about.
+        compared: it and masks that have not looked at the image.
         tags: of the version that it is, or will be, registered as.
     """
 
@@ -85,6 +87,7 @@ class Challenger:
     metric: str
     split: Split
     measured: Measured
+    compared: Comparison
     tags: dict[str, str]
 
 
@@ -120,7 +123,8 @@ def judge(candidate: Candidate, settings: config.Settings) -> Challenge:
         tags = version_tags.tags(
             candidate.model, contract, digest, measured.figures, candidate.lock
         )
-        challenger = Challenger(candidate, settings, metric, split, measured, tags)
+        compared = beside(split, measured, metric)
+        challenger = Challenger(candidate, settings, metric, split, measured, compared, tags)
         return _judged(challenger, find_registry())
 
 
@@ -251,6 +255,7 @@ def _judgment(challenger: Challenger, champion: Measured | None) -> Judgment:
         gain, parts, checks = gate.against_champion(
             champion, measured, split, shown, challenger.metric, settings.promote
         )
+    checks.append(gate.of_baselines(challenger.compared))
     for who, model in {"challenger": measured, "champion": champion}.items():
         if model:
             folder, contract = model.model.parent, model.remover.contract

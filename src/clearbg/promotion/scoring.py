@@ -12,10 +12,12 @@ import numpy as np
 import pandas as pd
 
 from clearbg.data import manifest
+from clearbg.data.baselines import read_mean_mask
 from clearbg.errors import DataError
 from clearbg.images import luma
 from clearbg.inference.predict import predict_split
-from clearbg.metrics import scoring
+from clearbg.metrics import baselines, scoring
+from clearbg.metrics.baselines import Comparison
 from clearbg.metrics.bootstrap import contributions
 from clearbg.metrics.names import LIGHT, OUTLINES, SUBJECT_SIZES, families_of
 from clearbg.promotion.paired_test import Scored
@@ -107,6 +109,29 @@ def measure(split: Split, model: Path, metric: str, at_once: int) -> Measured:
         headline=table[metric].to_numpy(float) if metric in table else values.max(axis=1),
         luma=np.array(brightness),
     )
+
+
+def beside(split: Split, measured: Measured, metric: str) -> Comparison:
+    """The model and masks that have not looked at the image, on the test split.
+
+    The mean mask lies beside the model; where it does not, it is left out.
+
+    Raises:
+        DataError: a mask cannot be read.
+        ImageError: the mean mask cannot be read.
+    """
+    masks = baselines.score_all(
+        (manifest.read_alpha(split.folder, row) for _, row in split.rows.iterrows()),
+        families_of(metric),
+        measured.remover.contract.threshold,
+        read_mean_mask(measured.model.parent),
+        processes=1 if len(split.rows) < 8 else None,
+    )
+    tables = {
+        name: {key: round(value, 6) for key, value in table.items()}
+        for name, table in masks.items()
+    }
+    return baselines.compare(metric, measured.figures, tables)
 
 
 def slices(split: Split, measured: Measured) -> dict[str, np.ndarray]:
