@@ -66,7 +66,7 @@ def _write_pieces(row: dict, source: Path, settings: config.Augment, folder: Pat
 def _pieces(
     rgb: np.ndarray, alpha: np.ndarray, settings: config.Augment
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """What one image becomes: the end of the id, the image `(h,w,3)` and alpha `(h,w)`."""
+    """The parts of one image: the end of the id, the image `(h,w,3)` and its alpha `(h,w)`."""
     side = settings.size
     if settings.fit == "stretch":
         size = (side, side)

@@ -1,4 +1,4 @@
-"""The batches of a training, changed by the workers or on the device, ready there to be used."""
+"""The batches of a training, on the device; random changes are made there or by the workers."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
@@ -23,7 +23,7 @@ def batches(
     settings: config.Settings,
     augment_on: AugmentOn = "cpu",
 ) -> Prefetcher:
-    """What a training iterates over once an epoch: images and alpha on the device.
+    """Batches of images and alpha on the device; a training iterates over them once an epoch.
 
     With "device" the workers only read and draw; where the images are held in memory (see
     `clearbg.data.cache`) and a GPU has room for all of them, they are copied there once, and the

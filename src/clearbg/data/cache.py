@@ -73,7 +73,7 @@ def cached(
     Raises:
         DataError: an image cannot be read, or has another size than its row says; with "on",
             the images are not all of one size.
-        ClearBGError: the file cannot be written, for example since the disk is full.
+        ClearBGError: the file cannot be written, for example because the disk is full.
     """
     if mode == "off":
         return None
@@ -98,7 +98,7 @@ def cached(
 
 
 def _too_large(pixels: Pixels, store: Path) -> str:
-    """What there is too little of; nothing where there is enough."""
+    """What there is too little of, memory or disk; empty if there is enough of both."""
     existing = next(place for place in (store, *store.parents) if place.exists())
     free = memory.available()
     for count, what in ((free, "memory"), (shutil.disk_usage(existing).free, "disk")):
@@ -110,7 +110,7 @@ def _too_large(pixels: Pixels, store: Path) -> str:
 
 
 def _key(folder: Path, rows: Iterable[Mapping[str, Any]]) -> str:
-    """A name for what decoding gives: the files' content, the code and its libraries."""
+    """The name of a cache: a hash of the files' contents, of the code and of its libraries."""
     content = hashlib.sha256(code.digest("data/manifest.py").encode())
     for library in ("pillow", "numpy", "opencv-python-headless"):
         with contextlib.suppress(ImportError):  # OpenCV goes by several names

@@ -40,7 +40,7 @@ def draw(settings: config.Transform) -> np.ndarray:
 
 
 def then(*changes: np.ndarray) -> np.ndarray:
-    """Changes one after the other, as one.
+    """Combine changes that are made one after the other into one.
 
     A change is float64 `(3,7)`: what R, G, B become is it times (R, G, B, the image's mean R, G,
     B, 1), all in 0..1.

@@ -104,7 +104,7 @@ class Pairs(Dataset):
 
 @contextlib.contextmanager
 def seeded(*numbers: int) -> Iterator[None]:
-    """Within it torch's global generator on the CPU draws by these numbers; it then goes on."""
+    """Seed torch's generator on the CPU inside; afterwards it goes on where it was."""
     with torch.random.fork_rng(devices=[]):
         # torch.manual_seed would also reseed the accelerator's generator, which dropout uses.
         torch.default_generator.manual_seed(_key(*numbers))
@@ -145,7 +145,7 @@ def loader(pairs: Dataset, order: Iterable[list[Place]], workers: int) -> DataLo
 
 
 def _one_thread(_worker: int) -> None:
-    """Each process has a core already; torch knows that of itself, OpenCV does not."""
+    """Keep OpenCV to one thread, since each process has a core of its own; torch does so itself."""
     cv2.setNumThreads(1)
 
 

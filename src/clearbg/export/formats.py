@@ -1,4 +1,4 @@
-"""model.onnx checked, and all that `export` in params.yaml asks for beside it made and checked."""
+"""Checks model.onnx, then writes and checks every format that `export` in params.yaml asks for."""
 
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ def complete(
 
     Returns:
         `max_difference` and `cases` of the fp32 file at all batches and sizes, and by format
-        the figures of its verdict (see `clearbg.export.gate`).
+        the figures of its `clearbg.export.gate.Verdict`.
 
     Raises:
         ExportError: a file differs more than a budget allows, and the worst image is named; or
@@ -65,10 +65,10 @@ def complete(
 
 
 def passed(verdict: Verdict, remedy: str = "export.formats") -> Verdict:
-    """The verdict itself when it names no budget.
+    """Return the verdict if no budget is exceeded.
 
     Raises:
-        ExportError: it names one; `remedy` is the key to change instead of raising the budget.
+        ExportError: a budget is exceeded; `remedy` names the key to change instead of raising it.
     """
     if verdict.over is None:
         return verdict

@@ -11,10 +11,10 @@ from clearbg.system.files import replacing_file
 
 
 def write(source: Path, target: Path) -> None:
-    """Convert an exported model; `images` and `alpha` stay float32, so callers see no change.
+    """Convert an exported model. Its input and output stay float32, so callers see no change.
 
     Operators that ONNX Runtime does not have in half precision stay in float32. The
-    preprocessing contract comes along. Equal models give equal bytes.
+    preprocessing contract stays embedded. Equal models give equal bytes.
     """
     with quiet():
         converted = OnnxModel(convert_float_to_float16(onnx.load(source), keep_io_types=True))
@@ -27,7 +27,7 @@ def write(source: Path, target: Path) -> None:
 
 
 def _drop_repeated_casts(graph: onnx.GraphProto) -> None:
-    """The converter casts a value back once for every reader that wants float32, by one name."""
+    """Keep one of the equal casts to float32 that the converter adds for each reader of a value."""
     nodes = {node.output[0]: node for node in reversed(graph.node)}
     infos = {info.name: info for info in reversed(graph.value_info)}
     for field, first in ((graph.node, nodes), (graph.value_info, infos)):

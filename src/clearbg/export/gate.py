@@ -31,13 +31,14 @@ BUDGETS = {"mae_loss": "MAE rises", "max_f_loss": "maxF falls",
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one exported file showed.
+    """The figures of one exported file, and the budget that it exceeds.
 
     Attributes:
         figures: `max_difference` of alpha as the network gives it; `mae_loss`, `max_f_loss` and
             `boundary_iou_loss`, averages over the images, positive where the file is worse.
             Rounded to digits that do not change with the processor.
-        over: None, or a sentence's begin that names the file, the key, and the worst image.
+        over: the beginning of a sentence that names the file, the exceeded key and the worst image;
+            None: every budget is kept.
     """
 
     figures: dict[str, float]
@@ -49,7 +50,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """Of one network: its alphas as they left it, a row of scores an image, averages."""
+    """The results of one network: alphas, a row of scores for each image, and their averages."""
 
     alphas: list[list[np.ndarray]]
     table: pd.DataFrame

@@ -16,7 +16,7 @@ WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 
 def write(trained: Path, folder: Path, contract: Contract) -> None:
-    """Write the weights of a models folder and the contract that belongs to them."""
+    """Write the weights of the models folder `trained`, and their contract, into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(trained / weights.FILE, folder / WEIGHTS)
     write_json(folder / CONFIG, dataclasses.asdict(contract))

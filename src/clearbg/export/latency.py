@@ -1,4 +1,4 @@
-"""How long one image takes in each runtime. Never part of a stage's outputs: it varies."""
+"""Milliseconds of one image in each runtime. They vary, so no stage writes them as an output."""
 
 import statistics
 import time
@@ -18,8 +18,8 @@ from clearbg.inference.torch_network import as_network
 def measure(networks: dict[str, Network], image: np.ndarray, rounds: int = 10) -> dict[str, float]:
     """Milliseconds that each network takes for one prepared image, float32 `(C,h,w)`.
 
-    The median of `rounds` after two to warm up. The networks take turns, so that what else
-    runs on the machine falls on all of them alike.
+    Each figure is the median of `rounds`, after two rounds of warm-up. The networks take turns, so
+    that other work on the machine slows all of them alike.
     """
     times: dict[str, list[float]] = {name: [] for name in networks}
     for _ in range(2 + rounds):
@@ -33,7 +33,7 @@ def measure(networks: dict[str, Network], image: np.ndarray, rounds: int = 10) -
 def of_exports(
     network: nn.Module, folder: Path, data: Path, settings: config.Export
 ) -> dict[str, float]:
-    """Milliseconds an image of the trained network, "torch", and of each format in `folder`."""
+    """Milliseconds for an image: the trained network ("torch") and each format in `folder`."""
     models = {name: open_model(folder / FILES[name]) for name in ("fp32", *settings.formats)}
     contract = models["fp32"].contract
     (image,) = parity.prepared(data, contract, slice(1)).values()

@@ -1,4 +1,4 @@
-"""The trained network as one ONNX file that carries its preprocessing contract."""
+"""The trained network as one ONNX file, in which its preprocessing contract is embedded."""
 
 import contextlib
 import hashlib
@@ -21,7 +21,7 @@ OPSET = 20  # of `exported`; the stage takes export.opset
 
 
 class Alpha(nn.Module):
-    """The finest logits as alpha: what leaves the model is ready to use."""
+    """A network whose output is the alpha of its finest logits, `(N,1,H,W)` in [0, 1]."""
 
     def __init__(self, network: nn.Module):
         super().__init__()
@@ -32,7 +32,7 @@ class Alpha(nn.Module):
 
 
 def export(network: nn.Module, contract: Contract, path: Path, opset: int) -> None:
-    """Write `images (N,C,H,W)` -> `alpha (N,1,H,W)`, with any N, H and W and the contract's C.
+    """Write a file that turns `images (N,C,H,W)` into `alpha (N,1,H,W)`; N, H and W are free.
 
     The contract goes into the file's metadata. Equal weights give equal bytes.
     """
@@ -95,7 +95,7 @@ def _name_axes(model: onnx.ModelProto) -> None:
 
 @contextlib.contextmanager
 def quiet():
-    """Exporter, converter and quantizer report their progress as warnings."""
+    """Silence the exporter, converter and quantizer, which report their progress as warnings."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -20,8 +20,8 @@ def check(
     """Compare torch and ONNX Runtime on validation images.
 
     Images (of a contract with tiles, their middle tiles) go through one by one, as one
-    batch, and at other input sizes than the contract's, all with the preprocessing that the
-    exported file carries.
+    batch, and at other input sizes than the contract's, all with the preprocessing of
+    the contract in the exported file.
 
     Returns:
         `max_difference` of alpha over all cases, and the number of `cases`.
@@ -55,7 +55,7 @@ def check(
 
 
 def prepared(data: Path, contract: Contract, part: slice) -> dict[str, np.ndarray]:
-    """Inputs of the network, float32 `(C,h,w)`, by id: a part of an ingested validation split."""
+    """Id -> input of the network, float32 `(C,h,w)`, for a part of an ingested validation split."""
     frame = manifest.read(data)
     return {
         row["id"]: prepare(manifest.read_pair(data, row)[0], contract)

@@ -1,7 +1,7 @@
 """The remover as an MLflow model: a column of images in, a column of cutouts out.
 
 MLflow keeps this file with the model and runs it where the model is loaded. There it needs
-the modules of removal and ONNX Runtime; no torch.
+the modules of removal and ONNX Runtime, but not torch.
 """
 
 import base64
@@ -24,7 +24,7 @@ BASE64 = re.compile(rb"[A-Za-z0-9+/\s]+=*\s*")  # no image's file is made of the
 
 
 class RowError(MlflowException, ImageError):
-    """MLflow's server answers with status 400 and this message, and shows nothing of itself."""
+    """A row cannot be used. MLflow's server answers with status 400 and this message alone."""
 
     def __init__(self, message: str):
         super().__init__(message, error_code=INVALID_PARAMETER_VALUE)

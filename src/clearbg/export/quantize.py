@@ -48,7 +48,7 @@ def write(
     Args:
         inputs: prepared images, float32 `(C,h,w)`, from which the ranges of activations are
             taken.
-        judge: what is wrong with a file, if anything.
+        judge: gives the verdict on a file.
 
     Returns:
         The last verdict, with `float_layers`, the convolutions in float, among its figures.
@@ -121,9 +121,9 @@ class _Work:
             onnx.save(model, aside)
 
     def ranking(self) -> list[str]:
-        """Convolutions, the one first whose output loses most to quantization.
+        """The convolutions' names; the one whose output loses most to quantization comes first.
 
-        By signal-to-noise ratio between the float model's activation and the quantized one's.
+        The loss is the signal-to-noise ratio between the float activations and the quantized ones.
         """
         whole = self._folder / "whole.onnx"
         self.write(whole, [])

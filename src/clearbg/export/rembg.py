@@ -1,8 +1,8 @@
 """The exported model as a file that `rembg` runs unchanged, as one of its custom sessions.
 
 rembg stretches every image to the session's size with Lanczos, divides it by its own largest
-value, and subtracts and divides by the session's mean and standard deviation. What comes back
-it stretches by its own minimum and maximum. The file takes back what can be taken back:
+value, and subtracts and divides by the session's mean and standard deviation. It then
+stretches the result by its minimum and maximum. The file undoes what can be undone:
 
 - In front of the network the session's normalization is undone, the image reduced to the
   model's size with antialiasing, and normalized as the model's contract says.
@@ -11,8 +11,8 @@ it stretches by its own minimum and maximum. The file takes back what can be tak
   threshold everything becomes 0, so that an empty image stays empty (rembg divides 0 by 0
   and writes that as 0).
 
-What stays: a dark image is brightened by rembg's division; one pixel is opaque and one is
-transparent, whatever they were; a subject that is fainter than the threshold everywhere is not
+What cannot be undone: a dark image is brightened by rembg's division; one pixel is opaque and one
+is transparent, whatever they were; a subject that is fainter than the threshold everywhere is not
 found. The division can help or harm, as the model has learned to see in the dark or not: on
 generated images at 50, 30 and 10 % of their brightness the demo's model, which has not, gives
 masks with a MAE of 0.034 by rembg and of 0.065, 0.117 and 0.161 by the remover; at full

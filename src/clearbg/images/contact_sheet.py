@@ -57,10 +57,10 @@ def sheet(
     """Write images side by side as one JPEG or PNG, chosen by the path's suffix.
 
     Args:
-        rows: one image's views each: uint8 `(H,W,3)` or `(H,W)`.
+        rows: each holds the views of one image, uint8 `(H,W,3)` or `(H,W)`.
         titles: headings of the views.
-        captions: one short line a row, cut where it would not fit.
-        per_line: rows that stand on one line.
+        captions: a short line for each row, cut if it is too long.
+        per_line: how many rows stand beside each other.
         cell: pixels of a view's longer side; smaller images are enlarged.
 
     Raises:
@@ -101,7 +101,7 @@ def sheet(
 
 
 def data_uri(image: np.ndarray) -> str:
-    """An image, uint8 `(H,W,3)` or `(H,W)`, as a JPEG that stands in a page itself."""
+    """An image, uint8 `(H,W,3)` or `(H,W)`, as a JPEG in a data: address for an HTML page."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "JPEG", quality=85, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -11,7 +11,7 @@ Source = decoding.Source | Image.Image | np.ndarray
 
 
 def image_of(source: Source) -> images.DecodedImage:
-    """A path, a file's bytes, a binary stream, an image of Pillow's, or an array, as an image.
+    """Read an image from a path, a file's bytes, a binary stream, a Pillow image or an array.
 
     Args:
         source: of an array uint8 or uint16, (H, W), (H, W, 3) or (H, W, 4) with alpha last,

@@ -29,7 +29,7 @@ MAX_EXIF_BYTES = 65_533  # of one JPEG segment
 
 
 class _Quiet:
-    """No warnings while any thread reads: Python's `catch_warnings` is one thread's alone."""
+    """Silence warnings while any thread reads; Python's `catch_warnings` serves one thread only."""
 
     def __init__(self):
         self._lock, self._readers = threading.Lock(), 0
@@ -56,7 +56,7 @@ _quiet = _Quiet()
 def decoded(
     source: Source, max_pixels: int, name: str | None
 ) -> Iterator[tuple[Image.Image, np.ndarray | None, list[str]]]:
-    """The first frame as Pillow has it, its 16-bit values where there are such, and notes."""
+    """The first frame as a Pillow image, its 16-bit values if the file has them, and notes."""
     if isinstance(source, str | os.PathLike):
         name = name or os.fspath(source)
     name = name or "the image"
@@ -180,7 +180,7 @@ def _sixteen_bit_gray(image: Image.Image, notes: list[str], name: str) -> np.nda
 
 
 def _bits_per_sample(image: Image.Image, stream: BinaryIO) -> tuple[int, ...]:
-    """What the file itself says; nothing where its format has 8 bits only."""
+    """The bits per sample that the file declares; None if its format has 8 bits only."""
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         return image.tag_v2.get(BITS_PER_SAMPLE, ())
     stream.seek(24)  # in a PNG: the depth, in the header that is always first

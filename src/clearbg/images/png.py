@@ -1,9 +1,9 @@
 """PNG files of 8 or 16 bits a channel, in a tenth of the time that Pillow's encoder takes.
 
 Pillow tries five filters on every row, and cannot write 16 bits in color. Here every row is
-told from the one above, and ISA-L compresses: files are as large as those of Pillow's fastest
-level. ISA-L may write other bytes on another processor, which the images of the pipeline,
-known by their bytes, must not; so these stay with Pillow.
+predicted from the one above, and ISA-L compresses: files are as large as those of Pillow's fastest
+level. On another processor ISA-L may write other bytes. The pipeline knows its images by their
+bytes, so it writes them with Pillow.
 """
 
 import io
@@ -34,7 +34,7 @@ def encode(
     dpi: tuple[float, float] | None = None,
     exif: bytes | None = None,
 ) -> bytes:
-    """The bytes of a file.
+    """The bytes of a PNG file.
 
     Args:
         colors: uint8 or uint16, (H, W, 3), or (H, W) for gray.
@@ -67,7 +67,7 @@ def encode(
 
 
 def _filtered(colors: np.ndarray, alpha: np.ndarray | None) -> Iterator[np.ndarray]:
-    """What a PNG compresses, some rows at a time: for each its filter and filtered bytes."""
+    """The data that a PNG compresses, some rows at a time: each row's filter and filtered bytes."""
     above: np.ndarray | int = 0
     step = max(1, AT_ONCE // colors.shape[1])
     for top in range(0, len(colors), step):

@@ -63,7 +63,7 @@ class DecodedImage:
         dpi: pixels an inch, horizontally and vertically.
         exif: without orientation (it has been applied) and thumbnail.
         deep: uint16 (H, W, 3), the same image, when the file has 16 bits a channel.
-        format: Pillow's word, e.g. "JPEG".
+        format: Pillow's name, such as "JPEG".
         notes: what was normalized, e.g. ("exif-orientation", "cmyk").
     """
 
@@ -111,7 +111,7 @@ def read_image(
 
 
 def of_image(image: Image.Image, deep: np.ndarray | None, notes: list[str]) -> DecodedImage:
-    """A loaded image of Pillow's, with its 16-bit values `(H, W, C)` if it has such."""
+    """A loaded Pillow image, with its 16-bit values `(H, W, C)` if there are any."""
     orientation, block = read_exif(image, notes)
     colors, opacity = split_opacity(image, deep, notes)
     colors, icc_profile = to_rgb(colors, image.info.get("icc_profile"), notes)

@@ -12,11 +12,13 @@ def encode(
     icc_profile: bytes | None,
     dpi: tuple[float, float] | None,
 ) -> bytes:
-    """The bytes of a file; the same bytes for the same input. It has no place for EXIF.
+    """The bytes of a TIFF file without EXIF; equal input gives equal bytes.
 
     Args:
         rgb: uint16 (H, W, 3).
-        alpha: uint8 (H, W), which becomes 16 bits wide.
+        alpha: uint8 (H, W), which is widened to 16 bits; None: an opaque image.
+        icc_profile: the bytes of a color profile; None: sRGB.
+        dpi: pixels per inch, horizontal and vertical; None: unknown.
     """
     import tifffile  # imported here: few images have 16 bits
 

@@ -1,10 +1,10 @@
-"""Where square or oblong tiles lie on an image: the one rule of training and removal. No torch."""
+"""The places of tiles on an image, by one rule for training and removal. Needs no torch."""
 
 import numpy as np
 
 
 def starts(length: int, side: int, overlap: int) -> list[int]:
-    """First pixels of the tiles that cover an axis of `length >= side` pixels.
+    """The first pixel of each tile of `side` pixels on an axis of `length >= side` pixels.
 
     Neighbors share `overlap` pixels; the last tile ends with the axis and may share more.
     """

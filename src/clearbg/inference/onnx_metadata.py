@@ -1,7 +1,7 @@
 """The contract inside an ONNX file, found without loading the network around it.
 
-ONNX Runtime tells it only of a model that it has loaded, and how to load one best depends on the
-contract; the library `onnx` would take longer to import than the whole search.
+ONNX Runtime gives the contract only of a model that it has loaded, and the best way to load a model
+depends on the contract. Importing the library `onnx` would take longer than this search.
 """
 
 import io
@@ -16,7 +16,7 @@ VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types of Protocol Buffers
 
 
 def contract_text(model: str | Path) -> str:
-    """The contract's JSON; empty where the file has none, or is no ONNX file."""
+    """The contract's JSON; empty if the file has no contract or is not an ONNX file."""
     with open(model, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         try:

@@ -20,7 +20,7 @@ PIXELS_AT_ONCE = 2**18
 def prepare(rgb: np.ndarray, contract: Contract) -> np.ndarray:
     """One input of the network, float32 `(C,h,w)`, from an image, uint8 `(H,W,3)` sRGB.
 
-    The whole image, stretched; of a contract with tiles the middle tile.
+    It is the whole image, stretched; if the contract cuts images into tiles, the middle tile.
     """
     height, width = contract.height, contract.width
     if contract.fit == "stretch":
@@ -33,7 +33,7 @@ def prepare(rgb: np.ndarray, contract: Contract) -> np.ndarray:
 def predict(images: list[np.ndarray], network: Network, contract: Contract) -> list[np.ndarray]:
     """Alpha float32 `(H,W)` in [0, 1] for each uint8 `(H,W,3)` sRGB image; see `infer`.
 
-    The network's own alpha, which evaluation and scoring measure: edges are not refined.
+    Evaluation and scoring measure this alpha. Its edges are not refined.
     """
     alphas = infer(images, network, contract)
     return [restore(a, rgb.shape[:2]) for a, rgb in zip(alphas, images, strict=True)]
@@ -61,7 +61,7 @@ def predict_split(
 
 
 def restore(alpha: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """float32 alpha `(h,w)` -> `(H,W)`, in [0, 1]. No stretch: an empty scene stays empty."""
+    """Resize alpha float32 `(h,w)` to `(H,W)`. Values are clipped to [0, 1] and never stretched."""
     return np.clip(resize(np.ascontiguousarray(alpha), size, "bilinear"), 0, 1)
 
 
@@ -69,8 +69,8 @@ def infer(images: list[np.ndarray], network: Network, contract: Contract) -> lis
     """The network's alpha of each uint8 `(H,W,3)` sRGB image, before `restore`.
 
     Stretched images go through as one batch and give alphas of the network's size. An image
-    in tiles gives one of its own size, and needs, beside that, the memory of `PIXELS_AT_ONCE`,
-    however large it is.
+    in tiles gives an alpha of its own size. Its tiles go through in batches of at most
+    `PIXELS_AT_ONCE` pixels, which limits the memory.
 
     Returns:
         float32 `(h,w)`, or `(H,W)` of tiles, in [0, 1].

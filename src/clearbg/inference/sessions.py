@@ -1,4 +1,4 @@
-"""What runs an exported model: the device that was asked for, and never another in its place."""
+"""Sessions that run an exported model on the chosen device, and never silently on another."""
 
 import functools
 import os
@@ -40,12 +40,12 @@ often. Four of 320×320; of 1024×1024 one."""
 
 @dataclass(frozen=True)
 class Opened:
-    """A model that was opened.
+    """An open model.
 
     Attributes:
         network: any thread may call it.
         device: what runs it.
-        runs: how many calls at once use the processor best; a further one gains nothing.
+        runs: how many calls at once are fastest; more of them gain nothing.
     """
 
     network: Network
@@ -64,8 +64,8 @@ def open_model(
         threads: of the processor; 0 leaves the choice to the runtime.
 
     Raises:
-        ModelError: the file is missing, is not ONNX, or carries no contract.
-        SettingsError: the device is not there.
+        ModelError: the file is missing, is not ONNX, or has no contract embedded.
+        SettingsError: the device is not available.
     """
     if not Path(model).is_file():
         raise ModelError(f"{model} does not exist: make it with `dvc repro`, or name another.")
@@ -134,7 +134,7 @@ def _on_processor(
 
 
 def _identity(file: str | Path) -> tuple[int, ...] | None:
-    """Which file it is, and as of when; None: it is gone."""
+    """The file's number, size and time of change; None: it is gone."""
     try:
         found = os.stat(file)
     except FileNotFoundError:
@@ -143,7 +143,7 @@ def _identity(file: str | Path) -> tuple[int, ...] | None:
 
 
 def _later(opened: Callable[[], Network]) -> Network:
-    """A network that is opened meanwhile: the first call waits for it."""
+    """A network that another thread is opening; the first call waits for it."""
     pool = ThreadPoolExecutor(1, "clearbg model")
     opening = pool.submit(opened)
     pool.shutdown(wait=False)

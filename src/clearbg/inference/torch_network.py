@@ -1,4 +1,4 @@
-"""A trained torch network as everything outside training sees one: numpy in, numpy out."""
+"""A trained torch network as a function from numpy arrays to numpy arrays."""
 
 from pathlib import Path
 

@@ -1,5 +1,7 @@
-"""Files written aside, then renamed, so that nothing half-written is taken for whole; and their
-SHA-256."""
+"""Files and folders are written aside and then renamed, so that no reader sees half of one.
+
+Here is also the SHA-256 of a file.
+"""
 
 import contextlib
 import hashlib
@@ -19,8 +21,8 @@ def replacing_file(target: Path | str, synced: bool = False) -> Iterator[Path]:
     """Yield a path beside `target` to write to; on success it takes `target`'s place.
 
     The temporary name keeps the suffix, so that writers which choose the format by it
-    work. On any exception the target stays as it was. With `synced` it has reached the disk
-    before it takes the place, and a power cut too leaves one of both whole.
+    work. On any exception the target stays as it was. With `synced` the
+    new file is on the disk before the rename, so that even a power cut leaves one of both whole.
 
     Raises:
         ClearBGError: the folder cannot be written to, or the disk is full.

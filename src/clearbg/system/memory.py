@@ -1,4 +1,4 @@
-"""How much memory is free, and what becomes of what is freed: kept, or the system has it back."""
+"""How much memory is free, and whether freed memory goes back to the system."""
 
 import ctypes
 import functools
@@ -9,7 +9,7 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's mallopt(3)
 
 
 def keep_freed() -> None:
-    """Switch glibc's returning of large blocks off; elsewhere nothing happens.
+    """Let glibc reuse large freed blocks instead of returning them; elsewhere nothing happens.
 
     By default every block of 32 MB and more comes fresh from the system, which fills it with
     zeros: more work than many a layer of a network.
@@ -63,7 +63,7 @@ def _of_status(name: str, system: Path) -> int | None:
 
 
 def _numbers(path: Path) -> dict[str, int]:
-    """The first number of each line of a file of the system, by its first word."""
+    """First word -> first number of each line of a file under /proc or /sys."""
     try:
         lines = [line.split() for line in path.read_text().splitlines()]
     except OSError:

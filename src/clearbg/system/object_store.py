@@ -36,7 +36,7 @@ class StorePath:
         return PurePosixPath(self.address).suffix
 
     def resolve(self) -> "StorePath":
-        """Itself: an address is already absolute."""
+        """The same object, since an address is already absolute."""
         return self
 
     def read(self) -> bytes:
@@ -97,7 +97,7 @@ def address_of(location: Location) -> str:
 
 
 def without_file_scheme(text: str) -> str:
-    """What a user typed, as a path where it starts with file://."""
+    """The text that a user typed; an address with file:// becomes a path."""
     scheme = next((scheme for scheme in FILE_SCHEMES if text.startswith(scheme)), "")
     return text.removeprefix(scheme)
 

@@ -1,4 +1,4 @@
-"""Other programs, called: git, dvc, gh. What fails becomes one sentence."""
+"""Calls of other programs (git, dvc, gh). A failure becomes one sentence."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ def run(
 ) -> subprocess.CompletedProcess:
     """Run a program in the project's folder, with further environment variables.
 
-    Its output is returned as text, or goes where ours goes when it is `shown`.
+    Its output is returned as text; with `shown` it goes to this process's own output instead.
 
     Raises:
         CommandError: the program is missing, or its exit status is not `accepted`.
@@ -43,10 +43,10 @@ def run(
 
 
 def dvc(*arguments: str, shown: bool = False, accepted: Sequence[int] = (0,)) -> str:
-    """Run DVC; what it printed, unless it was shown."""
+    """Run DVC and return what it printed; empty if that was shown."""
     return run(*DVC, *arguments, shown=shown, accepted=accepted).stdout or ""
 
 
 def git(*arguments: str, accepted: Sequence[int] = (0,), **variables: str) -> str:
-    """Run git; what it printed, without the space around it."""
+    """Run git and return what it printed, without white space at the ends."""
     return run("git", *arguments, accepted=accepted, **variables).stdout.strip()

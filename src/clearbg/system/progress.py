@@ -13,7 +13,7 @@ Item, Result = TypeVar("Item"), TypeVar("Result")
 
 
 def progress(iterable=None, *, what: str, unit: str, total: int | None = None, **options) -> tqdm:
-    """A bar on stderr; in a log file a line every ten seconds at most."""
+    """A progress bar on stderr. In a log file it writes at most one line in ten seconds."""
     quiet = not sys.stderr.isatty()
     interval = {"mininterval": 10.0, "maxinterval": 60.0} if quiet else {"mininterval": 0.2}
     return tqdm(iterable, what, total, unit=f" {unit}", ncols=88, **interval, **options)

@@ -1,4 +1,4 @@
-"""Signals that ask a long piece of work to end: noted when they come, obeyed between two steps."""
+"""Signals that ask a long training to end. They are noted at once and obeyed between two steps."""
 
 import contextlib
 import signal
@@ -55,7 +55,7 @@ def noted() -> Iterator[None]:
 
 
 def stop_requested() -> Signals | None:
-    """The signal that has asked for an end inside `noted`."""
+    """The signal that has asked for an end inside `noted`; None: there was none."""
     return _requested[0] if _requested else None
 
 
@@ -63,7 +63,7 @@ def stop_if_requested(save: Callable[[], None]) -> None:
     """Save the state of the work and end it, if a signal has asked for that.
 
     Raises:
-        Stopped: one has.
+        Stopped: a signal has asked for that.
     """
     requested = stop_requested()
     if requested is not None:

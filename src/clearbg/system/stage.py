@@ -1,4 +1,4 @@
-"""How every stage begins and ends: one closing line, or one sentence that says what to do."""
+"""The frame of every stage: it ends with a line on what was written, or with one sentence."""
 
 import contextlib
 import os

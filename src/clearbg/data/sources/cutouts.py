@@ -1,4 +1,4 @@
-"""Transparent images: own ones over backbackgrounds, and pairs with and without background."""
+"""Transparent images: own ones over backgrounds, and pairs with and without background."""
 
 import re
 from pathlib import Path

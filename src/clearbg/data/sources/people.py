@@ -79,7 +79,7 @@ def _portrait(
 
 
 def _users(data: config.EasyPortraitData, roots: list[Path], downloads: Path) -> dict[str, str]:
-    """Image's name -> user_id."""
+    """Name of an image -> its user_id."""
     place = ", ".join(map(display_name, data.archives))
     file = _meta_file(roots) or next(
         (
