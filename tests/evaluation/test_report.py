@@ -142,10 +142,10 @@ def test_page_has_every_metric_of_every_protocol(tmp_path):
 
 def test_masks_stand_beside_the_figures_and_a_model_that_does_not_beat_them_is_called_out(tmp_path):
     html = page(tmp_path)
-    assert "<small>mean mask 0.400</small>" in html and "In vain" not in html
+    assert "<small>mean mask 0.400</small>" in html and "Warning:" not in html
     vain = Comparison("max_f", 0.35, {"mean_mask": 0.4, "no_subject": 0.3})
     html = page(tmp_path, compared=vain)
-    assert '<p class="warning"><b>In vain:</b> the model does not beat the mean mask' in html
+    assert '<p class="warning"><b>Warning:</b> the model does not beat the mean mask' in html
 
 
 def test_metric_that_has_no_name_yet_is_shown_as_it_is(tmp_path):

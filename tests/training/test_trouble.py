@@ -10,7 +10,7 @@ from support.training import fit
 
 from clearbg import config
 from clearbg.data.dataset import Pairs
-from clearbg.errors import ClearBGError
+from clearbg.errors import ClearBGError, SettingsError
 from clearbg.metrics.baselines import NAMES
 from clearbg.training import baselines, batch_size, checkpoints, loop, supervised, trouble
 from clearbg.training.launch import launch
@@ -146,6 +146,18 @@ def test_failed_step_leaves_nothing_in_memory_while_batches_are_tried(monkeypatc
     except torch.cuda.OutOfMemoryError as error:
         memory(error, batch_size=8)
     assert alive == [None]
+
+
+def test_batch_of_one_is_refused_at_the_start_where_batch_norm_would_see_it(tmp_path, monkeypatch):
+    with pytest.raises(SettingsError, match=r"one image, .* set model\.norm to group"):
+        batch_size.with_batch_size(small(), tmp_path, images=1)
+    monkeypatch.setattr(batch_size, "largest_batch", lambda *_: 1)
+    with pytest.raises(SettingsError, match=r"auto finds room for one image, .* model\.norm"):
+        batch_size.with_batch_size(small(batch_size="auto"), tmp_path, images=9)
+    with pytest.raises(SettingsError, match=r"train\.batch_size = 1 leaves batch norm nothing"):
+        small(batch_size=1)
+    many = small(batch_size=1, devices=2, sync_batch_norm=True)
+    assert batch_size.with_batch_size(many, tmp_path, images=9).train.batch == 1
 
 
 def test_training_out_of_memory_ends_with_the_sentence(augmented, tmp_path, monkeypatch):

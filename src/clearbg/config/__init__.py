@@ -198,7 +198,8 @@ def _refuse_contradictions(settings: Settings) -> None:
         raise SettingsError(
             f"train.compile = {train.compile} is for train.method = supervised: set it to off."
         )
-    if settings.model.norm == "batch" and train.batch_size == 1:
+    together = train.devices * train.nodes if train.sync_batch_norm else 1
+    if settings.model.norm == "batch" and train.batch_size == 1 and together == 1:
         raise SettingsError(
             "train.batch_size = 1 leaves batch norm nothing to average over: raise it, or set "
             "model.norm to group or frozen."

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from clearbg import config
+from clearbg.errors import SettingsError
 from clearbg.system.files import write_text
 from clearbg.training.trial import Trial
 
@@ -45,7 +46,15 @@ def with_batch_size(settings: config.Settings, folder: Path, images: int) -> con
     Args:
         folder: the checkpoint's, which remembers the number.
         images: of the training split; a batch holds no more.
+
+    Raises:
+        SettingsError: batch norm would see a single image.
     """
+    if settings.model.norm == "batch" and images == 1:
+        raise SettingsError(
+            "the training split has one image, which leaves batch norm nothing to average over: "
+            "add images, or set model.norm to group or frozen."
+        )
     if settings.train.batch_size != "auto":
         return settings
     known = folder / "batch_size.txt"
@@ -54,6 +63,11 @@ def with_batch_size(settings: config.Settings, folder: Path, images: int) -> con
     else:
         batch = chosen_batch(settings, images)
         write_text(known, f"{batch}\n")
+    if settings.model.norm == "batch" and batch == 1:
+        raise SettingsError(
+            "train.batch_size = auto finds room for one image, which leaves batch norm nothing to "
+            "average over: set model.norm to group or frozen, or lower transform.crop."
+        )
     own = settings.train.model_copy(update={"batch_size": batch})
     return dataclasses.replace(settings, train=own)
 
