@@ -2,11 +2,12 @@
 
 A soft pixel shows a mixture, `image = alpha * foreground + (1 - alpha) * background`. This module
 estimates both colors together, from coarse to fine sizes, with the equations of Germer et al.,
-"Fast Multi-Level Foreground Estimation" (ICPR 2020). Two things differ from the paper: pixels are
-solved in two groups, like the red and black fields of a chessboard, instead of one after the
-other; and at fine sizes only soft pixels are solved. The pixels of a size lie side by side in
-memory, and large sizes are solved in strips. Time and memory therefore grow with the number of
-soft pixels, not with the size of the image.
+"Fast Multi-Level Foreground Estimation" (ICPR 2020). Three things differ from the paper: pixels
+are solved in two groups, like the red and black fields of a chessboard, instead of one after the
+other; at fine sizes only soft pixels are solved; and the image itself takes over the colors of a
+quarter of its size, corrected so that they mix to what each pixel shows. The pixels of a size lie
+side by side in memory, and large sizes are solved in strips. Time and memory therefore grow with
+the number of soft pixels, not with the size of the image.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,10 @@ import numpy as np
 
 SMOOTHNESS = 1e-5
 """The regularization of the paper: it makes neighbors alike where alpha is flat."""
-ROUNDS_COARSE, ROUNDS_FINE = 10, 2
+FINEST = 2
+"""The finest level that is solved; the level 0 is the image. benchmarks/edges.py chose this and
+the rounds."""
+ROUNDS_COARSE, ROUNDS_FINE = 10, 3
 """Rounds over both groups of the chessboard, at coarse and fine levels; see `COARSE`."""
 RELAXATION = np.float32(1.4)
 """Overrelaxation: each step goes this many times as far, which saves rounds."""
@@ -54,14 +58,42 @@ def foreground(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     if not levels.any_soft:
         return rgb
     result = rgb.copy()
+    step = 2**FINEST
     for rows in _strips(*alpha.shape):
-        soft = _soft(alpha[rows])
-        if soft.any():
-            found, at = levels.solved(0, rows), np.flatnonzero(soft)
-            places = found.places[rows.start - found.top :].reshape(-1)
-            own = found.colors[:3].take(places.take(at), axis=1)
-            result[rows].reshape(-1, 3)[at] = _as(own.T, rgb.dtype)
+        at = np.flatnonzero(_soft(alpha[rows]))
+        if len(at):
+            coarse = levels.solved(FINEST, slice(rows.start // step, -(-rows.stop // step)))
+            pixels = result[rows].reshape(-1, 3)
+            for first in range(0, len(at), CHUNK):
+                here = at[first : first + CHUNK]
+                own = _mixing(
+                    pixels.take(here, axis=0),
+                    alpha[rows].take(here),
+                    coarse,
+                    (rows.start + here // alpha.shape[1], here % alpha.shape[1]),
+                )
+                pixels[here] = own
     return result
+
+
+def _mixing(
+    shown: np.ndarray, alpha: np.ndarray, coarse: "_Solved", at: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """The subject's colors `(pixels,3)` of pixels of the image, from those of the finest level.
+
+    Both colors move by the least that makes their mixture what the pixel shows.
+
+    Args:
+        shown: the pixels' values, `(pixels,3)`.
+        at: their rows and columns.
+    """
+    y, x = (place // 2**FINEST for place in at)
+    colors = coarse.colors.take(coarse.places[y - coarse.top, x], axis=1)
+    fore = _unit(alpha)
+    back = 1 - fore
+    beyond = _unit(shown).T - fore * colors[:3] - back * colors[3:]
+    own = colors[:3] + fore / (fore**2 + back**2) * beyond
+    return _as(np.clip(own, 0, 1).T, shown.dtype)
 
 
 @dataclass(frozen=True)
@@ -106,14 +138,6 @@ class _Levels:
     def _size(self, level: int) -> tuple[int, int]:
         return tuple(-(-side // 2**level) for side in self._alpha.shape)
 
-    def _where(self, level: int, rows: slice) -> np.ndarray:
-        """Which pixels of the rows are needed: bool `(h,w)`."""
-        if level:
-            return self._needed[level - 1][rows]
-        first = max(0, rows.start - 1)
-        near = _beside(_soft(self._alpha[first : rows.stop + 1]))
-        return near[rows.start - first :][: rows.stop - rows.start]
-
     def solved(self, level: int, rows: slice) -> _Solved:
         """Solve the rows of a level, and perhaps more rows."""
         height, width = self._size(level)
@@ -128,7 +152,7 @@ class _Levels:
         else:  # a round has an effect on pixels up to two rows away
             rows = slice(max(0, rows.start - 2 * rounds), min(height, rows.stop + 2 * rounds))
         image, matte = self._level(level, rows)
-        needed = np.ones(matte.shape, bool) if small else self._where(level, rows)
+        needed = np.ones(matte.shape, bool) if small else self._needed[level - 1][rows]
         coarse = self.solved(level + 1, slice(rows.start // 2, (rows.stop + 1) // 2))
         found = _solve(image, matte, needed, rows.start, coarse, rounds, small)
         if height * width <= STRIP_PIXELS:
