@@ -25,5 +25,8 @@ def compare(
     """Write a sheet that compares images: input, prediction, ground truth, cutout."""
     from clearbg.evaluation.compare import compare
 
-    number = compare(images, masks, [onnx_file(path) for path in model], output, count, seed)
+    models = [onnx_file(path) for path in model]
+    number, found = compare(images, masks, models, output, count, seed)
     typer.echo(f"{output}: {number} images")
+    if found:
+        typer.echo(found, err=True)

@@ -46,7 +46,7 @@ class FilePair:
         """
         image = self.read_decoded(max_pixels)
         alpha, _ = self.read_mask(max_pixels)
-        self.refuse_sizes(image, alpha)
+        self.refuse_sizes(image.rgb.shape[:2], alpha)
         return image, 255 - alpha if self.invert else alpha, self.files()[0]
 
     def files(self) -> tuple[Path, Path]:
@@ -69,12 +69,12 @@ class FilePair:
             return alpha, cutout.notes
         return read_mask(mask, index_foreground=self.index_foreground, max_pixels=max_pixels)
 
-    def refuse_sizes(self, image: DecodedImage, alpha: np.ndarray) -> None:
-        """Raise ImageError when image and mask differ in size."""
-        if alpha.shape != image.rgb.shape[:2]:
+    def refuse_sizes(self, size: tuple[int, int], alpha: np.ndarray) -> None:
+        """Raise ImageError when an image of this (height, width) and its mask differ in size."""
+        if alpha.shape != size:
             raise ImageError(
-                f"{self.image} is {image.width}×{image.height} pixels and its mask "
-                f"{alpha.shape[1]}×{alpha.shape[0]}.",
+                f"{self.image} is {size[1]}×{size[0]} pixels and its mask "
+                f"{alpha.shape[1]}×{alpha.shape[0]}: export one of them again.",
                 "size-mismatch",
             )
 

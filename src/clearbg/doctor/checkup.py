@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from clearbg.data.checks import mask_values
-from clearbg.data.checks.examine import Finding, examine, polarity, set_is_inverted
+from clearbg.data.checks.examine import Finding, examine, polarity, set_is_inverted, set_is_uniform
 from clearbg.data.manifest import NEAR_BITS, SPLITS
 from clearbg.data.pairs import FilePair, Pair
 from clearbg.doctor.findings import KINDS, severity
@@ -78,7 +78,8 @@ class Checked:
 def check(pairs: Sequence[Pair], max_pixels: int = MAX_PIXELS) -> list[Checked]:
     """Examine every pair on all cores, then compare the pairs; the order stays as given."""
     done = on_all_cores(functools.partial(_check, max_pixels=max_pixels), pairs, "doctor")
-    return [_sorted(checked) for checked in _with_duplicates(_with_polarity(done))]
+    done = _with_duplicates(_with_uniform_masks(_with_polarity(done)))
+    return [_sorted(checked) for checked in done]
 
 
 def _check(pair: Pair, max_pixels: int) -> Checked:
@@ -115,6 +116,22 @@ def _with_polarity(rows: list[Checked]) -> list[Checked]:
         _mark_inverted(row)
         if row.pair.split in inverted and row.is_usable and row.polarity != "upright"
         else row
+        for row in rows
+    ]
+
+
+def _with_uniform_masks(rows: list[Checked]) -> list[Checked]:
+    """Where all masks are empty, or all full, every usable pair is broken."""
+    uniform = set_is_uniform(row.kinds for row in rows if row.is_usable)
+    if uniform is None:
+        return rows
+    return [
+        replace(
+            row,
+            findings=tuple(
+                replace(f, kind=f"all-{uniform}") if f.kind == uniform else f for f in row.findings
+            ),
+        )
         for row in rows
     ]
 

@@ -4,6 +4,8 @@ from clearbg.data.checks import examine
 from clearbg.data.checks.examine import Severity
 
 SET_KINDS: dict[str, Severity] = {
+    "all-empty": "broken",
+    "all-full": "broken",
     "inverted": "fixable",
     "duplicate-across-splits": "fixable",
     "near-duplicate-across-splits": "fixable",
@@ -27,6 +29,11 @@ ADVICE = {
     "too-large": "scale it down",
     "no-alpha": "export it with a transparent background",
     "size-mismatch": "export the mask again at the image's size",
+    "mask-void": "write 255 as 0 where it is background, else name it in a table as subject",
+    "mask-trimap": "write alpha in its place: 0 background, 255 subject",
+    "mask-unclear": "write 0 for the background and 255 for the subject",
+    "all-empty": "export the masks again: in all of them there is no subject",
+    "all-full": "export the masks again: in all of them there is no background",
     "exif-disagreement": "turn the mask as the image is turned (--fix turns it)",
     "exif-orientation": "nothing: it is read upright (--fix writes it upright)",
     "16-bit": "nothing: it is read in 8 bits (--fix writes 8 bits)",

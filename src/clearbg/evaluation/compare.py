@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from clearbg.data.checks import mask_values
+from clearbg.data.checks.truths import Truths
+from clearbg.data.pairs import FilePair
 from clearbg.data.sources import by_stem
 from clearbg.errors import DataError
 from clearbg.images import SUFFIXES, contact_sheet, find_images, read_image, resize
@@ -22,16 +23,19 @@ def compare(
     output: Path,
     count: int,
     seed: int,
-) -> int:
-    """Write a sheet of `count` images drawn by `seed`; return how many are on it.
+) -> tuple[int, str]:
+    """Write a sheet of `count` images drawn by `seed`.
 
     Args:
         images: a folder of images, or one image.
         masks: a folder of masks (or one mask) of the same names; None: no column of truth.
         models: exported models; each gives a column of alpha, the first one of cutouts too.
 
+    Returns:
+        how many images are on it, and what was found in the masks (empty: nothing).
+
     Raises:
-        DataError: there are no images, or a mask is missing.
+        DataError: there are no images, a mask is missing, or ingest would refuse a pair.
         ImageError: an image or a mask cannot be read.
         ModelError: a model cannot be used.
     """
@@ -43,12 +47,14 @@ def compare(
     truths = _masks_of(chosen, images, masks) if masks else {}
     removers = [Remover(model) for model in models]
     rows = []
+    read = Truths()
     for path in progress(chosen, what="compare", unit="images"):
-        image = read_image(path)
+        pair = FilePair(path.name, path, truths.get(path))
+        image, truth = read.with_image(pair) if masks else (read_image(path), None)
         alphas = [remover.matte(image) for remover in removers]
         views = [image.srgb(), *alphas, contact_sheet.on_checkerboard(image.srgb(), alphas[0])]
-        if masks:
-            views.insert(1 + len(alphas), mask_values.truth(truths[path]))
+        if truth is not None:
+            views.insert(1 + len(alphas), truth)
         rows.append([_small(view) for view in views])
     names = [f"prediction {n + 1}" for n in range(len(models))]
     names = names if len(models) > 1 else ["prediction"]
@@ -58,7 +64,7 @@ def compare(
     contact_sheet.sheet(
         rows, output, titles=titles, captions=captions, per_line=per_line, cell=CELL
     )
-    return len(rows)
+    return len(rows), read.sentence()
 
 
 def _masks_of(chosen: Sequence[Path], images: Path, masks: Path) -> dict[Path, Path]:

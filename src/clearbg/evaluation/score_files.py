@@ -1,6 +1,7 @@
 """Files on disk -> figures: a model on images with masks, or anybody's predictions."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,13 @@ import pandas as pd
 from clearbg.contract import Contract, read_contract
 from clearbg.data import leaks
 from clearbg.data.baselines import read_mean_mask
-from clearbg.data.checks import mask_values
+from clearbg.data.checks.truths import Truths
 from clearbg.data.pairs import FilePair
 from clearbg.data.sources import by_stem
 from clearbg.errors import DataError, SettingsError
 from clearbg.evaluation import evaluate
 from clearbg.evaluation.evaluate import Evaluation
-from clearbg.images import read_image, read_mask
+from clearbg.images import read_mask
 from clearbg.inference.predict import predict_split
 from clearbg.inference.torch_network import trained_network
 from clearbg.metrics.names import FAMILIES
@@ -30,7 +31,7 @@ def score_model(
 
     Raises:
         SettingsError: a family is not known.
-        DataError: a folder is missing or an image has no partner.
+        DataError: a folder is missing, an image has no partner, or ingest would refuse a pair.
         ModelError: the model cannot be used.
     """
     _check(families)
@@ -43,12 +44,14 @@ def score_model(
         contract, network = remover.contract, remover.network
     marks = leaks.mark(leaks.hashes(pair.image for pair in pairs), _seen(model, contract))
 
+    truths = Truths()
+
     def images_and_truths() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for pair in pairs:
-            rgb = read_image(pair.image).srgb()
-            yield rgb, _truth(pair, rgb.shape[:2], inverted)
+            image, truth = truths.with_image(replace(pair, invert=inverted))
+            yield image.srgb(), truth
 
-    return evaluate.score(
+    result = evaluate.score(
         [pair.id for pair in pairs],
         predict_split(network, contract, images_and_truths()),
         families,
@@ -58,6 +61,7 @@ def score_model(
         marks,
         read_mean_mask(model if model.is_dir() else model.parent),
     )
+    return replace(result, found=truths.sentence())
 
 
 def score_files(
@@ -67,20 +71,25 @@ def score_files(
 
     Raises:
         SettingsError: a family is not known.
-        DataError: a folder is missing, an image has no partner or another size than its mask.
+        DataError: a folder is missing, an image has no partner or another size than its mask,
+            or ingest would refuse a mask.
     """
     _check(families)
     pairs = _partners(predictions, masks)
+    truths = Truths()
 
     def alphas() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for pair in pairs:
             alpha = read_mask(pair.image)[0]
             alpha = 255 - alpha if inverted else alpha
-            yield alpha / 255, _truth(pair, alpha.shape, inverted)
+            truth = truths.alone(replace(pair, invert=inverted))
+            pair.refuse_sizes(alpha.shape, truth)
+            yield alpha / 255, truth
 
     headline = FAMILIES[families[0]][0]
     names = [pair.id for pair in pairs]
-    return evaluate.score(names, alphas(), families, threshold, ["raw", "min_max"], headline)
+    result = evaluate.score(names, alphas(), families, threshold, ["raw", "min_max"], headline)
+    return replace(result, found=truths.sentence())
 
 
 def table(result: Evaluation, output: Path | None) -> str:
@@ -95,8 +104,8 @@ def table(result: Evaluation, output: Path | None) -> str:
 
 
 def warning(result: Evaluation) -> str:
-    """What to say on stderr of a model that does not beat the masks; else empty."""
-    return result.compared.warning("images")
+    """What to say on stderr: what was found in the masks, and that a model does not beat them."""
+    return "\n".join(filter(None, [result.found, result.compared.warning("images")]))
 
 
 def _seen(model: Path, contract: Contract) -> leaks.Seen:
@@ -124,13 +133,3 @@ def _partners(images: Path, masks: Path) -> list[FilePair]:
                 f"{lonely} has no partner of the same name in {folder}: add or remove one."
             )
     return pairs
-
-
-def _truth(pair: FilePair, size: tuple[int, int], inverted: bool) -> np.ndarray:
-    truth = mask_values.truth(pair.mask)
-    if truth.shape != size:
-        raise DataError(
-            f"{pair.image} is {size[1]}×{size[0]} pixels and {pair.mask} "
-            f"{truth.shape[1]}×{truth.shape[0]}: they must be of one size."
-        )
-    return 255 - truth if inverted else truth

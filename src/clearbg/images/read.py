@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from clearbg.errors import ImageError
+from clearbg.images import labels
 from clearbg.images.decoding import (
     MAX_PIXELS,
     ORIENTATION,
@@ -141,8 +142,9 @@ def read_mask(
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Read an alpha matte or a mask: uint8 (H, W) in 0..255, and notes.
 
-    Gray values are alpha; {0, 1} becomes {0, 255}; 16 bits are divided by 257; an alpha
-    channel that varies wins over the colors; unequal colors are reduced to luma.
+    Gray values are alpha; {0, 1} becomes {0, 255}; 16 bits are divided by 257, unless they
+    hold class numbers (see `labels.of_sixteen_bits`); an alpha channel that varies wins over
+    the colors; unequal colors are reduced to luma.
 
     Args:
         index_foreground: the pixels are class numbers (gray values or palette indices),
@@ -178,8 +180,9 @@ def _mask_values(
     if colors.mode != "L":
         equal = all(np.array_equal(values, band) for band in colors.convert("RGB").split())
         notes.append("rgb" if equal else "color")
-    if deep is not None and deep.max() == 1:
-        values = deep.any(axis=-1).astype(np.uint8)
+    if deep is not None and "float" not in notes and (deep == deep[..., :1]).all():
+        numbers = labels.of_sixteen_bits(deep[..., 0])
+        values = values if numbers is None else numbers
     if values.max() == 1:
         notes.append("0/1")
         values = values * np.uint8(255)

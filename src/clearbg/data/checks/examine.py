@@ -30,6 +30,9 @@ KINDS: dict[str, Severity] = {
     "too-large": "broken",
     "no-alpha": "broken",
     "size-mismatch": "broken",
+    "mask-void": "broken",
+    "mask-trimap": "broken",
+    "mask-unclear": "broken",
     "exif-disagreement": "broken",
     "exif-orientation": "fixable",
     "16-bit": "fixable",
@@ -162,23 +165,42 @@ def set_is_inverted(kinds: Iterable[Collection[str]]) -> bool:
     return suspects >= ENOUGH and suspects >= MAJORITY * len(told)
 
 
-def _files(pair: FilePair, max_pixels: int) -> Examination:
-    image = pair.read_decoded(max_pixels)
+def examine_mask(
+    pair: FilePair, max_pixels: int
+) -> tuple[np.ndarray, tuple[str, ...], list[Finding]]:
+    """The alpha of a pair's mask, uint8 `(H,W)`, not yet inverted; notes; what was found in it.
+
+    Raises:
+        ImageError: the mask is missing or cannot be read.
+    """
     alpha, notes = pair.read_mask(max_pixels)
-    found = _noted(pair.image, "image", image.notes)
-    found += _noted(pair.mask, "mask", notes)
+    found = _noted(pair.mask, "mask", notes)
     if not pair.transparency:
         alpha, oddities = mask_values.interpret(pair.mask, alpha, notes)
         found += [
             Finding(kind, f"{pair.mask}: of the mask, {what}.", "mask") for kind, what in oddities
         ]
+    return alpha, notes, found
+
+
+def set_is_uniform(kinds: Iterable[Collection[str]]) -> Literal["empty", "full"] | None:
+    """What all masks of a set are, by the kinds found in each usable pair; None: not all alike."""
+    several = [*kinds]
+    words: tuple[Literal["empty", "full"], ...] = ("empty", "full")
+    return next((w for w in words if several and all(w in found for found in several)), None)
+
+
+def _files(pair: FilePair, max_pixels: int) -> Examination:
+    image = pair.read_decoded(max_pixels)
+    alpha, notes, of_mask = examine_mask(pair, max_pixels)
+    found = _noted(pair.image, "image", image.notes) + of_mask
     if "exif-orientation" in image.notes or "exif-orientation" in notes:
         alpha, doubt = _orientation(pair, image, alpha, notes)
         if doubt:
             found = [finding for finding in found if finding.kind != "exif-orientation"] + doubt
     alpha = 255 - alpha if pair.invert else alpha
     try:
-        pair.refuse_sizes(image, alpha)
+        pair.refuse_sizes(image.rgb.shape[:2], alpha)
     except ImageError as error:
         found.append(Finding(error.reason, str(error)))
         return Examination(image, alpha, pair.image, tuple(found))
@@ -230,13 +252,16 @@ def _pixels(
         found.append(
             Finding("odd-aspect", f"{name} is {longer / shorter:.1f} times as long ({size}).")
         )
+    return found + of_coverage(mask, alpha)
+
+
+def of_coverage(mask: Path | str, alpha: np.ndarray) -> list[Finding]:
+    """The findings from where alpha, uint8 `(H,W)`, is: empty, full or perhaps inverted."""
     if not alpha.any():
-        found.append(Finding("empty", f"{mask} is black everywhere: no subject.", "mask"))
-    elif alpha.min() == 255:
-        found.append(Finding("full", f"{mask} is white everywhere: no background.", "mask"))
-    else:
-        word, evidence = polarity(alpha)
-        if word == "inverted":
-            detail = f"{mask} may be inverted: {evidence}."
-            found.append(Finding("maybe-inverted", detail, "mask"))
-    return found
+        return [Finding("empty", f"{mask} is black everywhere: no subject.", "mask")]
+    if alpha.min() == 255:
+        return [Finding("full", f"{mask} is white everywhere: no background.", "mask")]
+    word, evidence = polarity(alpha)
+    if word != "inverted":
+        return []
+    return [Finding("maybe-inverted", f"{mask} may be inverted: {evidence}.", "mask")]

@@ -8,7 +8,7 @@ import pandas as pd
 
 from clearbg import config
 from clearbg.data import manifest
-from clearbg.data.checks.examine import set_is_inverted
+from clearbg.data.checks.examine import set_is_inverted, set_is_uniform
 from clearbg.data.ingest import convert
 from clearbg.data.ingest.cache import Cache
 from clearbg.data.pairs import Pair
@@ -32,7 +32,7 @@ def ingest(
 
     Raises:
         DataError: there are more bad pairs than `data.max_quarantined` allows, a split has no
-            image, or most masks are black where the subject is.
+            image, or most masks are black where the subject is, or all are empty or full.
     """
     for part in ("images", "masks"):
         (folder / part).mkdir(parents=True)
@@ -97,6 +97,13 @@ def _refuse_bad_data(rows: list[dict], data: config.Data, quarantine: Path) -> N
             f"{data.path}: {len(bad)} of {len(rows)} images are unusable, more than "
             f"data.max_quarantined = {data.max_quarantined:g} allows; they are listed in "
             f"{quarantine}: fix them or raise the setting."
+        )
+    uniform = set_is_uniform(row["findings"].split() for row in _good(rows))
+    if uniform:
+        where = {"empty": "black everywhere: no subject", "full": "white everywhere: no background"}
+        raise DataError(
+            f"{data.path}: all masks are {where[uniform]} to learn; look at one of them in "
+            f"`clearbg doctor {data.path}`, and export them again."
         )
     if set_is_inverted(row["findings"].split() for row in _good(rows)):
         raise DataError(
