@@ -12,8 +12,8 @@ def _areas(values: np.ndarray) -> np.ndarray:
     import cv2  # imported here: few masks have few values
 
     kernel = np.ones((3, 3), np.uint8)
-    middle = np.uint8(cv2.dilate(values, kernel) == cv2.erode(values, kernel))
-    return cv2.dilate(middle, kernel) > 0
+    even = cv2.dilate(values, kernel) == cv2.erode(values, kernel)
+    return np.asarray(cv2.dilate(np.asarray(even, np.uint8), kernel)) > 0
 
 
 def fill_areas(values: np.ndarray, levels: np.ndarray) -> bool:

@@ -25,13 +25,14 @@ class Truths:
         """
         examination = examine(pair, MAX_PIXELS)
         self._remember(examination.findings)
+        assert examination.image is not None and examination.alpha is not None  # nothing is broken
         return examination.image, examination.alpha
 
     def alone(self, pair: FilePair) -> np.ndarray:
         """The alpha of a pair whose image is no photograph, uint8 `(H,W)`; raises as above."""
         alpha, _, found = examine_mask(pair, MAX_PIXELS)
         alpha = 255 - alpha if pair.invert else alpha
-        self._remember(found + of_coverage(pair.mask, alpha))
+        self._remember(found + of_coverage(pair.files()[1], alpha))
         return alpha
 
     def sentence(self) -> str:
