@@ -24,6 +24,8 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from clearbg import config
+
 ROOT = Path(__file__).parent.parent
 SAME = {"own"}  # on generated images it is clearbg-lite
 COMPARED = ["portrait:train.loss=rmse"]  # what the edge-weighted loss is for
@@ -76,11 +78,11 @@ def measure(clone: Path, variation: str) -> dict[str, object]:
     name, _, changes = variation.partition(":")
     run(clone, "clearbg", "use", name, "--demo", "--force")
     params = clone / "params.yaml"
-    raw = yaml.safe_load(params.read_text())
+    raw = yaml.load(params.read_text(), Loader=config.Loader)
     for change in filter(None, changes.split(",")):
         key, _, value = change.partition("=")
         section, _, key = key.partition(".")
-        raw[section][key] = yaml.safe_load(value)
+        raw[section][key] = yaml.load(value, Loader=config.Loader)
     raw["train"]["threads"] = len(os.sched_getaffinity(0))
     params.write_text(yaml.safe_dump(raw, sort_keys=False))
     started = time.perf_counter()

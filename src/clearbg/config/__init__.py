@@ -95,11 +95,11 @@ class Settings:
         }
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads 1e-4 as a number, as YAML 1.2 and DVC do; YAML 1.1 takes it for a string."""
+class Loader(yaml.SafeLoader):
+    """YAML in which 1e-4 is a number, as in YAML 1.2 and DVC; YAML 1.1 takes it for a string."""
 
 
-_Loader.add_implicit_resolver(
+Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"),
     list("-+.0123456789"),
@@ -131,7 +131,7 @@ def loads(text: str, origin: str) -> Settings:
         SettingsError: it is not YAML, or a key is not as it should be.
     """
     try:
-        raw = yaml.load(text, Loader=_Loader)
+        raw = yaml.load(text, Loader=Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" at line {mark.line + 1}" if mark else ""
