@@ -27,7 +27,13 @@ from clearbg.config import recipes
 
 ROOT = Path(__file__).parent.parent
 DATA = {"count": 40, "validation": 0.2, "test": 0.2}
-SMALL = {"epochs": 3, "batch_size": 4, "threads": 1, "precision": "32-true", "checkpoint_every": 1}
+SMALL = {
+    "epochs": 3,
+    "batch_size": 4,
+    "threads": 1,
+    "precision": "32-true",
+    "checkpoint_seconds": 0,
+}
 WAYS = {
     "supervised": ("demo", {}, SMALL),
     "adversarial": (

@@ -12,20 +12,29 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+from lightning_fabric import Fabric
 
 from clearbg import config
 from clearbg.config import recipes
 from clearbg.contract import read_contract
 from clearbg.data.dataset import Pairs
-from clearbg.system import project
+from clearbg.system import project, signals
 from clearbg.system.stage import stage
 from clearbg.tracking import runs, stage_logs
-from clearbg.training import batch_size, checkpoints, estimate, loop, outputs, tensorboard
+from clearbg.training import (
+    batch_size,
+    checkpoints,
+    estimate,
+    loop,
+    outputs,
+    processes,
+    tensorboard,
+)
 from clearbg.training.fingerprint import fingerprint
 from clearbg.training.image_counts import Counts
 from clearbg.training.launch import launch
 from clearbg.training.methods import Method
-from clearbg.training.provenance import provenance
+from clearbg.training.provenance import Provenance, provenance
 
 DATA, MODELS, REPORTS = Path("data/augmented"), Path("models"), Path("reports/train")
 
@@ -34,17 +43,22 @@ def main() -> None:
     settings = config.load()
     past = provenance(settings, DATA)
     fabric = launch(settings.train)
+    with processes.ending_together(fabric):
+        train(fabric, settings, past)
+
+
+def train(fabric: Fabric, settings: config.Settings, past: Provenance) -> None:
     name = fingerprint(settings, DATA)
     checkpoint = checkpoints.Checkpoint(project.state() / "checkpoints" / name)
     samples = checkpoint.folder / "samples"
     with fabric.rank_zero_first():  # it decodes the images that all hold in memory
-        train, validation = (
+        pairs, validation = (
             Pairs(DATA, split, settings, settings.train.cache) for split in ("train", "validation")
         )
-    settings = batch_size.with_batch_size(settings, checkpoint.folder, len(train))
+    settings = batch_size.with_batch_size(settings, checkpoint.folder, len(pairs), fabric)
     if fabric.is_global_zero and not checkpoint.path.exists():
-        counts = Counts(len(train), len(validation), f"{DATA}")
-        print(estimate.report(settings, counts, train, validation), flush=True)
+        counts = Counts(len(pairs), len(validation), f"{DATA}")
+        print(estimate.report(settings, counts, pairs, validation), flush=True)
     with (
         runs.train_run(name, settings.flat(), name=settings.model.name, recipe=recipes.live())
         if fabric.is_global_zero
@@ -62,16 +76,18 @@ def main() -> None:
                 outputs.write_samples(method, validation, settings, sheet)
             logs.history(progress.history, sheet)
 
-        method, progress = loop.fit(fabric, settings, train, validation, checkpoint, on_epoch)
-        if fabric.is_global_zero:
-            compared = outputs.write_model(
-                method, progress, settings, past, train.mean_mask, MODELS
-            )
-            outputs.write_reports(method, progress, settings, validation, samples, REPORTS)
-            stage_logs.log_training(run, read_contract(MODELS), settings)
-            checkpoint.remove()
-            if not compared.beats_baselines:
-                print(compared.warning("validation images"), file=sys.stderr)
+        with signals.noted():
+            method, progress = loop.fit(fabric, settings, pairs, validation, checkpoint, on_epoch)
+            if fabric.is_global_zero:
+                compared = outputs.write_model(
+                    method, progress, settings, past, pairs.mean_mask, MODELS
+                )
+                outputs.write_reports(method, progress, settings, validation, samples, REPORTS)
+                stage_logs.log_training(run, read_contract(MODELS), settings)
+                if not compared.beats_baselines:
+                    print(compared.warning("validation images"), file=sys.stderr)
+    if fabric.is_global_zero:
+        checkpoint.remove()  # last: a run that is stopped before goes on from it
 
 
 if __name__ == "__main__":

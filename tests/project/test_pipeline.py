@@ -102,7 +102,7 @@ def tree(folder: Path) -> dict[str, str]:
 
 def test_killed_training_goes_on_in_the_same_run_to_the_same_weights(ready):
     project = ready
-    often = {"epochs": 4, "checkpoint_every": 1, "samples_every": 1}
+    often = {"epochs": 4, "checkpoint_seconds": 0, "samples_every": 1}
     project.params(**{**TINY, "train": {**TINY["train"], **often}})
     project.stage("train")
     whole = load_file(project.folder / "models/weights.safetensors")

@@ -15,7 +15,7 @@ TINY = {
     "data": {"count": 24, "validation": 0.2, "test": 0.2},
     "augment": {"size": 32},
     "transform": {"crop": 32},
-    "train": {"epochs": 2, "batch_size": 4, "checkpoint_every": 2, "threads": 1,
+    "train": {"epochs": 2, "batch_size": 4, "checkpoint_seconds": 0, "threads": 1,
               "precision": "32-true"},
     "evaluate": {"cases": 2},
     "export": {

@@ -25,7 +25,7 @@ class KilledAt(checkpoints.Checkpoint):
         super().__init__(folder)
         self.left = number
 
-    def save(self, method, progress):
+    def save(self, method, progress, wait=True):
         super().save(method, progress)
         self.left -= 1
         if not self.left:
@@ -51,10 +51,10 @@ def same(first: dict, second: dict) -> bool:
     return all(torch.equal(value, second[name]) for name, value in first.items())
 
 
-def write_augmented(folder: Path) -> Path:
-    """An augmented folder: 12 training and 4 validation images of 32×32."""
+def write_augmented(folder: Path, validation: int = 4) -> Path:
+    """An augmented folder: 12 training images and some for validation, 32×32."""
     rows = []
-    for index in range(16):
+    for index in range(12 + validation):
         rgb, alpha = disc(index, (32, 32))
         image, mask = f"images/{index}.jpg", f"masks/{index}.png"
         write_image(folder / image, rgb)

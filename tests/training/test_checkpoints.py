@@ -201,7 +201,7 @@ def test_checkpoint_reaches_the_disk_before_it_takes_its_name(tmp_path, monkeypa
 def test_training_with_damaged_checkpoints_ends_with_the_same_weights(
     augmented, tmp_path, capfd, kind, files
 ):
-    settings = config.parse(demo(**{**TINY, "train": {**TINY["train"], "checkpoint_every": 1}}))
+    settings = config.parse(demo(**{**TINY, "train": {**TINY["train"], "checkpoint_seconds": 0}}))
     whole = fit(augmented, Checkpoint(tmp_path / "whole"), settings)[1]
     with pytest.raises(Killed):
         fit(augmented, KilledAt(tmp_path / "cut", 3), settings)
@@ -215,7 +215,7 @@ def test_training_with_damaged_checkpoints_ends_with_the_same_weights(
 
 @pytest.mark.slow
 def test_run_killed_after_the_last_step_of_an_epoch_writes_the_same_history(augmented, tmp_path):
-    settings = config.parse(demo(**{**TINY, "train": {**TINY["train"], "checkpoint_every": 1}}))
+    settings = config.parse(demo(**{**TINY, "train": {**TINY["train"], "checkpoint_seconds": 0}}))
     whole = fit(augmented, Checkpoint(tmp_path / "whole"), settings)[1]
     with pytest.raises(Killed):
         fit(augmented, KilledAt(tmp_path / "cut", 3), settings)

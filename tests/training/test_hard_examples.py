@@ -63,7 +63,7 @@ def test_hard_examples_change_the_second_epoch_and_a_killed_run_goes_on_to_the_s
     assert usual.history[0] == whole.history[0]  # nothing was measured before the first epoch
     assert usual.history[1] != whole.history[1]
     with pytest.raises(Killed):
-        fit(augmented, KilledAt(tmp_path / "cut", 3), on)  # in the second epoch
+        fit(augmented, KilledAt(tmp_path / "cut", 6), on)  # in the second epoch
     resumed_method, resumed, _ = fit(augmented, recovery.Checkpoint(tmp_path / "cut"), on)
     assert whole.history == resumed.history
     assert same(method.weights(), resumed_method.weights())

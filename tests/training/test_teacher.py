@@ -50,7 +50,7 @@ def test_killed_teacher_goes_on_to_identical_weights(augmented, tmp_path, monkey
         return teacher.teacher(fabric, chosen, *pairs, folder).state_dict()
 
     monkeypatch.setattr(teacher, "ENOUGH", 2.0)
-    chosen = settings(2, batch_size=6, checkpoint_every=1)
+    chosen = settings(2, batch_size=6, checkpoint_seconds=0)
     fabric = launch(chosen.train)
     whole = taught(tmp_path / "whole")
     with monkeypatch.context() as patch, pytest.raises(Killed):

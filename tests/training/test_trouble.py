@@ -149,15 +149,16 @@ def test_failed_step_leaves_nothing_in_memory_while_batches_are_tried(monkeypatc
 
 
 def test_batch_of_one_is_refused_at_the_start_where_batch_norm_would_see_it(tmp_path, monkeypatch):
+    fabric = launch(small().train)
     with pytest.raises(SettingsError, match=r"one image, .* set model\.norm to group"):
-        batch_size.with_batch_size(small(), tmp_path, images=1)
+        batch_size.with_batch_size(small(), tmp_path, 1, fabric)
     monkeypatch.setattr(batch_size, "largest_batch", lambda *_: 1)
     with pytest.raises(SettingsError, match=r"auto finds room for one image, .* model\.norm"):
-        batch_size.with_batch_size(small(batch_size="auto"), tmp_path, images=9)
+        batch_size.with_batch_size(small(batch_size="auto"), tmp_path, 9, fabric)
     with pytest.raises(SettingsError, match=r"train\.batch_size = 1 leaves batch norm nothing"):
         small(batch_size=1)
     many = small(batch_size=1, devices=2, sync_batch_norm=True)
-    assert batch_size.with_batch_size(many, tmp_path, images=9).train.batch == 1
+    assert batch_size.with_batch_size(many, tmp_path, 9, fabric).train.batch == 1
 
 
 def test_training_out_of_memory_ends_with_the_sentence(augmented, tmp_path, monkeypatch):

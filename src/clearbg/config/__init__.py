@@ -276,7 +276,10 @@ RENAMED = {
     "promote.min_pictures": "promote.min_images",
 }
 """Keys that had another name: the old one -> the present one."""
-REMOVED = {"train.strategy": "train.devices and train.nodes say whether several devices share it"}
+REMOVED = {
+    "train.strategy": "train.devices and train.nodes say whether several devices share it",
+    "train.checkpoint_every": "train.checkpoint_seconds says how often, in seconds",
+}
 """Keys that are gone: the old one -> why."""
 RENAMED_VALUES = {
     ("augment.fit", "squeeze"): "stretch",

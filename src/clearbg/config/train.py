@@ -122,7 +122,9 @@ class Train(Section):
         Field(description="where the random changes are made; device: when workers cannot keep up"),
     ]
     seed: Annotated[int, Field(ge=0)]
-    checkpoint_every: Annotated[Positive, Field(description="steps between checkpoints")]
+    checkpoint_seconds: Annotated[
+        float, Field(ge=0, description="between two checkpoints; 0 = after every step")
+    ]
     samples_every: Annotated[
         int, Field(ge=0, description="epochs between sample sheets; 0 = only at the end")
     ]

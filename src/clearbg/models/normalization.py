@@ -7,8 +7,10 @@ time, and frozen batch norm, which does not change the statistics that were load
 parameters of all three have the same names and shapes.
 """
 
+import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
+from torch.distributed.nn.functional import all_reduce
 
 from clearbg.errors import ModelError
 
@@ -29,6 +31,32 @@ class BatchNorm(nn.BatchNorm2d):
                 x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
             )
         return super().forward(x)
+
+
+class SyncedBatchNorm(nn.BatchNorm2d):
+    """Batch norm over the images of all processes on CPUs, for which torch's own does not work."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(x)
+        count = x.numel() // x.shape[1] * distributed.get_world_size()
+        places, values = (0, *range(2, x.ndim)), x.float()
+        mean = all_reduce(values.sum(places)) / count
+        centered = values - mean.view(-1, 1, 1)
+        variance = all_reduce(centered.square().sum(places)) / count
+        self._follow(mean.detach(), variance.detach() * count / max(count - 1, 1))
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        return (centered * scale.view(-1, 1, 1) + self.bias.view(-1, 1, 1)).to(x.dtype)
+
+    @torch.no_grad()
+    def _follow(self, mean: Tensor, variance: Tensor) -> None:
+        if self.num_batches_tracked is not None:  # else counted elsewhere
+            self.num_batches_tracked.add_(1)
+        share = self.momentum
+        if share is None:
+            share = 1 / float(self.num_batches_tracked)
+        self.running_mean.lerp_(mean, share)
+        self.running_var.lerp_(variance, share)
 
 
 class FrozenBatchNorm(nn.BatchNorm2d):
@@ -60,6 +88,20 @@ def normalized(network: nn.Module, norm: str) -> nn.Module:
         for name, layer in parent.named_children():
             if type(layer) is nn.BatchNorm2d:
                 setattr(parent, name, KINDS[norm](layer))
+    return network
+
+
+def synchronized(network: nn.Module, device: torch.device) -> nn.Module:
+    """Let the batch norms of a network that learn statistics share them between all processes.
+
+    It is changed in place and returned; its values stay the same.
+    """
+    kind = SyncedBatchNorm if device.type == "cpu" else nn.SyncBatchNorm
+    for parent in list(network.modules()):
+        for name, layer in parent.named_children():
+            if isinstance(layer, nn.BatchNorm2d) and not isinstance(layer, FrozenBatchNorm):
+                synced = kind(layer.num_features, layer.eps, layer.momentum)
+                setattr(parent, name, _same_values(layer, synced))
     return network
 
 

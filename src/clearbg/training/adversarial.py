@@ -99,6 +99,10 @@ class Adversarial:
         """The generator to validate and to keep: the averaged one when there is one."""
         return self.generator.module if self.average is None else self.average.module
 
+    @property
+    def measured(self) -> list[nn.Module]:
+        return [self.best_network, self.discriminator.module]
+
     @torch.no_grad()
     def validate(self, images: Tensor, alpha: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Alpha float32 `(N,1,H,W)` and both networks' losses."""

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import torch
+from lightning_fabric import Fabric
 
 from clearbg import config
 from clearbg.errors import SettingsError
@@ -40,12 +41,15 @@ def chosen_batch(settings: config.Settings, images: int) -> int:
     return largest_batch(dataclasses.replace(settings, train=alone), max(sizes), images)
 
 
-def with_batch_size(settings: config.Settings, folder: Path, images: int) -> config.Settings:
+def with_batch_size(
+    settings: config.Settings, folder: Path, images: int, fabric: Fabric
+) -> config.Settings:
     """The settings with a number for `train.batch_size: auto`; a restart takes the same one.
 
     Args:
         folder: the checkpoint's, which remembers the number.
-        images: of the training split; a batch holds no more.
+        images: of the training split; the batches of all processes hold no more.
+        fabric: launched; its first process tries what fits, and all take that.
 
     Raises:
         SettingsError: batch norm would see a single image.
@@ -57,12 +61,11 @@ def with_batch_size(settings: config.Settings, folder: Path, images: int) -> con
         )
     if settings.train.batch_size != "auto":
         return settings
-    known = folder / "batch_size.txt"
-    if known.is_file():
-        batch = int(known.read_text())
-    else:
-        batch = chosen_batch(settings, images)
-        write_text(known, f"{batch}\n")
+    batch = 0
+    with fabric.rank_zero_first():
+        if fabric.is_global_zero:
+            batch = _remembered(settings, folder, max(1, images // fabric.world_size))
+    batch = fabric.broadcast(batch)
     if settings.model.norm == "batch" and batch == 1:
         raise SettingsError(
             "train.batch_size = auto finds room for one image, which leaves batch norm nothing to "
@@ -70,6 +73,15 @@ def with_batch_size(settings: config.Settings, folder: Path, images: int) -> con
         )
     own = settings.train.model_copy(update={"batch_size": batch})
     return dataclasses.replace(settings, train=own)
+
+
+def _remembered(settings: config.Settings, folder: Path, images: int) -> int:
+    known = folder / "batch_size.txt"
+    if known.is_file():
+        return int(known.read_text())
+    batch = chosen_batch(settings, images)
+    write_text(known, f"{batch}\n")
+    return batch
 
 
 def _fits(settings: config.Settings, size: int, batch: int) -> bool:

@@ -141,10 +141,9 @@ class Batches:
             if not budget.complete(offset, stage):
                 return
             count = min(stage.batch * budget.processes, budget.length - offset)
-            mine = slice(offset + self.rank, offset + count, budget.processes)
-            if count == stage.batch * budget.processes:
-                first = offset + self.rank * stage.batch
-                mine = slice(first, first + stage.batch)
+            share = count // budget.processes  # equal: all count alike in the gradient
+            first = offset + self.rank * share
+            mine = slice(first, first + share)
             places: list[Place] = [
                 (int(epoch), int(index), stage.size)
                 for epoch, index in zip(epochs[mine], order[mine], strict=True)

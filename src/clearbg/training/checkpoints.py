@@ -1,16 +1,20 @@
 """Checkpoints: a killed training goes on where it was, and never from a damaged state."""
 
 import contextlib
+import copy
 import hashlib
 import os
 import shutil
 import sys
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 
+from clearbg.errors import ClearBGError
 from clearbg.system.files import replacing_file
 
 DIGEST = hashlib.sha256().digest_size  # bytes at a file's end, of all that stands before them
@@ -50,18 +54,46 @@ class Checkpoint:
 
     def __init__(self, folder: Path):
         self.folder, self.path, self.earlier = folder, folder / "state.pt", folder / "earlier.pt"
+        self._thread = ThreadPoolExecutor(1, "checkpoint")
+        self._writing: Future[None] | None = None
+        self._saved = time.monotonic()
 
-    def save(self, method: Stateful, progress: Progress) -> None:
+    def due(self, seconds: float) -> bool:
+        """Whether so many seconds have passed since the state was saved or loaded."""
+        return time.monotonic() - self._saved >= seconds
+
+    def save(self, method: Stateful, progress: Progress, wait: bool = True) -> None:
         """Write the state; the one that was the last becomes the earlier one.
+
+        Without `wait` a copy of the state is written while the training goes on: a disk that is
+        busy with other files can take minutes. What goes wrong then is raised by the next call.
 
         Raises:
             ClearBGError: the disk is full, or the folder cannot be written to; what was saved
                 before is still there.
         """
+        self._finish()
+        self._saved = time.monotonic()
+        state = {"method": method.state_dict(), "progress": vars(progress)}
+        if wait:
+            self._replace(state)
+            return
+        state = {
+            "method": _copied(state["method"]),
+            "progress": {name: copy.copy(value) for name, value in state["progress"].items()},
+        }
+        self._writing = self._thread.submit(self._replace, state)
+
+    def _replace(self, state: dict[str, Any]) -> None:
         with replacing_file(self.path, synced=True) as aside:
-            _write({"method": method.state_dict(), "progress": vars(progress)}, aside)
+            _write(state, aside)
             with contextlib.suppress(FileNotFoundError):
                 os.replace(self.path, self.earlier)
+
+    def _finish(self) -> None:
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
 
     def load(self, method: Stateful) -> Progress:
         """Bring `method` to the last state that is whole; a fresh `Progress` when there is none.
@@ -70,6 +102,7 @@ class Checkpoint:
         """
         for left in self.folder.glob(f".{self.path.stem}.*"):  # by a run killed while it saved
             left.unlink(missing_ok=True)
+        self._saved = time.monotonic()
         damaged = []
         for path in (self.path, self.earlier):
             if path.exists():
@@ -82,6 +115,8 @@ class Checkpoint:
         return Progress()
 
     def remove(self) -> None:
+        with contextlib.suppress(ClearBGError):
+            self._finish()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -111,6 +146,17 @@ def _write(state: dict[str, Any], path: Path) -> None:
         except RuntimeError as error:
             raise hashed.failure or error from None
         file.write(hashed.hash.digest())
+
+
+def _copied(state: Any) -> Any:
+    """A copy on the CPU that later steps do not change."""
+    if isinstance(state, torch.Tensor):
+        return state.detach().to("cpu", copy=True)
+    if isinstance(state, dict):
+        return {name: _copied(value) for name, value in state.items()}
+    if isinstance(state, list | tuple):
+        return type(state)(map(_copied, state))
+    return state
 
 
 def _is_whole(path: Path) -> bool:

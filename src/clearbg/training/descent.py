@@ -7,6 +7,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from clearbg import config
+from clearbg.models.normalization import synchronized
 from clearbg.training.kernels import fuse_small_kernels
 from clearbg.training.schedules import set_rate
 
@@ -35,7 +36,7 @@ class Descent:
         self.fabric, self.settings, self.lr = fabric, settings, lr or settings.lr
         self.rate = 0.0
         if settings.sync_batch_norm and fabric.world_size > 1:
-            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+            network = synchronized(network, fabric.device)
         if settings.compile != "off":
             network.compile(**compile_options(settings.compile))
         else:
@@ -91,12 +92,14 @@ class Descent:
         return {
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "scaler": self.fabric.strategy.precision.state_dict(),  # of 16-mixed; else empty
             "rate": self.rate,
         }
 
     def load_state_dict(self, state: dict) -> None:
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.fabric.strategy.precision.load_state_dict(state["scaler"])
         self.rate = state["rate"]
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from datetime import timedelta
 
 import torch
@@ -11,6 +12,7 @@ from lightning_fabric.strategies import DDPStrategy
 from clearbg import config
 from clearbg.errors import SettingsError
 from clearbg.system import memory
+from clearbg.training import processes
 
 PATIENCE = timedelta(minutes=30)  # that processes wait for each other, for example at validation
 
@@ -21,8 +23,11 @@ def launch(settings: config.Train) -> Fabric:
     `train.determinism: exact` gives the same bits on one type of machine, with deterministic
     algorithms alone; `fast` lets cuDNN and cuBLAS choose the quickest ones, and TF32.
 
+    Several devices are several processes: see `processes.run_all`.
+
     Raises:
-        SettingsError: the device or the precision is not to be had on this machine.
+        SettingsError: the device or the precision is not to be had on this machine, or other
+            processes were started than the settings want.
     """
     accelerator = _accelerator(settings)
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces its precision
@@ -45,8 +50,36 @@ def launch(settings: config.Train) -> Fabric:
         precision=settings.precision,
         strategy=DDPStrategy(timeout=PATIENCE) if settings.devices * settings.nodes > 1 else "auto",
     )
-    fabric.launch()
+    _launch(fabric, settings)
     return fabric
+
+
+def _launch(fabric: Fabric, settings: config.Train) -> None:
+    """Start all processes of this machine, or take the place of one that was started.
+
+    Raises:
+        SettingsError: a program beside this one has started another number of them.
+    """
+    wanted = settings.devices * settings.nodes
+    found = int(os.environ.get("WORLD_SIZE", 1)) if "LOCAL_RANK" in os.environ else wanted
+    if found != wanted:
+        raise SettingsError(
+            f"{found} processes were started from outside, and train.devices = {settings.devices} "
+            f"on train.nodes = {settings.nodes} are {wanted}: start as many as that."
+        )
+    environment = getattr(fabric.strategy, "cluster_environment", None)
+    if wanted > 1 and environment is not None and not environment.creates_processes_externally:
+        if settings.nodes > 1:
+            raise SettingsError(
+                f"train.nodes = {settings.nodes}: start the training on each machine with "
+                f"`torchrun --nnodes {settings.nodes} --nproc-per-node {settings.devices} "
+                "--rdzv-backend c10d --rdzv-endpoint FIRST_MACHINE:29500 pipelines/train.py`."
+            )
+        processes.run_all(settings.devices)
+    fabric.launch()
+    processes.follow_starter()
+    if not fabric.is_global_zero:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  the first process speaks for all
 
 
 def _accelerator(settings: config.Train) -> str:
@@ -61,10 +94,6 @@ def _accelerator(settings: config.Train) -> str:
     if accelerator == "cpu" and settings.precision == "16-mixed":
         raise SettingsError(
             "train.precision = 16-mixed needs a GPU: use bf16-mixed or 32-true on the CPU."
-        )
-    if accelerator == "cpu" and settings.sync_batch_norm:
-        raise SettingsError(
-            "train.sync_batch_norm needs GPUs: set it to false, or model.norm to group."
         )
     if accelerator == "cuda" and settings.devices > torch.cuda.device_count():
         raise SettingsError(

@@ -13,11 +13,11 @@ from torch import Tensor
 from clearbg import config
 from clearbg.data.batches import batches as batches_of
 from clearbg.data.dataset import Pairs
-from clearbg.errors import ClearBGError
+from clearbg.errors import ClearBGError, SettingsError, Stopped
 from clearbg.metrics.names import LOWER_IS_BETTER
 from clearbg.system import signals
 from clearbg.system.progress import progress as progress_bar
-from clearbg.training import baselines
+from clearbg.training import baselines, processes
 from clearbg.training.budget import Batches, Budget
 from clearbg.training.checkpoints import Checkpoint, Progress
 from clearbg.training.descent import NonFiniteLossError
@@ -43,11 +43,10 @@ def fit(
 
     Raises:
         ClearBGError: the loss is not finite any more, or a batch does not fit into memory.
-        Stopped: a signal has asked for an end; the checkpoint is saved.
+        Stopped: inside `signals.noted`, one has asked for an end; the checkpoint is saved.
     """
-    with signals.noted():
-        training = Training(fabric, settings, train, validation, checkpoint, on_epoch)
-        training.run()
+    training = Training(fabric, settings, train, validation, checkpoint, on_epoch)
+    training.run()
     return training.method, training.progress
 
 
@@ -65,6 +64,11 @@ class Training:
     ):
         self.fabric, self.settings, self.checkpoint = fabric, settings, checkpoint
         self.train, self.validation, self.on_epoch = train, validation, on_epoch
+        if len(train) < fabric.world_size:
+            raise SettingsError(
+                f"{len(train)} training images are fewer than the training's {fabric.world_size} "
+                "processes: lower train.devices."
+            )
         # Processes whose clocks differ would set other rates, and other sizes of images.
         shared = settings.train.minutes and fabric.world_size > 1
         self.budget = Budget(
@@ -83,7 +87,8 @@ class Training:
         self.progress = Progress()
 
     def run(self) -> None:
-        self.progress = progress = self.checkpoint.load(self.method)
+        with self.fabric.rank_zero_first():
+            self.progress = progress = self.checkpoint.load(self.method)
         self.budget.clock.begin(progress.seconds)
         if progress.history and self.fabric.is_global_zero:
             self.on_epoch(self.method, progress)
@@ -112,10 +117,7 @@ class Training:
         start, seen = time.monotonic(), progress.offset
         for images, alpha in () if self._over() else self.on_device:
             self._step(images, alpha)
-            every = self.settings.train.checkpoint_every
-            if progress.step % every == 0:
-                self._save()
-            signals.stop_if_requested(self._save)
+            self._save_or_stop()
             if not self.settings.train.epochs and self._over():
                 break
         self._read_losses()
@@ -137,8 +139,9 @@ class Training:
         )
         try:
             losses = self.method.step(images, alpha)
-        except NonFiniteLossError:
-            losses = {"loss": torch.tensor(float("nan"))}
+        except NonFiniteLossError:  # the other processes wait for gradients, not for losses
+            self._refuse({"loss": math.nan}, progress.steps)
+            raise
         except (RuntimeError, MemoryError) as error:
             told = out_of_memory(error, self.settings, len(images), images.shape[-1])
             if told is None:
@@ -151,9 +154,12 @@ class Training:
 
     def _read_losses(self) -> None:
         """Look at the losses of the latest steps: this makes the processor wait for the device."""
-        progress, rows = self.progress, self.losses.read()
-        for number, row in enumerate(rows, start=progress.steps - len(rows)):
-            refuse_non_finite(row, number, progress, self.batches, self.train, self.checkpoint)
+        progress, own = self.progress, self.losses.read()
+        first = progress.steps - len(own)
+        for number, row in enumerate(own, first):
+            self._refuse(row, number)
+        rows = processes.averaged(self.fabric, own)
+        for number, row in enumerate(rows, first):
             if self.spikes.is_spike(row["loss"]) and self.fabric.is_global_zero:
                 places = self.batches.drawn.get(number, [])
                 self.bar.write(self.spikes.warning(number, places, self.train), sys.stderr)
@@ -173,10 +179,24 @@ class Training:
             return True
         return self.budget.over(progress.epoch, progress.steps)
 
-    def _save(self) -> None:
+    def _refuse(self, losses: dict[str, float], step: int) -> None:
+        refuse_non_finite(losses, step, self.progress, self.batches, self.train, self.checkpoint)
+
+    def _save_or_stop(self) -> None:
+        """Save when it is time, and end when a signal asks: all processes after the same step."""
+        if self.fabric.world_size > 1 and self.losses.waiting:
+            return  # they meet where losses are read
+        due = self.checkpoint.due(self.settings.train.checkpoint_seconds)
+        asked = processes.gathered(self.fabric, (signals.stop_requested(), due))
+        stop = next((number for number, _ in asked if number), None)
+        if stop is None and not asked[0][1]:
+            return
         self._read_losses()
         if self.fabric.is_global_zero:
-            self.checkpoint.save(self.method, self.progress)
+            self.checkpoint.save(self.method, self.progress, wait=stop is not None)
+        if stop is not None:
+            self.fabric.barrier()
+            raise Stopped(stop)
 
     def _finish_epoch(self) -> None:
         """Validate, keep the weights that are the best so far, and close the epoch's row."""
@@ -196,7 +216,7 @@ class Training:
         keep_best(self.method, progress, scores, self.settings.train.select_by)
         progress.epoch, progress.step, progress.offset = progress.epoch + 1, 0, 0
         progress.loss_sums = {}
-        self._save()
+        self._save_or_stop()
         if self.fabric.is_global_zero:
             self.bar.write(epoch_line(progress, self.settings.train.select_by), sys.stderr)
             self.on_epoch(self.method, progress)
@@ -249,16 +269,16 @@ class Losses:
     """Losses of steps, left on the device and read `every` so many steps at once."""
 
     def __init__(self, every: int):
-        self.every, self._waiting = every, list[dict[str, Tensor]]()
+        self.every, self.waiting = every, list[dict[str, Tensor]]()
 
     def add(self, losses: dict[str, Tensor]) -> bool:
         """Whether it is time to read."""
-        self._waiting.append(losses)
-        return len(self._waiting) >= self.every
+        self.waiting.append(losses)
+        return len(self.waiting) >= self.every
 
     def read(self) -> Sequence[dict[str, float]]:
         """The values of all steps that were added since the last time."""
-        waiting, self._waiting = self._waiting, []
+        waiting, self.waiting = self.waiting, []
         if not waiting:
             return []
         names = list(waiting[-1])

@@ -17,8 +17,8 @@ class Method(Protocol):
     """What a way of training offers to the loop.
 
     `parts` are the networks that are kept beside the best weights, each with the validation
-    loss whose lowest value keeps it. Losses are tensors without dimensions on the device: asking
-    for their values makes the processor wait.
+    loss whose lowest value keeps it; `measured` are the networks that `validate` asks. Losses are
+    tensors without dimensions on the device: asking for their values makes the processor wait.
     """
 
     parts: ClassVar[dict[str, str]]
@@ -27,6 +27,8 @@ class Method(Protocol):
     def lr(self) -> float: ...
     @property
     def best_network(self) -> nn.Module: ...
+    @property
+    def measured(self) -> list[nn.Module]: ...
     def set_rate(self, done: float, total: float, epoch: float) -> None: ...
     def step(self, images: Tensor, alpha: Tensor) -> dict[str, Tensor]: ...
     def validate(self, images: Tensor, alpha: Tensor) -> tuple[Tensor, dict[str, Tensor]]: ...

@@ -69,6 +69,10 @@ class Supervised:
         """The network to validate and to keep: the averaged one when there is one."""
         return self.network.module if self.average is None else self.average.module
 
+    @property
+    def measured(self) -> list[nn.Module]:
+        return [self.best_network]
+
     @torch.no_grad()
     def validate(self, images: Tensor, alpha: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Alpha float32 `(N,1,H,W)` and the loss of the finest output, on the device."""

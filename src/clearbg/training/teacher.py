@@ -47,13 +47,10 @@ def teacher(
         Stopped: a signal has asked for an end.
     """
     pupil, checkpoint = Pupil(fabric, settings), Checkpoint(folder / "teacher")
-    if fabric.is_global_zero:
+    with fabric.rank_zero_first():  # however long that takes
         progress = checkpoint.load(pupil)
-        if not _taught(progress, settings):
+        if fabric.is_global_zero and not _taught(progress, settings):
             _train(fabric, pupil, settings, train, validation, checkpoint, progress)
-    fabric.barrier()
-    if not fabric.is_global_zero:
-        checkpoint.load(pupil)
     return pupil.encoder.eval().requires_grad_(False)
 
 
@@ -90,13 +87,14 @@ def _train(
             progress.step, progress.steps = progress.step + 1, progress.steps + 1
             progress.offset += len(alpha)
             bar.update()
-            if progress.step % settings.train.checkpoint_every == 0:
-                checkpoint.save(pupil, progress)
+            if checkpoint.due(settings.train.checkpoint_seconds):
+                checkpoint.save(pupil, progress, wait=False)
             signals.stop_if_requested(lambda: checkpoint.save(pupil, progress))
         progress.best_score = _max_f(fabric, pupil.encoder.eval(), validation, settings)
         progress.epoch, progress.step, progress.offset = progress.epoch + 1, 0, 0
         bar.set_postfix_str(f"max F {progress.best_score:.3f}")
-        checkpoint.save(pupil, progress)
+        if checkpoint.due(settings.train.checkpoint_seconds) or _taught(progress, settings):
+            checkpoint.save(pupil, progress, wait=_taught(progress, settings))
     bar.close()
 
 

@@ -1,7 +1,6 @@
 """Losses and metrics on the validation split, at the working size."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from clearbg.data.dataset import Pairs, Place, loader
 from clearbg.metrics import scoring
 from clearbg.metrics.names import families_of
 from clearbg.metrics.on_device import METRICS, DeviceScores
+from clearbg.training import processes
 from clearbg.training.methods import Method
 
 LOSSES = {"loss"}  # a loss too can select
@@ -25,6 +25,7 @@ def validate(
 
     Every process measures its part of the split, and all get the same figures.
     """
+    processes.share_statistics(fabric, method.measured)
     tally = Tally(settings)
     losses: list[tuple[int, dict[str, torch.Tensor]]] = []
     for images, alpha in batches(pairs, settings.train, fabric.global_rank, fabric.world_size):
@@ -32,7 +33,7 @@ def validate(
         losses.append((len(images), values))
         tally.add(predicted, alpha)
     sums = {n: sum(c * float(v[n]) for c, v in losses) for n in losses[0][1]} if losses else {}
-    parts = gathered(fabric, (sum(count for count, _ in losses), sums))
+    parts = processes.gathered(fabric, (sum(count for count, _ in losses), sums))
     count, names = sum(part[0] for part in parts), parts[0][1]
     averages = {name: sum(part[1].get(name, 0.0) for part in parts) / count for name in names}
     return averages | tally.figures(fabric)
@@ -56,7 +57,9 @@ class ImageErrors:
             predicted, _ = method.validate(images, alpha)
             parts.append((predicted - alpha.to(predicted.device)).abs().mean((1, 2, 3)))
         errors = torch.zeros(self.count)
-        of_processes = gathered(self.fabric, torch.cat(parts).cpu() if parts else torch.zeros(0))
+        of_processes = processes.gathered(
+            self.fabric, torch.cat(parts).cpu() if parts else torch.zeros(0)
+        )
         for rank, part in enumerate(of_processes):
             errors[rank :: self.fabric.world_size] = part
         return errors
@@ -84,7 +87,7 @@ class Tally:
 
     def figures(self, fabric: Fabric) -> dict[str, float]:
         """Averages over the images of all processes."""
-        parts = gathered(fabric, (self._counts.parts(), list(self._others())))
+        parts = processes.gathered(fabric, (self._counts.parts(), list(self._others())))
         figures = self._counts.of_parts([part[0] for part in parts]).summary()
         others = [score for part in parts for score in part[1]]
         return figures | (scoring.summarize(others) if others else {})
@@ -110,12 +113,3 @@ def batches(pairs: Pairs, settings: config.Train, rank: int, processes: int) -> 
         batch_sampler=[places[first : first + size] for first in range(0, len(places), size)],
         num_workers=0,
     )
-
-
-def gathered(fabric: Fabric, part: Any) -> list[Any]:
-    """The parts of all processes, in their order."""
-    if fabric.world_size == 1:
-        return [part]
-    parts: list = [None] * fabric.world_size
-    torch.distributed.all_gather_object(parts, part)
-    return parts
