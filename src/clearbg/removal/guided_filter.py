@@ -22,8 +22,9 @@ SMOOTHNESS = 1e-4
 ignored."""
 ROWS = 64
 """Rows of the image that are worked on at once, so that memory does not grow with its height."""
-SETTLED = 0.5 / 255
-"""When all alpha in a window is nearer than this to 0 or 1, it becomes 0 or 1."""
+SETTLED = 4.5 / 255
+"""Alpha that is nearer than this to 0 or 1 becomes 0 or 1. It is seldom more than the network's
+doubt: the errors become smaller (benchmarks/edges.py), and so do files."""
 
 
 def refine(alpha: np.ndarray, rgb: np.ndarray) -> np.ndarray:
@@ -98,7 +99,7 @@ def _windows(values: np.ndarray, combine: np.ufunc) -> np.ndarray:
 def _apply(maps: np.ndarray, rgb: np.ndarray) -> np.ndarray:
     """Alpha float32 `(H,W)` from the maps, `(6,h,w)`, of `_fit`.
 
-    This goes strip by strip, and skips columns in which all alpha is 0 or 1 (see `SETTLED`).
+    This goes strip by strip, and skips columns in which all alpha becomes 0 or 1 (see `SETTLED`).
     """
     (height, width), (h, w) = rgb.shape[:2], maps.shape[1:]
     layers = [Image.fromarray(layer) for layer in maps]
@@ -148,4 +149,7 @@ def _linear(
     alpha = constant.copy()
     for channel, weight in enumerate(weights):
         alpha += weight * rgb[..., channel]
-    return np.clip(alpha, least, most, out=alpha)
+    np.clip(alpha, least, most, out=alpha)
+    np.copyto(alpha, 0, where=alpha < SETTLED)
+    np.copyto(alpha, 1, where=alpha > 1 - SETTLED)
+    return alpha
