@@ -16,6 +16,7 @@ from clearbg.cli.evaluate import evaluate
 from clearbg.cli.fetch import fetch
 from clearbg.cli.import_weights import import_weights
 from clearbg.cli.lineage import lineage
+from clearbg.cli.lr_find import lr_find
 from clearbg.cli.remove import NONE, remove
 from clearbg.cli.score import score
 from clearbg.cli.use import use
@@ -46,6 +47,7 @@ def _add(command: Callable[..., None], failure: int = 1, **options) -> None:
 _add(use)
 _add(fetch)
 _add(estimate)
+_add(lr_find, name="lr-find")
 _add(doctor, failure=UNUSABLE, cls=DoctorCommand)
 _add(remove, failure=NONE)
 _add(benchmark)

@@ -28,6 +28,8 @@ BESIDE_WEIGHTS = {
     "training/card.md.jinja": "the same, of the model's card",
     "training/estimate.py": "it says what a training will need, and changes nothing of it",
     "training/image_counts.py": "the same",
+    "training/lr_curve.py": "it is drawn by clearbg lr-find, which trains nothing that stays",
+    "training/lr_find.py": "the same",
     "training/model_card.py": "the same, of the model's card",
     "training/tensorboard.py": "it draws curves outside the outputs",
 }
