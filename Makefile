@@ -7,6 +7,7 @@
 # make retrain new data, training, gate, push, branch, champion; RECIPE=name OPEN=1 (pull request)
 #              RECENT=images: only if these have moved away from the training
 # make stale   is the champion too old? DAYS=45 OPEN=1 (issue)
+# make pretrained a model of the package: NAME WEIGHTS IMAGES MASKS MEASURED_ON CALIBRATION [SETTINGS]
 # make image   the images of the Dockerfile; TARGET=name: that one
 # make audit   known vulnerabilities of the locked packages
 # make lock    renew requirements*.txt from pyproject.toml
@@ -18,7 +19,7 @@ READY ?= .venv/.ready
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
-.PHONY: repro check test ui promote rollback retrain stale storage image audit lock deps env
+.PHONY: repro check test ui promote rollback retrain stale pretrained storage image audit lock deps env
 
 repro: $(READY)
 	@git rev-parse --git-dir >/dev/null 2>&1 || { echo "make repro: this folder is not a git\
@@ -52,6 +53,11 @@ retrain: $(READY)
 
 stale: $(READY)
 	python pipelines/staleness.py $${DAYS:+--days "$$DAYS"} $${OPEN:+--issue}
+
+pretrained: $(READY)
+	python pipelines/pretrained.py "$$NAME" --weights "$$WEIGHTS" --images "$$IMAGES" \
+	  --masks "$$MASKS" --measured-on "$$MEASURED_ON" --calibration "$$CALIBRATION" \
+	  $${SETTINGS:+--settings "$$SETTINGS"}
 
 image:
 	for target in $${TARGET:-train serve mlflow}; do \

@@ -48,8 +48,9 @@ def test_columns_stand_under_their_titles(asked):
     assert lines[1].split() == ["a.onnx", "cpu", "0.50", "12.3", "250.0", "–"]
 
 
-def test_nothing_to_measure_is_one_sentence():
-    assert "make one with `dvc repro`" in benchmark(status=1)
+def test_without_exports_the_models_of_the_package_are_measured(asked):
+    benchmark()
+    assert asked[0][0][:2] == ["clearbg-lite", "clearbg-lite-fp16"]
 
 
 @pytest.mark.slow

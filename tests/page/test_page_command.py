@@ -89,11 +89,18 @@ def test_registry_that_fails_or_hangs_does_not_keep_the_page_shut(
     assert "opens without the registry's champion" in told and says in told
 
 
+def test_page_without_exports_offers_the_models_of_the_package(demo):
+    served, _ = demo()
+    assert next(iter(served["models"].models)) == "clearbg-lite"
+    served, _ = demo("--model", "clearbg-lite-fp16")
+    assert list(served["models"].models) == ["clearbg-lite-fp16"]
+
+
 def test_no_model_no_gradio_and_a_bad_login_are_said_in_a_sentence(
     demo, model, tmp_path, monkeypatch
 ):
     (tmp_path / "exports").mkdir()
-    assert "exports holds no .onnx file" in demo(status=1)[1]
+    assert "exports holds no .onnx file" in demo("--model", "exports", status=1)[1]
     assert "nowhere.onnx does not exist" in demo("--model", "nowhere.onnx", status=1)[1]
     monkeypatch.setenv(server.LOGIN, "secret")
     told = demo("--model", model, status=1)[1]

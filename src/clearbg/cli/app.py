@@ -17,6 +17,7 @@ from clearbg.cli.fetch import fetch
 from clearbg.cli.import_weights import import_weights
 from clearbg.cli.lineage import lineage
 from clearbg.cli.lr_find import lr_find
+from clearbg.cli.models import models
 from clearbg.cli.remove import NONE, remove
 from clearbg.cli.score import score
 from clearbg.cli.use import use
@@ -50,6 +51,7 @@ _add(estimate)
 _add(lr_find, name="lr-find")
 _add(doctor, failure=UNUSABLE, cls=DoctorCommand)
 _add(remove, failure=NONE)
+_add(models)
 _add(benchmark)
 _add(demo)
 _add(drift)

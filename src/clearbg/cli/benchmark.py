@@ -1,20 +1,19 @@
 """The command `clearbg benchmark`. Heavy imports wait until they are used."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from clearbg.cli.options import DeviceOption
-from clearbg.errors import ModelError
-
-EXPORTS = Path("exports")
 
 
 def benchmark(
     models: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Exported models.", show_default="every .onnx in exports/"),
+        list[str] | None,
+        typer.Argument(
+            help="Exported models, or names that `clearbg models` lists.",
+            show_default="every .onnx in exports/, else those of the package",
+        ),
     ] = None,
     device: DeviceOption = "cpu",
     images: Annotated[
@@ -22,13 +21,11 @@ def benchmark(
     ] = 5,
 ) -> None:
     """Measure the seconds and memory that exported models need on this machine."""
-    models = models or sorted(EXPORTS.glob("*.onnx"))
-    if not models:
-        raise ModelError(
-            f"{EXPORTS} holds no .onnx file: make one with `dvc repro`, or name another."
-        )
-
     from clearbg.evaluation import benchmark as speed
+    from clearbg.pretrained import choice
+
+    exports = sorted(map(str, choice.EXPORT.parent.glob("*.onnx")))
+    models = models or exports or choice.shipped()
 
     costs = list(speed.measure(models, device, images))
     typer.echo(speed.table(costs))

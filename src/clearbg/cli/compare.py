@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from clearbg.cli.options import DEFAULT_MODEL, onnx_file
+from clearbg.cli.options import choice_of
 
 
 def compare(
@@ -14,8 +14,12 @@ def compare(
         Path | None, typer.Option(help="A folder of ground-truth masks of the same names.")
     ] = None,
     model: Annotated[
-        list[Path], typer.Option(help="As for `clearbg remove`; several give a column each.")
-    ] = [DEFAULT_MODEL],  # noqa: B006 - typer copies it
+        list[str] | None,
+        typer.Option(
+            help="As for `clearbg remove`; several give a column each.",
+            show_default="the project's exports/model.onnx, else clearbg-lite",
+        ),
+    ] = None,
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="Images to draw.")] = 8,
     seed: Annotated[int, typer.Option(help="Which images are drawn.")] = 0,
     output: Annotated[Path, typer.Option("--output", "-o", help="A .jpg or .png file.")] = Path(
@@ -25,8 +29,8 @@ def compare(
     """Write a sheet that compares images: input, prediction, ground truth, cutout."""
     from clearbg.evaluation.compare import compare
 
-    models = [onnx_file(path) for path in model]
-    number, found = compare(images, masks, models, output, count, seed)
+    files = [choice_of(name).file for name in model or [None]]
+    number, found = compare(images, masks, files, output, count, seed)
     typer.echo(f"{output}: {number} images")
     if found:
         typer.echo(found, err=True)

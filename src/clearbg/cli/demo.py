@@ -4,11 +4,15 @@ import importlib.util
 import os
 import threading
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clearbg.cli.options import choice_of, folder_of
 from clearbg.errors import ClearBGError, ModelError, SettingsError
+
+if TYPE_CHECKING:
+    from clearbg.page.models import ModelChoices
 
 PATIENCE = 20.0
 """Seconds that the registry may take to answer; then the page opens without its champion."""
@@ -16,9 +20,12 @@ PATIENCE = 20.0
 
 def demo(
     model: Annotated[
-        Path,
-        typer.Option(help="An exported model, or a folder of models to choose from."),
-    ] = Path("exports"),
+        str | None,
+        typer.Option(
+            help="A model as for `clearbg remove`, or a folder of exported ones to choose from.",
+            show_default="the project's exports/, and the models of the package",
+        ),
+    ] = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on; 0.0.0.0 opens the page to the network.")
     ] = "127.0.0.1",
@@ -38,13 +45,14 @@ def demo(
 ) -> None:
     """Serve a page on which anybody can try the model, and an API.
 
-    With a folder of models, the registry's champion can be chosen too. The page asks for a login
-    when the environment has CLEARBG_PAGE_LOGIN=name:password.
+    Unless a single model is named, the registry's champion can be chosen too. The page asks for a
+    login when the environment has CLEARBG_PAGE_LOGIN=name:password.
     """
     if export is not None:
         from clearbg.page import space
 
-        space.write(model / "model.onnx" if model.is_dir() else model, export)
+        folder = folder_of(model) if model else None
+        space.write(folder / "model.onnx" if folder else choice_of(model).file, export)
         typer.echo(f"{export} is a Space; `python app.py` in it serves the page on this computer.")
         return
     if importlib.util.find_spec("gradio") is None:  # the server sets it up before it is imported
@@ -54,7 +62,6 @@ def demo(
 
     from clearbg.page import server
     from clearbg.page.limits import MEGA, Limits
-    from clearbg.page.models import ModelChoices
 
     login = server.login(os.environ)
     limits = Limits(
@@ -63,15 +70,34 @@ def demo(
         images=images,
         concurrency=concurrency,
     )
-    if model.is_dir():
-        paths, champion = sorted(model.glob("*.onnx")), fetch_champion()
-    else:
-        paths, champion = [model], None
+    server.serve(offered(model), limits, host, port, login, typer.echo)
+
+
+def offered(model: str | None) -> "ModelChoices":
+    """The models that the page offers for what `--model` says.
+
+    Raises:
+        ModelError: there is no such model, or the folder holds none.
+    """
+    from clearbg import pretrained
+    from clearbg.page.models import ModelChoices
+    from clearbg.pretrained.choice import EXPORT, shipped
+    from clearbg.system import project
+
+    if model is None:
+        paths = sorted((project.root() / EXPORT).parent.glob("*.onnx"))
+        return ModelChoices(paths, fetch_champion(), pretrained.names(), warn)
+    if model in shipped():
+        return ModelChoices([], None, [model], warn)
+    folder = folder_of(model)
+    if folder is None:
+        return ModelChoices([choice_of(model).file], None, [], warn)
+    paths, champion = sorted(folder.glob("*.onnx")), fetch_champion()
     if not paths and champion is None:
         raise ModelError(
             f"{model} holds no .onnx file: make one with `dvc repro`, or name another."
         )
-    server.serve(ModelChoices(paths, champion, warn), limits, host, port, login, typer.echo)
+    return ModelChoices(paths, champion, [], warn)
 
 
 def warn(sentence: str) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from clearbg.cli.options import onnx_file
+from clearbg.cli.options import choice_of
 
 RecentArgument = Annotated[
     Path,
@@ -16,11 +16,10 @@ ReferenceOption = Annotated[
     Path, typer.Option(help="The ingested folder; the reference is its training split.")
 ]
 DriftModelOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         help="Also compare what this model finds in the images (coverage, empty images, soft "
-        "edges): an exported model, or a folder with model.json and weights. For a log, give the "
-        "model that wrote it.",
+        "edges), named as for `clearbg remove`. For a log, give the model that wrote it.",
         show_default="only the images are compared",
     ),
 ]
@@ -68,7 +67,7 @@ def drift(
         verdict = judge(
             recent,
             reference,
-            None if model is None else onnx_file(model),
+            None if model is None else choice_of(model).file,
             model_name=str(model),
             limits=Limits(significance, effect_size, min_samples),
             limit=limit,

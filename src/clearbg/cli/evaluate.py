@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from clearbg.cli.options import DEFAULT_MODEL, ModelOption
+from clearbg.cli.options import ModelOption, choice_of, folder_of
 
 
 def evaluate(
     images: Annotated[Path, typer.Argument(help="A folder of images.")],
     masks: Annotated[Path, typer.Argument(help="A folder of masks of the same names.")],
-    model: ModelOption = DEFAULT_MODEL,
+    model: ModelOption = None,
     metrics: Annotated[
         str, typer.Option(help="saliency, segmentation, matting, document; separated by commas.")
     ] = "saliency,segmentation",
@@ -23,7 +23,8 @@ def evaluate(
     """Measure a model on images with masks, at the images' own size."""
     from clearbg.evaluation import score_files
 
-    result = score_files.score_model(images, masks, model, metrics.split(","), inverted)
+    path = (folder_of(model) if model else None) or choice_of(model).file
+    result = score_files.score_model(images, masks, path, metrics.split(","), inverted)
     typer.echo(score_files.table(result, output))
     if warning := score_files.warning(result):
         typer.echo(warning, err=True)

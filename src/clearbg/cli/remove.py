@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar, ge
 
 import typer
 
-from clearbg.cli.options import DEFAULT_MODEL, DeviceOption, ModelOption, onnx_file
+from clearbg.cli.options import DeviceOption, ModelOption, choice_of
 from clearbg.errors import SettingsError
 from clearbg.removal.options import OutputOptions, RayOptions, RunOptions
 from clearbg.removal.run import remove_images
@@ -111,7 +111,7 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
 def remove(
     inputs: Inputs,
     output: OutputOption = None,
-    model: ModelOption = DEFAULT_MODEL,
+    model: ModelOption = None,
     device: DeviceOption = "cpu",
     format: FormatOption = None,
     refine: RefineOption = True,
@@ -132,11 +132,16 @@ def remove(
     run_options = _made(RunOptions, chosen)
     ray_options = _made(RayOptions, chosen)
     memory.keep_freed()
+    runs = choice_of(model, device)
+    if model is None:
+        from clearbg.pretrained.choice import introduction
+
+        typer.echo(f"clearbg: {introduction(runs)}", err=True)
     report = remove_images(
         inputs,
         output,
-        onnx_file(model),
-        name=str(model),
+        runs.file,
+        name=runs.name,
         device=device,
         refine=refine,
         format=format,

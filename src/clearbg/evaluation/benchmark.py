@@ -43,7 +43,7 @@ class Cost:
     memory: int | None
 
 
-def measure(models: Sequence[Path], device: Device, count: int) -> Iterator[Cost]:
+def measure(models: Sequence[str | Path], device: Device, count: int) -> Iterator[Cost]:
     """The cost of each model: the median over `count` images, after one to warm up.
 
     Raises:
@@ -85,7 +85,7 @@ def _image(index: int) -> bytes:
     return encode_image(grained.astype(np.uint8), format="JPEG")
 
 
-def _cost(model: Path, device: Device, files: list[bytes]) -> Cost:
+def _cost(model: str | Path, device: Device, files: list[bytes]) -> Cost:
     started = time.perf_counter()
     remover = Remover(model, device=device)
     load = time.perf_counter() - started

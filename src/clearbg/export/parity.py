@@ -13,15 +13,17 @@ from clearbg.inference.predict import prepare
 from clearbg.inference.sessions import open_model
 from clearbg.inference.torch_network import as_network
 
+BATCH = 4  # 32 images of 320×320 at once took 17 GB
+
 
 def check(
     network: nn.Module, path: Path, data: Path, settings: config.Export
 ) -> dict[str, float | int]:
     """Compare torch and ONNX Runtime on validation images.
 
-    Images (of a contract with tiles, their middle tiles) go through one by one, as one
-    batch, and at other input sizes than the contract's, all with the preprocessing of
-    the contract in the exported file.
+    Images (of a contract with tiles, their middle tiles) go through one by one, the first of
+    them as one batch, and at other input sizes than the contract's, all with the preprocessing
+    of the contract in the exported file.
 
     Returns:
         `max_difference` of alpha over all cases, and the number of `cases`.
@@ -33,7 +35,8 @@ def check(
     inputs = prepared(data, exported.contract, slice(settings.images))
 
     cases = {name: image[None] for name, image in inputs.items()}
-    cases[f"a batch of {len(inputs)}"] = np.stack(list(inputs.values()))
+    batch = list(inputs.values())[:BATCH]
+    cases[f"a batch of {len(batch)}"] = np.stack(batch)
     name, image = next(iter(inputs.items()))
     channels, height, width = image.shape
     for rows, columns in ((height, width + 32), (height + 17, width - 9), (33, 47)):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from clearbg.contract import Contract
 from clearbg.errors import ClearBGError, ModelError, SettingsError
+from clearbg.pretrained.choice import choose
 from clearbg.removal.remover import Remover
 
 FIRST = "model"
@@ -46,6 +47,7 @@ class ModelChoices:
         paths: exported models; a file that cannot be opened, or has no contract, is left out.
         champion: the registry's champion. It is named "champion", or "champion-of-registry"
             where an exported file has that name.
+        shipped: names of models that come with the package, which are listed last.
         say: called with a sentence for each file that is left out.
 
     Raises:
@@ -56,6 +58,7 @@ class ModelChoices:
         self,
         paths: Sequence[Path],
         champion: Path | None = None,
+        shipped: Sequence[str] = (),
         say: Callable[[str], None] = print,
     ):
         self._lock = threading.Lock()
@@ -68,6 +71,8 @@ class ModelChoices:
             taken = any(name == "champion" for name, _, _ in candidates)
             name = "champion-of-registry" if taken else "champion"
             candidates.append((name, "champion of the registry", champion))
+        taken = {name for name, _, _ in candidates}
+        candidates += [(n, n, choose(n).file) for n in shipped if n not in taken]
         self.models: dict[str, Model] = {}
         refusals = []
         for name, variant, path in candidates:

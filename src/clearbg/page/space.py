@@ -17,7 +17,8 @@ from clearbg.removal.remover import Remover
 from clearbg.system.files import replacing_folder
 
 PACKAGE = Path(clearbg.__file__).parent
-MODEL, CARD, IMAGES = "model.onnx", "card.md", "training_images.csv"
+MODEL, CARD = "model.onnx", "card.md"
+IMAGES = ("training_images.csv", "training_images.csv.gz")
 REQUIRED = (
     "fastapi", "filelock", "gradio", "isal", "numpy", "onnxruntime", "opencv-python-headless",
     "pillow", "pydantic-core", "starlette", "tifffile", "uvicorn",
@@ -92,13 +93,14 @@ def write(model: Path, folder: Path) -> None:
         "LICENSE": metadata.distribution("clearbg").read_text("licenses/LICENSE") or "",
         ".gitattributes": ATTRIBUTES,
     }
-    _refuse_to_lose(folder, {*files, MODEL, IMAGES, PACKAGE.name})
+    _refuse_to_lose(folder, {*files, MODEL, *IMAGES, PACKAGE.name})
     with replacing_folder(folder) as aside:
         for name, text in files.items():
             (aside / name).write_text(text, encoding="utf-8")
         shutil.copyfile(model, aside / MODEL)
-        if model.with_name(IMAGES).is_file():
-            shutil.copyfile(model.with_name(IMAGES), aside / IMAGES)
+        for name in IMAGES:
+            if model.with_name(name).is_file():
+                shutil.copyfile(model.with_name(name), aside / name)
         for path in sources(aside / "app.py"):
             target = aside / PACKAGE.name / path.relative_to(PACKAGE)
             target.parent.mkdir(parents=True, exist_ok=True)

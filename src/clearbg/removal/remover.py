@@ -11,6 +11,7 @@ from clearbg.images import DecodedImage
 from clearbg.images.convert import Source, image_of
 from clearbg.inference.predict import infer, restore
 from clearbg.inference.sessions import BATCH, Device, ImageCount, Opened, open_model
+from clearbg.pretrained.choice import choose
 from clearbg.removal.backgrounds import Background, lay_over, parse_background
 from clearbg.removal.foreground import foreground
 from clearbg.removal.guided_filter import refine
@@ -24,6 +25,8 @@ class Remover:
 
     Args:
         model: an ONNX file written by the export stage; its preprocessing contract is embedded.
+            A string may be the name of a shipped model, such as "clearbg-lite". None: the export of
+            the project around the working folder, if there is one, else clearbg-lite.
         threads: processor threads for the network; 0 leaves the choice to the runtime.
         device: where the network runs; there is no silent change to another device.
         refine: follow the edges in the image, and remove the old background's color from them.
@@ -44,13 +47,13 @@ class Remover:
 
     def __init__(
         self,
-        model: str | Path = "exports/model.onnx",
+        model: str | Path | None = None,
         threads: int = 0,
         device: Device = "cpu",
         refine: bool = True,
         images: ImageCount = "some",
     ):
-        self._use(open_model(model, device, threads, images), refine)
+        self._use(open_model(choose(model, device).file, device, threads, images), refine)
 
     @classmethod
     def of(cls, opened: Opened, refine: bool = True) -> "Remover":

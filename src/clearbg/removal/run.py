@@ -23,7 +23,7 @@ Engine = Literal["plain", "ray"]
 def remove_images(
     inputs: Sequence[str | Path],
     output: str | Path | None = None,
-    model: str | Path = "exports/model.onnx",
+    model: str | Path | None = None,
     *,
     name: str | None = None,
     device: "Device" = "cpu",
@@ -39,8 +39,8 @@ def remove_images(
 
     Args:
         inputs, output, format: see `plan.plan`.
-        model: an ONNX file.
-        name: what the report calls the model; None: its path.
+        model: see `Remover`.
+        name: what the report calls the model; None: as it was named here.
         device, refine: see `Remover`.
         output_options, run_options, ray_options: None: the defaults.
         engine: "plain" works in this process; "ray" in processes of Ray, on the cluster at
@@ -53,7 +53,7 @@ def remove_images(
         SettingsError: options exclude each other, or the device or Ray is not there.
         ClearBGError: Ray cannot be reached, or broke off.
     """
-    ray_options, name = ray_options or RayOptions(), name or str(model)
+    ray_options = ray_options or RayOptions()
     if engine == "plain" and ray_options != RayOptions():
         raise SettingsError(
             "The number of actors and their GPU share (gpus) need the engine ray: choose it, or "
@@ -61,6 +61,10 @@ def remove_images(
         )
     if engine == "ray" and log is not None:
         raise SettingsError("The engine ray keeps no log: leave the log out, or the engine ray.")
+    from clearbg.pretrained.choice import choose
+
+    runs = choose(model, device)
+    name = name or runs.name
     if engine == "ray":
         from clearbg.removal.distributed.bulk import remove_in_bulk
 
@@ -68,7 +72,7 @@ def remove_images(
             return remove_in_bulk(
                 inputs,
                 output,
-                model,
+                runs.file,
                 name=name,
                 device=device,
                 refine=refine,
@@ -82,7 +86,7 @@ def remove_images(
     from clearbg.inference.sessions import open_model
 
     single = len(inputs) == 1 and (str(inputs[0]) == "-" or Path(inputs[0]).is_file())
-    opened = open_model(model, device, images="one" if single else "many")
+    opened = open_model(runs.file, device, images="one" if single else "many")
 
     from clearbg.removal.files import remove_files
     from clearbg.removal.remover import Remover

@@ -29,6 +29,7 @@ from clearbg.data import leaks
 from clearbg.errors import Stopped
 from clearbg.system.files import file_sha256
 from clearbg.system.project import root
+from clearbg.tracking.package import PACKAGE, code_alone
 from clearbg.tracking.store import ask, database, reason, shown, uri
 
 # MLflow reads some of these while it is being imported.
@@ -56,7 +57,6 @@ warnings.filterwarnings("ignore", message=".*input example was not provided")
 FINGERPRINT, WEIGHTS, ONNX = "clearbg.fingerprint", "clearbg.weights", "clearbg.onnx"
 BEATS_BASELINES = "clearbg.beats_baselines"  # and the split
 IMAGES = "clearbg.training_images"  # SHA-256 of their list
-PACKAGE = Path(__file__).parents[1]
 SERVED_WITH = ("numpy", "onnxruntime", "pillow", "pydantic-core")
 
 
@@ -149,11 +149,13 @@ class Run:
         Returns:
             Its URI, `models:/<id>`; None: there is no store, or it failed.
         """
-        beside = {name: Path(onnx).with_name(name) for name in ("card.md", leaks.FILE)}
+        beside = {
+            name: Path(onnx).with_name(name) for name in ("card.md", leaks.FILE, leaks.PACKED)
+        }
         files = {"onnx": Path(onnx)} | {n: path for n, path in beside.items() if path.is_file()}
         tags = {ONNX: file_sha256(onnx)}
-        if leaks.FILE in files:
-            tags[IMAGES] = file_sha256(files[leaks.FILE])
+        for name in files.keys() & {leaks.FILE, leaks.PACKED}:
+            tags[IMAGES] = file_sha256(files[name])
         run = self._client.get_run(self.id)
         for output in run.outputs.model_outputs if run.outputs else ():
             model = self._client.get_logged_model(output.model_id)
@@ -163,12 +165,12 @@ class Run:
         on_error = mlflow.types.ParamSpec("on_error", "string", default="stop")
         mlflow.set_tracking_uri(self._client.tracking_uri)
         try:
-            with mlflow.start_run(run_id=self.id):
+            with mlflow.start_run(run_id=self.id), code_alone() as code:
                 return mlflow.pyfunc.log_model(
                     name="model",
                     python_model=str(PACKAGE / "export" / "pyfunc.py"),
                     artifacts={name: str(path) for name, path in files.items()},
-                    code_paths=[str(PACKAGE)],
+                    code_paths=[code],
                     pip_requirements=[f"{name}=={version(name)}" for name in SERVED_WITH],
                     signature=mlflow.models.ModelSignature(
                         images, images, mlflow.types.ParamSchema([on_error])

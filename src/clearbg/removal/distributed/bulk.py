@@ -8,6 +8,7 @@ from pathlib import Path
 
 from clearbg.errors import ClearBGError, SettingsError
 from clearbg.inference.sessions import BATCH, Device, open_model
+from clearbg.pretrained.choice import choose
 from clearbg.removal.distributed.actors import ActorSettings, AttemptCounter, RemoverActor
 from clearbg.removal.distributed.cluster import (
     connected,
@@ -29,7 +30,7 @@ GROUP = 32  # images that an actor gets at a time, at most, unless a batch is la
 def remove_in_bulk(
     inputs: Sequence[str | Path],
     output: str | Path | None,
-    model: str | Path,
+    model: str | Path | None = None,
     *,
     name: str = "",
     device: Device = "cpu",
@@ -47,7 +48,7 @@ def remove_in_bulk(
 
     Args:
         inputs, output, format: see `plan.plan`; standard input and output are refused.
-        model: an ONNX file on this machine.
+        model: see `Remover`; it is read on this machine.
         name: what the report calls the model.
         device, refine: see `Remover`; they hold on every machine.
         output_options, run_options, ray_options: None: the defaults.
@@ -62,16 +63,17 @@ def remove_in_bulk(
     output_options, run_options = output_options or OutputOptions(), run_options or RunOptions()
     ray_options = ray_options or RayOptions()
     gpus = ray_options.gpus_with(device)
+    file = choose(model, device).file
     jobs = _planned(inputs, output, format, run_options)
     output_options.refuse_formats({job.format for job in jobs})
-    open_model(model, "cpu", 1)  # refuses a bad model early; only the actors know their devices
+    open_model(file, "cpu", 1)  # refuses a bad model early; only the actors know their devices
     todo, made = undone(jobs, run_options), {}
     if todo:
         run_options = dataclasses.replace(run_options, batch=run_options.batch or BATCH[device])
         settings = ActorSettings(device, refine, output_options, run_options, os.getcwd())
         few = len(todo) <= 1
         with progress(what="remove", unit="images", total=len(todo), disable=few) as bar:
-            ended = _ended(todo, Path(model).read_bytes(), settings, ray_options.actors, gpus)
+            ended = _ended(todo, file.read_bytes(), settings, ray_options.actors, gpus)
             for number, result in ended:
                 made[todo[number]] = result
                 bar.update()
