@@ -29,7 +29,8 @@ def compare(
     """Write a sheet that compares images: input, prediction, ground truth, cutout."""
     from clearbg.evaluation.compare import compare
 
-    files = [choice_of(name).file for name in model or [None]]
+    named: list[str] | list[None] = model or [None]
+    files = [choice_of(name).file for name in named]
     number, found = compare(images, masks, files, output, count, seed)
     typer.echo(f"{output}: {number} images")
     if found:

@@ -17,10 +17,10 @@ def models() -> None:
     database = store.database(store.uri())
     names = [CHAMPION] if database is None or database.exists() else []
     entries = []
-    for one in (*found, *names, *choice.shipped()):
+    known: list[choice.Choice | str] = [*found, *names, *choice.shipped()]
+    for one in known:
         try:
-            chosen = one if isinstance(one, choice.Choice) else choice_of(one)
-            entries.append(catalog.entry(chosen))
+            entries.append(catalog.entry(choice_of(one) if isinstance(one, str) else one))
         except ModelError as error:
             typer.echo(f"clearbg: left out: {error}", err=True)
     typer.echo(catalog.table(entries))

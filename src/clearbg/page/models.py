@@ -71,8 +71,8 @@ class ModelChoices:
             taken = any(name == "champion" for name, _, _ in candidates)
             name = "champion-of-registry" if taken else "champion"
             candidates.append((name, "champion of the registry", champion))
-        taken = {name for name, _, _ in candidates}
-        candidates += [(n, n, choose(n).file) for n in shipped if n not in taken]
+        names = {name for name, _, _ in candidates}
+        candidates += [(name, name, choose(name).file) for name in shipped if name not in names]
         self.models: dict[str, Model] = {}
         refusals = []
         for name, variant, path in candidates:
