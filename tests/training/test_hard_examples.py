@@ -56,15 +56,18 @@ def test_repeated_image_is_changed_anew():
 def test_hard_examples_change_the_second_epoch_and_a_killed_run_goes_on_to_the_same(
     augmented, tmp_path
 ):
-    off, on = settings(), settings(hard_examples=1.0)
+    off, on = settings(batch_size=6), settings(batch_size=6, hard_examples=1.0)
     usual = fit(augmented, recovery.Checkpoint(tmp_path / "off"), off)[1]
     method, whole, _ = fit(augmented, recovery.Checkpoint(tmp_path / "on"), on)
     assert usual.image_errors is None and whole.image_errors.shape == (12,)
     assert usual.history[0] == whole.history[0]  # nothing was measured before the first epoch
     assert usual.history[1] != whole.history[1]
+    weights = method.weights()
     with pytest.raises(Killed):
         fit(augmented, KilledAt(tmp_path / "cut", 6), on)  # in the second epoch
+    killed = recovery.Checkpoint(tmp_path / "cut").load(method)
+    assert (killed.epoch, killed.step) == (1, 1)
     resumed_method, resumed, _ = fit(augmented, recovery.Checkpoint(tmp_path / "cut"), on)
     assert whole.history == resumed.history
-    assert same(method.weights(), resumed_method.weights())
+    assert same(weights, resumed_method.weights())
     assert torch.equal(whole.image_errors, resumed.image_errors)
