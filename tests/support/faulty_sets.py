@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 from typer.testing import CliRunner
@@ -128,6 +129,12 @@ def _see_through(rgb: np.ndarray) -> bytes:
     return png(np.dstack([rgb, opacity]))
 
 
+def _rimmed(alpha: np.ndarray, inside: int, rim: int) -> bytes:
+    subject = alpha > 127
+    wide = cv2.dilate(hard(alpha), np.ones((7, 7))) > 0
+    return png(np.where(subject, inside, np.where(wide, rim, 0)).astype(np.uint8))
+
+
 FAULTS = [
     Fault("no-mask", mask=None),
     Fault("no-image", image=None),
@@ -189,6 +196,10 @@ FAULTS = [
     Fault("tiny", size=(36, 48), alpha=same),
     Fault("odd-aspect", size=(64, 320), alpha=same),
     Fault("transparent-image", _see_through, suffixes=(".png", ".png"), alpha=same),
+    Fault("unsupported", lambda rgb: b"8BPS\0\1" + bytes(40), suffixes=(".tif", ".png")),
+    Fault("mask-void", mask=lambda a: _rimmed(a, 15, 255)),
+    Fault("mask-trimap", mask=lambda a: _rimmed(a, 255, 128)),
+    Fault("mask-unclear", mask=lambda a: png(hard(a) // 255 + 1)),
 ]
 """One of each that a pair shows alone."""
 CLEAN = Fault("none")

@@ -26,6 +26,7 @@ ADVICE = {
     "not-an-image": "replace the file: its content is no image",
     "truncated": "fetch or export the file again",
     "unreadable": "export the file again as PNG or JPEG",
+    "unsupported": "export the file as PNG, TIFF or JPEG",
     "too-large": "scale it down",
     "no-alpha": "export it with a transparent background",
     "size-mismatch": "export the mask again at the image's size",

@@ -16,16 +16,16 @@ import numpy as np
 from PIL import Image, ImageCms, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
 from clearbg.errors import ImageError
+from clearbg.images import png_metadata, tiff_reading
+from clearbg.images.exif import orientation_of
+from clearbg.images.failures import failure
 
 MAX_PIXELS = 178_956_970  # Pillow's own limit, from which it refuses as well
 # Without a list Pillow also hands EPS to Ghostscript and guesses at formats without signature.
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "AVIF", "GIF", "BMP", "PPM", "JPEG2000")
-SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"II*\0", b"MM\0*", b"GIF8", b"BM")
 
 Source = str | os.PathLike | bytes | BinaryIO
-ORIENTATION = 274  # the EXIF tag
 BITS_PER_SAMPLE, COMPRESSION, PLANAR = 258, 259, 284  # TIFF's tags
-MAX_EXIF_BYTES = 65_533  # of one JPEG segment
 
 
 class _Quiet:
@@ -66,13 +66,15 @@ def decoded(
         except ImageError:
             raise
         except Exception as error:  # Pillow's plugins raise nearly every built-in exception
-            raise _failure(error, stream, name) from error
+            raise failure(error, stream, name) from error
 
 
 def count_pixels(path: str | os.PathLike) -> int:
     """Pixels of an image by its header; 0 when it has none that can be read."""
     try:
         with _quiet, Image.open(path, formats=_formats()) as image:
+            if isinstance(image, TiffImagePlugin.TiffImageFile):
+                tiff_reading.seek_image(image)
             return image.width * image.height
     except Exception:  # as in `decoded`
         return 0
@@ -97,23 +99,53 @@ def _decode(
     stream: BinaryIO, max_pixels: int, name: str
 ) -> tuple[Image.Image, np.ndarray | None, list[str]]:
     stream.seek(0)
-    if not stream.read(1):
+    head = stream.read(4)
+    if not head:
         raise ImageError(f"{name} is empty (0 bytes): fetch or export it again.", "empty-file")
     ImageFile.LOAD_TRUNCATED_IMAGES = False  # some libraries switch it on for everybody
+    try:
+        return _with_pillow(stream, max_pixels, name)
+    except (UnidentifiedImageError, KeyError):  # of a channel layout, of a compression
+        if head not in tiff_reading.SIGNATURES:
+            raise
+        return tiff_reading.read(stream, max_pixels, name)
+    except ValueError:  # Pillow's limits on text and profiles
+        stream.seek(0)
+        found = png_metadata.without(stream.read())
+        if found is None:
+            raise
+        image, deep, notes = _with_pillow(io.BytesIO(found[0]), max_pixels, name)
+        image.info["icc_profile"] = found[1]
+        if found[1] == b"":
+            notes.append("bad-icc")
+        return image, deep, notes
+
+
+def _with_pillow(
+    stream: BinaryIO, max_pixels: int, name: str
+) -> tuple[Image.Image, np.ndarray | None, list[str]]:
     try:
         image = Image.open(stream, formats=_formats())
     except Image.DecompressionBombError:
         image = None
+    is_tiff = isinstance(image, TiffImagePlugin.TiffImageFile)
+    if is_tiff and not tiff_reading.seek_image(image):
+        return tiff_reading.read(stream, max_pixels, name)
     if image is None or image.width * image.height > max_pixels:
         raise ImageError(
             f"{name} has more pixels than the limit of {max_pixels:,}: scale it down.", "too-large"
         )
     notes: list[str] = []
-    turned = image.getexif().get(ORIENTATION, 1) if image.format == "TIFF" else 1
-    if turned != 1:
-        notes.append("exif-orientation")  # Pillow applies it itself when it loads a TIFF
+    several = getattr(image, "is_animated", False) and image.format != "MPO"  # a phone's extras
+    if several and is_tiff:
+        several = tiff_reading.has_several_images(image)
+    turned = orientation_of(image) if is_tiff else 1
     image.load()
-    if getattr(image, "is_animated", False):
+    if turned != 1 and orientation_of(image) == 1:
+        notes.append("exif-orientation")  # Pillow has applied it when it loaded the TIFF
+    else:
+        turned = 1
+    if several:
         notes.append("first-frame")
     if image.mode == "F" or image.mode.startswith("I"):
         return image, _sixteen_bit_gray(image, notes, name), notes
@@ -122,37 +154,6 @@ def _decode(
     deep = _sixteen_bit_color(image, stream, turned)
     notes.append("16-bit-as-8" if deep is None else "16-bit")
     return image, deep, notes
-
-
-def _failure(error: Exception, stream: BinaryIO, name: str) -> ImageError:
-    """What a failed decoding means, by the error and by the file's first and last bytes."""
-    stream.seek(0)
-    head = stream.read(16)
-    cut = isinstance(error, EOFError) or "truncated" in str(error).lower()
-    if cut or stream.seek(0, os.SEEK_END) < _declared_length(stream, head):
-        return ImageError(f"{name} is cut short: fetch or export it again.", "truncated")
-    if not isinstance(error, UnidentifiedImageError):
-        return ImageError(f"{name} is damaged, or of an odd kind ({error}).", "unreadable")
-    if head[4:8] == b"ftyp" and head[8:11] in (b"hei", b"hev", b"mif"):
-        return ImageError(f"{name} is HEIC: install clearbg[heic] to read it.", "unreadable")
-    if head.startswith(SIGNATURES) or head[4:8] == b"ftyp":
-        return ImageError(f"{name} has a damaged header: fetch it again.", "unreadable")
-    return ImageError(f"{name} is not an image, whatever its name says.", "not-an-image")
-
-
-def _declared_length(stream: BinaryIO, head: bytes) -> int:
-    """Bytes that the container claims, where the decoder does not tell cut from damaged."""
-    if head.startswith(b"RIFF"):
-        return 8 + int.from_bytes(head[4:8], "little")
-    end = 0
-    if head[4:8] in (b"ftyp", b"jP  "):
-        for _ in range(64):  # an honest file has a handful of boxes
-            stream.seek(end)
-            size = int.from_bytes(stream.read(4), "big")
-            if size < 8:  # there is no further box, or it runs to the end of the file
-                break
-            end += size
-    return end
 
 
 @functools.cache
@@ -204,12 +205,14 @@ def _sixteen_bit_color(image: Image.Image, stream: BinaryIO, turned: int) -> np.
     planar = image.format == "TIFF" and image.tag_v2.get(PLANAR, 1) == 2
     color = image.mode in ("RGB", "RGBA")
     stream.seek(0)
-    if planar and color:
+    page = image.tell() if image.format == "TIFF" else 0
+    if (planar or page) and color:
         with contextlib.suppress(ValueError), tifffile.TiffFile(stream) as file:
-            return upright(np.moveaxis(file.pages.first.asarray(maxworkers=1), 0, -1), turned)
+            values = file.pages[page].asarray(maxworkers=1)
+            return upright(np.moveaxis(values, 0, -1) if planar else values, turned)
     if planar and image.tag_v2.get(COMPRESSION, 1) == 1:  # Pillow takes each byte for a value
         raise ValueError("16-bit channels one after another; export it with interleaved channels")
-    if planar or not color:
+    if planar or page or not color:
         return None
     read = cv2.imdecode(np.frombuffer(stream.read(), np.uint8), cv2.IMREAD_UNCHANGED)
     high = np.asarray(image)
@@ -223,6 +226,8 @@ def split_opacity(
     image: Image.Image, deep: np.ndarray | None, notes: list[str]
 ) -> tuple[Image.Image, Image.Image | None]:
     """Colors (L, RGB, CMYK or LAB) and opacity (L), in 8 bits."""
+    if tiff_reading.OPACITY in image.info:
+        return image, image.info[tiff_reading.OPACITY]
     if deep is not None:
         bytes_ = ((deep.astype(np.uint32) + 128) // 257).astype(np.uint8)
         colors = Image.fromarray(bytes_[..., 0] if deep.shape[2] == 1 else bytes_[..., :3].copy())
@@ -266,24 +271,6 @@ def to_srgb(icc_profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
         return ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB")
     except (ImageCms.PyCMSError, OSError):
         return None
-
-
-def read_exif(image: Image.Image, notes: list[str]) -> tuple[int, bytes | None]:
-    """Orientation (1 to 8) and the EXIF block without it; a damaged block is left out."""
-    try:
-        exif = image.getexif()
-        orientation = exif.pop(ORIENTATION, 1)
-        block = exif.tobytes() if "exif" in image.info and len(exif) else None
-    except Exception:  # Pillow's parser raises nearly everything at bad EXIF
-        notes.append("bad-exif")
-        return 1, None
-    if block and len(block) > MAX_EXIF_BYTES:
-        notes.append("long-exif")
-        block = None
-    if orientation not in range(2, 9):
-        return 1, block
-    notes.append("exif-orientation")
-    return orientation, block
 
 
 def upright(array: np.ndarray, orientation: int) -> np.ndarray:

@@ -19,16 +19,15 @@ from clearbg.errors import ImageError
 from clearbg.images import labels
 from clearbg.images.decoding import (
     MAX_PIXELS,
-    ORIENTATION,
     Source,
     decoded,
     read_dpi,
-    read_exif,
     split_opacity,
     to_rgb,
     to_srgb,
     upright,
 )
+from clearbg.images.exif import orientation_of, read_exif
 from clearbg.system.files import replacing_file
 
 SUFFIXES = (
@@ -105,7 +104,7 @@ def read_image(
 
     Raises:
         ImageError: `reason` is "missing", "empty-file", "not-an-image", "truncated",
-            "too-large" or "unreadable".
+            "too-large", "unsupported" or "unreadable".
     """
     with decoded(source, max_pixels, name) as (image, deep, notes):
         return of_image(image, deep, notes)
@@ -128,7 +127,7 @@ def of_image(image: Image.Image, deep: np.ndarray | None, notes: list[str]) -> D
         dpi=read_dpi(image),
         exif=block,
         deep=None if deep is None else upright(deep, orientation),
-        format=image.format or "",
+        format="JPEG" if image.format == "MPO" else image.format or "",
         notes=tuple(notes),
     )
 
@@ -162,8 +161,7 @@ def read_mask(
 def read_orientation(path: Path | str) -> int:
     """The EXIF orientation of an image that can be read, 1 to 8; see `decoding.upright`."""
     with Image.open(path) as image:
-        orientation = image.getexif().get(ORIENTATION, 1)
-    return orientation if orientation in range(2, 9) else 1
+        return orientation_of(image)
 
 
 def _mask_values(

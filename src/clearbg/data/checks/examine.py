@@ -27,6 +27,7 @@ KINDS: dict[str, Severity] = {
     "not-an-image": "broken",
     "truncated": "broken",
     "unreadable": "broken",
+    "unsupported": "broken",
     "too-large": "broken",
     "no-alpha": "broken",
     "size-mismatch": "broken",

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from clearbg.images import MAX_PIXELS, read_image
-from clearbg.images.decoding import decoded, read_exif, upright
+from clearbg.images.decoding import decoded, upright
+from clearbg.images.exif import orientation_of
 from clearbg.images.labels import MAX_CLASSES, fill_areas
 
 NEAR = 32  # gray values this near to black or white may come from JPEG's ringing
@@ -159,8 +160,8 @@ def _of_colors(
 
 
 def _palette_numbers(path: Path) -> np.ndarray:
-    with decoded(path, MAX_PIXELS, None) as (image, _, notes):
-        return upright(np.asarray(image), read_exif(image, notes)[0])
+    with decoded(path, MAX_PIXELS, None) as (image, _, _):
+        return upright(np.asarray(image), orientation_of(image))
 
 
 def _is_ringing(counts: np.ndarray, is_jpeg: bool) -> bool:
