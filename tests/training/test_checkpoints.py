@@ -3,10 +3,13 @@
 import os
 import re
 import shutil
+import threading
 
 import numpy as np
 import pytest
 import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins import MixedPrecision
 from support.project import TINY, demo
 from support.training import Killed, KilledAt, fit, same
 
@@ -14,6 +17,7 @@ from clearbg import config
 from clearbg.errors import ClearBGError
 from clearbg.training import checkpoints
 from clearbg.training.checkpoints import Checkpoint, Progress
+from clearbg.training.supervised import Supervised
 
 
 class Counting:
@@ -221,3 +225,51 @@ def test_run_killed_after_the_last_step_of_an_epoch_writes_the_same_history(augm
         fit(augmented, KilledAt(tmp_path / "cut", 3), settings)
     resumed = fit(augmented, Checkpoint(tmp_path / "cut"), settings)[1]
     assert whole.history == resumed.history
+
+
+def test_state_that_is_written_beside_the_training_is_that_of_its_moment(tmp_path, monkeypatch):
+    begun, writing = threading.Event(), checkpoints._write
+
+    def slow(*arguments):
+        begun.wait(10)
+        writing(*arguments)
+
+    monkeypatch.setattr(checkpoints, "_write", slow)
+    checkpoint, method, progress = Checkpoint(tmp_path), Counting(1), Progress(step=1)
+    checkpoint.save(method, progress, wait=False)
+    for tensor in method.tensors.values():
+        tensor.fill_(2)
+    progress.step = 2
+    progress.history.append({"epoch": 1})
+    begun.set()
+    checkpoint.save(method, progress)
+    assert loaded(tmp_path)[0] == 2
+    (tmp_path / "state.pt").unlink()
+    at, earlier = loaded(tmp_path)
+    assert (at, earlier.step, earlier.history) == (1, 1, [])
+
+
+def test_full_disk_that_is_found_beside_the_training_is_raised_at_the_next_save(
+    tmp_path, monkeypatch
+):
+    checkpoint = saved(tmp_path, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left")))
+        checkpoint.save(Counting(2), Progress(step=2), wait=False)
+        with pytest.raises(ClearBGError, match="free disk space"):
+            checkpoint.save(Counting(3), Progress(step=3), wait=False)
+    assert loaded(tmp_path)[0] == 1
+
+
+def test_scale_of_half_precision_gradients_goes_on(tiny):
+    def half(scale: float) -> Supervised:
+        scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+        fabric = Fabric(accelerator="cpu", plugins=[MixedPrecision("16-mixed", "cpu", scaler)])
+        return Supervised(fabric, tiny)
+
+    first, second = half(4.0), half(1024.0)
+    for method in (first, second):
+        scaler = method.fabric.strategy.precision.scaler
+        scaler.scale(torch.ones(1))  # it is made at its first use
+    second.load_state_dict(first.state_dict())
+    assert second.fabric.strategy.precision.scaler.get_scale() == 4.0
