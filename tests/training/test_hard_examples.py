@@ -64,7 +64,7 @@ def test_hard_examples_change_the_second_epoch_and_a_killed_run_goes_on_to_the_s
     assert usual.history[1] != whole.history[1]
     weights = method.weights()
     with pytest.raises(Killed):
-        fit(augmented, KilledAt(tmp_path / "cut", 6), on)  # in the second epoch
+        fit(augmented, KilledAt(tmp_path / "cut", 4), on)
     killed = recovery.Checkpoint(tmp_path / "cut").load(method)
     assert (killed.epoch, killed.step) == (1, 1)
     resumed_method, resumed, _ = fit(augmented, recovery.Checkpoint(tmp_path / "cut"), on)
