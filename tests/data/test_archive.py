@@ -76,6 +76,22 @@ def test_broken_archive_is_refused_and_leaves_nothing(place, kind):
     assert os.listdir(place) == ["data.bin"]
 
 
+@pytest.mark.parametrize("method, name", [(9, "Deflate64"), (93, "Zstandard"), (77, "method 77")])
+def test_sound_zip_of_another_compression_is_named_and_not_called_damaged(place, method, name):
+    packed = bytearray(make_zip([("a.txt", b"a" * 99)]))
+    for sign, offset in ((b"PK\3\4", 8), (b"PK\1\2", 10)):
+        struct.pack_into("<H", packed, packed.index(sign) + offset, method)
+    with pytest.raises(ArchiveError, match=f"{name}, which is not read here; extract it yourself"):
+        extract(archive_of(place, bytes(packed)), place / "out")
+    assert os.listdir(place) == ["data.bin"]
+
+
+@pytest.mark.parametrize("sign", [b"\x28\xb5\x2f\xfd", b"Rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c"])
+def test_archive_of_another_kind_asks_for_its_folder(place, sign):
+    with pytest.raises(ArchiveError, match="extract it yourself and give the folder"):
+        extract(archive_of(place, sign + bytes(600)), place / "out")
+
+
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])
 def test_mutations_raise_nothing_but_archive_errors(place, kind):
     rng = random.Random(0)

@@ -1,5 +1,6 @@
 """Archives for tests: honest, hostile and broken ones, by what they are."""
 
+import bz2
 import gzip
 import io
 import lzma
@@ -83,6 +84,7 @@ HONEST = {
     ),
     "tar.gz": gzip.compress(make_tar(ITEMS)),
     "tar.xz": lzma.compress(make_tar(ITEMS)),
+    "tar.bz2": bz2.compress(make_tar(ITEMS)),
 }
 
 NAMES = {
@@ -145,7 +147,7 @@ BROKEN = {
     "tar without its end": HONEST["tar"][:1536],
     "tar.gz with a wrong sum": HONEST["tar.gz"][:-8] + bytes(8),
 }
-for _kind in ("zip", "tar", "tar.gz", "tar.xz"):
+for _kind in ("zip", "tar", "tar.gz", "tar.xz", "tar.bz2"):
     for _share in (0.3, 0.6, 0.9):
         _whole = HONEST[_kind].rstrip(b"\0") if _kind == "tar" else HONEST[_kind]
         BROKEN[f"{_kind} cut at {_share}"] = _whole[: int(len(_whole) * _share)]

@@ -4,6 +4,7 @@ This module checks names and copies contents itself. It does not use the extract
 zipfile and tarfile, which allow links, file modes and unlimited sizes.
 """
 
+import bz2
 import errno
 import gzip
 import lzma
@@ -14,7 +15,7 @@ import unicodedata
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from tqdm import tqdm
 
@@ -31,9 +32,19 @@ SIGNS = {  # the first bytes of a file
     "zip": (b"PK\3\4", b"PK\5\6"),
     "gz": (b"\x1f\x8b",),
     "xz": (b"\xfd7zXZ\0",),
+    "bz2": (b"BZh",),
+    "zst": (b"\x28\xb5\x2f\xfd",),
     "RAR": (b"Rar!\x1a\x07",),
     "7z": (b"7z\xbc\xaf\x27\x1c",),
 }
+OPENERS: dict[str, Any] = {
+    "tar": open, "gz": gzip.open, "xz": lzma.open, "bz2": bz2.open,
+}  # fmt: skip
+UNOPENED = ("RAR", "7z", "zst")  # kinds of archives that nothing here extracts
+METHODS = {  # of compression in a zip, by number (APPNOTE.TXT, section 4.4.5)
+    6: "Implode", 9: "Deflate64", 93: "Zstandard", 95: "XZ", 98: "PPMd", 99: "AES",
+}  # fmt: skip
+READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 HEAD = 512  # bytes that tell the kind
 
 
@@ -45,7 +56,7 @@ def extract(
     max_bytes: int = 400 << 30,
     max_ratio: float = 200,
 ) -> Path:
-    """Extract a zip, tar, tar.gz or tar.xz, told apart by content, to the folder `target`.
+    """Extract a zip, tar, tar.gz, tar.bz2 or tar.xz, told apart by content, to the folder `target`.
 
     Contents are written to a folder aside, which is renamed at the end: all arrive or none. A
     `target` that was made from the same archive (its marker holds the archive's sha256) is
@@ -69,9 +80,14 @@ def extract(
     with archive.open("rb") as file:
         kind = kind_of(file.read(HEAD))
     digest = file_sha256(archive)
-    if kind not in ("zip", "tar", "gz", "xz"):
+    if kind in UNOPENED:
         raise ArchiveError(
-            f"{archive} is {_article(kind)}, not a zip, tar, tar.gz or tar.xz archive: "
+            f"{archive} is a {kind} archive, which is not opened here: extract it yourself and "
+            "give the folder in its place."
+        )
+    if kind != "zip" and kind not in OPENERS:
+        raise ArchiveError(
+            f"{archive} is {_article(kind)}, not a zip, tar, tar.gz, tar.bz2 or tar.xz archive: "
             "fetch it again."
         )
     marker = target / MARKER
@@ -190,6 +206,12 @@ def _zip_members(archive: Path, budget: _Budget) -> Iterator[Member]:
             name = info.orig_filename
             if info.flag_bits & 1:
                 raise budget.refusal(f"is encrypted ({name!r})")
+            if info.compress_type not in READABLE:
+                method = METHODS.get(info.compress_type, f"method {info.compress_type}")
+                raise budget.refusal(
+                    f"is compressed with {method}, which is not read here; extract it yourself and "
+                    "give the folder in its place"
+                )
             if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
                 raise budget.refusal(f"has a link or a device ({name!r})")
             if name.endswith(("/", "\\")):
@@ -213,8 +235,7 @@ class _StrictTarInfo(tarfile.TarInfo):
 
 
 def _tar_members(archive: Path, kind: str, budget: _Budget) -> Iterator[Member]:
-    opener = {"gz": gzip.open, "xz": lzma.open, "tar": open}[kind]
-    with opener(archive, "rb") as stream:
+    with OPENERS[kind](archive, "rb") as stream:
         counted = _Counted(stream, budget)
         counted.allowance = MAX_HEADER
         with tarfile.open(fileobj=counted, mode="r|", tarinfo=_StrictTarInfo) as tar:
@@ -225,7 +246,7 @@ def _tar_members(archive: Path, kind: str, budget: _Budget) -> Iterator[Member]:
                 yield member.name, tar.extractfile(member) if member.isfile() else None
                 counted.allowance = MAX_HEADER
                 tar.members.clear()  # tarfile would remember every header
-        while counted.read(BLOCK):  # gz and xz check their sums at the very end
+        while counted.read(BLOCK):  # gz, bz2 and xz check their sums at the very end
             pass
 
 

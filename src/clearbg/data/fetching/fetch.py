@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from clearbg.data.fetching import hubs
-from clearbg.data.fetching.archive import HEAD, kind_of
+from clearbg.data.fetching.archive import HEAD, UNOPENED, kind_of
 from clearbg.data.fetching.download import (
     download,
     fingerprint,
@@ -42,6 +42,8 @@ KIND_BY_SUFFIX = {
     ".tgz": "gz",
     ".xz": "xz",
     ".txz": "xz",
+    ".bz2": "bz2",
+    ".tbz2": "bz2",
 }
 """The kind of content that a name's suffix promises."""
 CHECKPOINT = re.compile(r"\.(pth|pt|ckpt)\.tar$")  # by a custom of PyTorch's, and no tar
@@ -285,7 +287,7 @@ def _check(path: Path, shown: str, sha256: str | None, name: str) -> str:
     expected = (
         None if CHECKPOINT.search(name) else KIND_BY_SUFFIX.get(PurePosixPath(name).suffix.lower())
     )
-    if expected and kind not in (expected, "folder", "RAR", "7z"):  # those have their own advice
+    if expected and kind not in (expected, "folder", *UNOPENED):  # those have their own advice
         raise FetchError(
             f"{shown} gave {kind}, not the {expected} that the name {name} says: look at the "
             "address in a browser, or use another source."

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clearbg import config
 from clearbg.config.data import OneArchive, SeveralArchives
-from clearbg.data.fetching.archive import HEAD, extract, kind_of
+from clearbg.data.fetching.archive import HEAD, UNOPENED, extract, kind_of
 from clearbg.data.fetching.fetch import adopt, default_name, fetch, is_remote, mirrors
 from clearbg.data.pairs import safe_id, short_hash
 from clearbg.errors import DataError, FetchError
@@ -118,10 +118,10 @@ def open_archive(address: Address, sha256: str | None, downloads: Path) -> Path:
         return path
     with path.open("rb") as file:
         kind = kind_of(file.read(HEAD))
-    if kind in ("RAR", "7z"):
+    if kind in UNOPENED:
         raise DataError(
             f"{path} is a {kind} archive, which is not opened here: extract it "
-            f"(7z x, or unrar x) and give the folder in place of {display_name(address)}."
+            f"(7z x, unrar x or zstd -d) and give the folder in place of {display_name(address)}."
         )
     return extract(path, place / "contents")
 
