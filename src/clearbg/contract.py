@@ -19,12 +19,14 @@ from pydantic_core import core_schema as schema
 from clearbg.errors import ModelError
 from clearbg.licenses import Commercial, Origin
 from clearbg.system.files import file_sha256
+from clearbg.system.parsing import ParseError, parse_json, shown
 
 FORMAT = 3
 FILE, WEIGHTS = "model.json", "weights.safetensors"  # in a models folder
 METADATA_KEY = "clearbg"  # in an ONNX file
 MAX_SIDE = 8192  # pixels of the network's input
-MAX_TEXT = 1_000_000  # characters
+MAX_PIXELS = 2**24  # of it: 4096×4096, which are 200 MB of numbers
+MAX_MEAN = 1e6  # and of std, whose smallest is its inverse: float32 divides by it without overflow
 CHANNELS = {"RGB": 3, "L": 1}
 
 Fit = Literal["stretch", "tile"]
@@ -100,7 +102,7 @@ def parse_contract(text: str | bytes, origin: str) -> Contract:
     facts = _json(text, origin)
     if facts.get("format", FORMAT) != FORMAT:  # first: another version may have other keys
         raise ModelError(
-            f"{origin} asks for format = {_shown(facts['format'])}, and this version of ClearBG "
+            f"{origin} asks for format = {shown(facts['format'])}, and this version of ClearBG "
             f"can only do {FORMAT}: update ClearBG, or export the model again."
         )
     try:
@@ -153,8 +155,9 @@ def _sha256(optional: bool) -> schema.CoreSchema:
 
 HAVE_DEFAULTS = {"images_sha256", "trained_on", "antialias", "format"}
 SIDE = schema.int_schema(ge=1, le=MAX_SIDE)
+LINE = schema.str_schema(max_length=1000, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
 CHANNEL_VALUES = schema.list_schema(
-    schema.float_schema(allow_inf_nan=False), min_length=1, max_length=3
+    schema.float_schema(ge=-MAX_MEAN, le=MAX_MEAN, allow_inf_nan=False), min_length=1, max_length=3
 )
 PLAIN = schema.union_schema(
     [
@@ -167,9 +170,11 @@ PLAIN = schema.union_schema(
 )
 CHECK = SchemaValidator(
     _keys(
-        model=schema.str_schema(min_length=1, max_length=100),
+        model=schema.str_schema(max_length=100, pattern=r"^\w+$"),
         settings=schema.dict_schema(
-            schema.str_schema(), schema.union_schema([PLAIN, schema.list_schema(PLAIN)])
+            schema.str_schema(max_length=100),
+            schema.union_schema([PLAIN, schema.list_schema(PLAIN, max_length=100)]),
+            max_length=100,
         ),
         height=SIDE,
         width=SIDE,
@@ -181,19 +186,20 @@ CHECK = SchemaValidator(
         std=CHANNEL_VALUES,
         threshold=schema.float_schema(gt=0, le=1, allow_inf_nan=False),
         output=_known(Output),
-        headline=schema.str_schema(min_length=1),
+        headline=schema.str_schema(max_length=100, pattern=r"^[\w.@/-]+$"),
         weights_sha256=_sha256(optional=False),
         data_digest=_sha256(optional=True),
-        data_license=schema.str_schema(),
+        data_license=LINE,
         images_sha256=_sha256(optional=True),
         trained_on=schema.list_schema(
             _keys(
-                source=schema.str_schema(),
-                license=schema.str_schema(),
+                source=LINE,
+                license=LINE,
                 commercial=_known(Commercial),
-                condition=schema.str_schema(),
-                images=schema.nullable_schema(schema.int_schema(ge=0)),
-            )
+                condition=LINE,
+                images=schema.nullable_schema(schema.int_schema(ge=0, lt=2**63)),
+            ),
+            max_length=100,
         ),
         antialias=schema.literal_schema([True]),
         format=schema.literal_schema([FORMAT]),
@@ -202,26 +208,12 @@ CHECK = SchemaValidator(
 
 
 def _json(text: str | bytes, origin: str) -> dict[str, Any]:
-    """The object that a JSON text holds; a key that stands twice is refused."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for name, value in pairs:
-            if name in found:
-                raise ModelError(
-                    f"{origin} has the key {_shown(name)} twice: export the model again."
-                )
-            found[name] = value
-        return found
-
-    if len(text) > MAX_TEXT:
-        raise ModelError(
-            f"{origin} has a contract of {len(text)} characters, more than {MAX_TEXT}: export the "
-            "model again."
-        )
+    """The object that a JSON text holds."""
     try:
-        facts = json.loads(text, object_pairs_hook=unique)
-    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
+        facts = parse_json(text)
+    except ParseError as error:
+        if text and "JSON" not in str(error):
+            raise ModelError(f"{origin}: its contract {error}: export the model again.") from None
         facts = None
     if not isinstance(facts, dict):
         raise ModelError(
@@ -241,6 +233,10 @@ def _contradiction(contract: Contract) -> str | None:
             )
     if 0 in contract.std:
         return "std holds a 0, by which no value can be divided"
+    if any(abs(value) < 1 / MAX_MEAN for value in contract.std):
+        return f"std holds {min(contract.std, key=abs):g}, which is nearly 0"
+    if contract.height * contract.width > MAX_PIXELS:
+        return f"the input has {contract.height}×{contract.width} pixels, more than {MAX_PIXELS}"
     if 2 * contract.overlap >= min(contract.height, contract.width):
         return (
             f"overlap = {contract.overlap}, which must be less than half of the input's "
@@ -254,25 +250,19 @@ def _sentence(origin: str, problem: ErrorDetails) -> str:
     kind, place, value = problem["type"], problem["loc"], problem["input"]
     if place[0] == "settings":
         place = place[:2]  # the rest names the kinds of values that were tried
-    key = ".".join(_shown(part, quoted=False) for part in place)
+    key = ".".join(shown(part, quoted=False) for part in place)
     if kind == "missing":
         return f"{origin} lacks the key {key}: export the model again."
     if kind == "extra_forbidden":
         return f"{origin} has the unknown key {key}: update ClearBG, or export the model again."
     if kind == "literal_error":
         return (
-            f"{origin} asks for {key} = {_shown(value)}, and this version of ClearBG can only do "
+            f"{origin} asks for {key} = {shown(value)}, and this version of ClearBG can only do "
             f"{problem['ctx']['expected']}: update ClearBG, or export the model again."
         )
     wanted = problem["msg"].removeprefix("Input ").removeprefix("String ").removeprefix("List ")
     if "sha256" in key or key == "data_digest":
         wanted = "should be a SHA-256 of 64 hexadecimal digits"
-    elif key.startswith("settings"):
+    elif place[0] == "settings" and len(place) == 2:
         wanted = "should be a plain value or a list of plain values"
-    return f"{origin}: {key} = {_shown(value)}, but it {wanted}: export the model again."
-
-
-def _shown(value: Any, quoted: bool = True) -> str:
-    """A value for a message, cut to a line; whatever it is, it can be printed."""
-    text = ascii(value) if quoted else ascii(value).strip("'")
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return f"{origin}: {key} = {shown(value)}, but it {wanted}: export the model again."

@@ -39,6 +39,8 @@ from clearbg.config.sections import Augment, Evaluate, Export, Model, Promote
 from clearbg.config.train import Train
 from clearbg.config.transform import Transform
 from clearbg.errors import SettingsError
+from clearbg.system import parsing
+from clearbg.system.parsing import ParseError, shown
 
 __all__ = [
     "SOURCES",
@@ -95,6 +97,9 @@ class Settings:
         }
 
 
+MAX_BYTES = 200_000  # of params.yaml; a recipe has 6,000
+
+
 class Loader(yaml.SafeLoader):
     """YAML in which 1e-4 is a number, as in YAML 1.2 and DVC; YAML 1.1 takes it for a string."""
 
@@ -113,14 +118,16 @@ def load(path: Path | str = "params.yaml") -> Settings:
         SettingsError: the file is missing, is not YAML, or a key is not as it should be.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = parsing.read_text(path, MAX_BYTES)
     except FileNotFoundError:
         raise SettingsError(
             f"{path} does not exist: run inside the project's folder, or take a recipe with "
             "`clearbg use demo`."
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is not readable YAML: correct it there.") from error
+    except ParseError as error:
+        raise SettingsError(f"{path} {error}: correct it there.") from error
+    except (OSError, ValueError) as error:  # the latter: a path with a zero byte
+        raise SettingsError(f"{shown(path)} cannot be read: check the path.") from error
     return loads(text, str(path))
 
 
@@ -131,11 +138,9 @@ def loads(text: str, origin: str) -> Settings:
         SettingsError: it is not YAML, or a key is not as it should be.
     """
     try:
-        raw = yaml.load(text, Loader=Loader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" at line {mark.line + 1}" if mark else ""
-        raise SettingsError(f"{origin} is not readable YAML{line}: correct it there.") from error
+        raw = parsing.parse_yaml(text, Loader, MAX_BYTES)
+    except ParseError as error:
+        raise SettingsError(f"{origin} {error}: correct it there.") from error
     if not isinstance(raw, dict):
         raise SettingsError(f"{origin} holds no settings: start from one with `clearbg use demo`.")
     try:
@@ -153,7 +158,7 @@ def parse(raw: dict[str, Any]) -> Settings:
     sections: dict[str, type[Section]] = typing.get_type_hints(Settings)
     for name in raw:
         if name not in sections:
-            raise SettingsError(_unknown_key(str(name), "", sections))
+            raise SettingsError(_unknown_key(shown(name, False), "", sections))
     checked: dict[str, Any] = {}
     for name, section in sections.items():
         if not isinstance(raw.get(name), dict):
@@ -246,7 +251,7 @@ def _sentence(name: str, section: type[Section], problem: ErrorDetails) -> str:
     if kind == "value_error":
         return f"{name}: {problem['ctx']['error']}."
     if kind in ("extra_forbidden", "invalid_key"):  # the latter: YAML's key is not a string
-        return _unknown_key(str(place[0]), f"{name}.", section.model_fields)
+        return _unknown_key(shown(place[0], False), f"{name}.", section.model_fields)
     field = section.model_fields[str(place[0])]
     indices = [str(part) for part in place[1:] if isinstance(part, int)]  # others name types
     key = ".".join([name, str(place[0]), *indices])
@@ -256,7 +261,7 @@ def _sentence(name: str, section: type[Section], problem: ErrorDetails) -> str:
     if kind == "literal_error":
         return _unknown_value(key, problem["input"], _literals(field.annotation))
     message = problem["msg"].removeprefix("Input ").removeprefix("List ").removeprefix("String ")
-    return f"{key}{meaning} = {problem['input']!r}, but it {message}."
+    return f"{key}{meaning} = {shown(problem['input'])}, but it {message}."
 
 
 _MOVED = (
@@ -298,11 +303,11 @@ def _unknown_key(key: str, prefix: str, known: Iterable[str]) -> str:
 
 
 def _unknown_value(key: str, value: Any, allowed: list[str]) -> str:
-    if new := RENAMED_VALUES.get((key, str(value))):
+    if new := RENAMED_VALUES.get((key, shown(value, False))):
         return f"{key} = {value} is called {new} now: rename it."
-    near = difflib.get_close_matches(str(value), allowed, n=1)
+    near = difflib.get_close_matches(shown(value, False), allowed, n=1)
     hint = f"did you mean {near[0]}? Allowed" if near else "allowed"
-    return f"{key} = {value!r} is not known; {hint}: {', '.join(allowed)}."
+    return f"{key} = {shown(value)} is not known; {hint}: {', '.join(allowed)}."
 
 
 def _literals(annotation: Any) -> list[str]:
