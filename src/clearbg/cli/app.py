@@ -3,9 +3,11 @@
 import functools
 import sys
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
+import clearbg
 from clearbg.cli.benchmark import benchmark
 from clearbg.cli.compare import compare
 from clearbg.cli.demo import demo
@@ -20,15 +22,34 @@ from clearbg.cli.lr_find import lr_find
 from clearbg.cli.models import models
 from clearbg.cli.remove import NONE, remove
 from clearbg.cli.score import score
+from clearbg.cli.stages import export, train
 from clearbg.cli.use import use
 from clearbg.errors import ClearBGError
 
 app = typer.Typer(
     help="Train, measure, reproduce and run background removers.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"clearbg {clearbg.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    pass
 
 
 def _add(command: Callable[..., None], failure: int = 1, **options) -> None:
@@ -49,6 +70,8 @@ _add(use)
 _add(fetch)
 _add(estimate)
 _add(lr_find, name="lr-find")
+_add(train)
+_add(export)
 _add(doctor, failure=UNUSABLE, cls=DoctorCommand)
 _add(remove, failure=NONE)
 _add(models)

@@ -1,0 +1,53 @@
+"""What the command line answers before any command does its work."""
+
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+import clearbg
+from clearbg.cli.app import app
+
+
+def test_version_is_that_of_the_package():
+    assert CliRunner().invoke(app, ["--version"]).output == f"clearbg {clearbg.__version__}\n"
+
+
+@pytest.mark.parametrize("words", [["-h"], ["remove", "-h"]])
+def test_short_option_shows_the_help(words):
+    shown = CliRunner().invoke(app, words)
+    assert shown.exit_code == 0
+    assert "Usage:" in shown.output
+
+
+def test_command_that_is_nearly_right_is_named():
+    answer = CliRunner().invoke(app, ["trian"])
+    assert answer.exit_code == 2
+    assert "Did you mean 'train'?" in answer.output
+
+
+@pytest.mark.parametrize("stage", ["train", "export"])
+def test_stage_outside_a_project_is_a_sentence(stage, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    answer = CliRunner().invoke(app, [stage])
+    assert answer.exit_code == 1
+    assert "there is no dvc.yaml here or above" in answer.output
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_stage_is_run_by_dvc_and_ends_with_its_status(status, tmp_path, monkeypatch):
+    calls = []
+
+    def run(command, **options):
+        calls.append((command, options["cwd"]))
+        return subprocess.CompletedProcess(command, status)
+
+    (tmp_path / "dvc.yaml").touch()
+    (tmp_path / "params.yaml").touch()
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "deep").mkdir()
+    monkeypatch.chdir(tmp_path / "deep")
+    monkeypatch.setattr(subprocess, "run", run)
+    assert CliRunner().invoke(app, ["train"]).exit_code == status
+    assert calls == [([sys.executable, "-m", "dvc", "repro", "train"], tmp_path)]
