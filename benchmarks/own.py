@@ -1,16 +1,17 @@
-"""How long from a folder of images and masks to a model that removes their backgrounds?
+"""What does fine-tuning on a folder of images and masks gain, and in which time?
 
-    python benchmarks/own.py IMAGES MASKS [--images N]
+    python benchmarks/own.py IMAGES MASKS [--images N] [--test SHARE]
 
-Types what docs/own-images.md tells people to type first, in a fresh clone of this checkout's
-commit, with the images of IMAGES and the masks of the same names in MASKS. Prints the seconds of
-each command and, of the model that they leave, the figures on its own test split.
+Runs the recipe `own` through the pipeline's stages, in a fresh clone of this checkout's commit.
+Prints, for the shipped model untouched, for a training from random weights and for the recipe
+itself: Dice, max F and MAE on the same test split, the minutes of the training, and its processor
+minutes, which tell its cost where other programs run too.
 """
 
 import argparse
 import json
 import os
-import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -18,64 +19,89 @@ import tempfile
 import time
 from pathlib import Path
 
-from clearbg.images import find_images
+import yaml
+
+from clearbg import pretrained
+from clearbg.data.sources import by_stem
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs/own-images.md"
-FIGURES = ("max_f", "mae", "dice")
-MADE = ("reports/evaluate/sheet.jpg", "exports/model.onnx")
-PROBLEMS = (0, 1, 2)  # exit statuses of `clearbg doctor` that tell of the images
+FIGURES = ("dice", "max_f", "mae")
+SCRATCH = {
+    "train": {"init_from": None, "freeze": [], "lr": 0.003},
+    "model": {"norm": "batch"},
+}
+"""What the recipe must change to start from random weights."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("images", type=Path)
     parser.add_argument("masks", type=Path)
-    parser.add_argument("--images", type=int, default=None, help="at most so many")
-    parser.add_argument("--keep", type=Path, help="a folder for the sheet and the model")
+    parser.add_argument("--images", type=int, default=None, dest="most", help="at most so many")
+    parser.add_argument("--test", type=float, default=0.25, help="share of the test split")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "clearbg"
         subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
-        count = bring(options.images, options.masks, clone / "own", options.images)
-        print(f"{count} images, {len(os.sched_getaffinity(0))} cores")
-        spent = [run(command, clone) for command in commands()]
-        print(f"{sum(spent):7.1f} s  in all")
-        figures = json.loads((clone / "reports/evaluate/metrics.json").read_text())
-        print("test split:", ", ".join(f"{name} {figures[name]:.3f}" for name in FIGURES))
-        for name in MADE if options.keep else ():
-            options.keep.mkdir(parents=True, exist_ok=True)
-            shutil.copy(clone / name, options.keep)
-
-
-def commands() -> list[str]:
-    """Lines of the page's first block."""
-    block = re.search(r"```bash\n(.*?)```", PAGE.read_text(), re.DOTALL)[1]
-    return [re.sub(r"\s+#.*", "", line) for line in block.replace("\\\n", " ").splitlines()]
+        count = bring(options.images, options.masks, clone / "own", options.most)
+        print(f"{count} images, {len(os.sched_getaffinity(0))} cores\n")
+        print("| model | Dice | max F | MAE | minutes | processor minutes |")
+        print("|---|---|---|---|---|---|")
+        write_settings(clone, {"data": {"test": options.test}})
+        for name in ("ingest", "augment"):
+            stage(name, clone)
+        recipe = pretrained.DEFAULT
+        shutil.copytree(pretrained.folder(recipe), clone / "models", dirs_exist_ok=True)
+        row(f"{recipe}, untouched", clone, (0.0, 0.0))
+        for title, changes in (("from random weights", SCRATCH), ("fine-tuned", {})):
+            write_settings(clone, {"data": {"test": options.test}, **changes})
+            row(title, clone, stage("train", clone))
 
 
 def bring(images: Path, masks: Path, own: Path, most: int | None) -> int:
-    by_stem = {path.stem: path for path in find_images(masks)}
-    pairs = [(path, by_stem[path.stem]) for path in find_images(images)[:most]]
-    for index, name in enumerate(("images", "masks")):
-        (own / name).mkdir(parents=True)
-        for pair in pairs:
-            shutil.copy(pair[index], own / name)
+    """Copy pairs with their own names into `own`; their number."""
+    pairs = [pair for pair in by_stem(images, masks) if pair.image and pair.mask][:most]
+    for folder in ("images", "masks"):
+        (own / folder).mkdir(parents=True)
+    for pair in pairs:
+        shutil.copy(pair.image, own / "images")
+        shutil.copy(pair.mask, own / "masks")
     return len(pairs)
 
 
-def run(command: str, folder: Path) -> float:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path}
-    started = time.perf_counter()
+def write_settings(clone: Path, changes: dict[str, dict]) -> None:
+    """The recipe with other values of some keys as the live params.yaml."""
+    settings = yaml.safe_load((clone / "recipes/own.yaml").read_text())
+    for section, keys in changes.items():
+        settings[section] |= keys
+    (clone / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
+
+
+def stage(name: str, clone: Path) -> tuple[float, float]:
+    """Run a stage; its minutes by the clock and of processors."""
+    environment = os.environ | {"PYTHONPATH": str(clone / "src")}
+    started, used = time.perf_counter(), processor_seconds()
     done = subprocess.run(
-        ["bash", "-ec", command], cwd=folder, env=environment, capture_output=True, text=True
-    )
-    spent = time.perf_counter() - started
-    print(f"{spent:7.1f} s  {command}", flush=True)
-    if done.returncode not in (PROBLEMS if command.startswith("clearbg doctor") else (0,)):
+        [sys.executable, f"pipelines/{name}.py"],
+        cwd=clone, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    if done.returncode:
         raise SystemExit(done.stdout + done.stderr)
-    return spent
+    return (time.perf_counter() - started) / 60, (processor_seconds() - used) / 60
+
+
+def processor_seconds() -> float:
+    """Of all programs that this one has started and waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def row(title: str, clone: Path, minutes: tuple[float, float]) -> None:
+    """Print a model's figures on the test split, and what its training took."""
+    stage("evaluate", clone)
+    figures = json.loads((clone / "reports/evaluate/metrics.json").read_text())
+    cells = [f"{figures[name]:.3f}" for name in FIGURES] + [f"{m:.1f}" for m in minutes]
+    print(f"| {title} | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from clearbg.training import (
     loop,
     outputs,
     processes,
+    start,
     tensorboard,
 )
 from clearbg.training.fingerprint import fingerprint
@@ -40,7 +41,7 @@ DATA, MODELS, REPORTS = Path("data/augmented"), Path("models"), Path("reports/tr
 
 
 def main() -> None:
-    settings = config.load()
+    settings = start.permitted(config.load())
     past = provenance(settings, DATA)
     fabric = launch(settings.train)
     with processes.ending_together(fabric):

@@ -46,6 +46,13 @@ def test_use_switches_to_a_recipe(folder):
     assert live() == (folder / "recipes/own.yaml").read_text()
 
 
+def test_use_prints_the_quick_and_the_thorough_command_of_own_images(folder):
+    lines = clearbg("use", "own").stdout.splitlines()
+    assert [line.split(maxsplit=1)[0] for line in lines[1:]] == ["quick", "thorough"]
+    assert lines[1].endswith("dvc repro") and "dvc exp run -S train.steps=" in lines[2]
+    assert "run `dvc repro`" in clearbg("use", "demo").stdout
+
+
 def test_use_refuses_to_overwrite_edits(folder):
     Path("params.yaml").write_text(live().replace("epochs: ", "epochs: 1"))
     done = clearbg("use", "own")

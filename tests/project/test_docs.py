@@ -118,6 +118,7 @@ def shrunk(project: Project) -> None:
     raw = yaml.safe_load((project.folder / "params.yaml").read_text())
     for section in ("augment", "transform", "train", "evaluate"):
         raw[section] |= TINY[section]
+    raw["train"]["steps"] = None  # TINY says how many epochs
     project.write_params(raw)
 
 

@@ -21,4 +21,10 @@ def use(
     else:
         recipes.use(recipe, demo, force)
         what = f"the demo of recipe {recipe}" if demo else f"recipes/{recipe}.yaml"
-        typer.echo(f"params.yaml is now {what}; run `dvc repro`.")
+        ways = {} if demo else recipes.ways(recipe)
+        if not ways:
+            typer.echo(f"params.yaml is now {what}; run `dvc repro`.")
+            return
+        typer.echo(f"params.yaml is now {what}.")
+        for way, command in ways.items():
+            typer.echo(f"  {way:9} {command}")

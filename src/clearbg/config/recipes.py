@@ -64,6 +64,17 @@ def render(name: str, demo: bool = False) -> str:
     return _merged(base, changes.read_text(encoding="utf-8"))
 
 
+def ways(name: str) -> dict[str, str]:
+    """The commands that a recipe's head names `quick` and `thorough`, where it does.
+
+    Raises:
+        SettingsError: see `render`.
+    """
+    head = render(name).partition("\n\n")[0]
+    words = (line.lstrip("# ").partition(" ") for line in head.splitlines())
+    return {way: command.strip() for way, _, command in words if way in ("quick", "thorough")}
+
+
 def _merged(base: str, changes: str) -> str:
     """The recipe with the changes; head and comments are the demo's, which tell of its data."""
     recipe, change = _sections(base), _sections(changes)

@@ -88,6 +88,7 @@ def renewed(text: str) -> str:
             name
             for name in re.findall(r"- (.+)\n", match["deps"])
             if not name.startswith(("pipelines/", "src/clearbg/"))
+            or name.endswith(".safetensors")  # shipped weights are data
         ]
         listed = "".join(f"      - {name}\n" for name in (*dependencies(match["stage"]), *kept))
         return match["head"] + listed

@@ -6,7 +6,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from clearbg import config
+from clearbg.models import weights
 from clearbg.system import code
+from clearbg.system.files import file_sha256
+from clearbg.training import start
 
 
 def fingerprint(settings: config.Settings, data: Path) -> str:
@@ -18,8 +21,10 @@ def fingerprint(settings: config.Settings, data: Path) -> str:
     for path in (*data.glob("manifest.csv"), *sorted(data.glob("masks/*"))):
         content.update(path.read_bytes())
     trained = ("data", "augment", "transform", "model", "train")
+    origin = start.place(settings)
     facts = {
         "settings": {k: v for k, v in settings.flat().items() if k.split(".")[0] in trained},
+        "start": origin and file_sha256(origin / weights.FILE if origin.is_dir() else origin),
         "data": content.hexdigest(),
         "code": code.digest(Path(__file__).parent, beside=code.BESIDE_WEIGHTS),
         "libraries": [version(name) for name in ("torch", "torchvision", "lightning-fabric")],

@@ -9,11 +9,10 @@ from clearbg import config, licenses
 from clearbg.contract import FILE as CONTRACT
 from clearbg.contract import parse_contract, read_contract
 from clearbg.data import leaks, manifest
-from clearbg.errors import ModelError
 from clearbg.licenses import Origin
 from clearbg.models import weights
-from clearbg.system import project
 from clearbg.system.files import file_sha256
+from clearbg.training import start
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,8 @@ def provenance(settings: config.Settings, folder: Path) -> Provenance:
     own = leaks.training_images(folder)
     origins = config.learned_from(settings, len(own))
     images = own
-    if settings.train.init_from is not None:
-        earlier, seen = _past(project.root() / settings.train.init_from)
+    if (origin := start.place(settings)) is not None:
+        earlier, seen = _past(origin)
         origins, images = (*earlier, *origins), leaks.merged(seen, own)
     if settings.data.commercial_only:
         licenses.refuse_closed(origins)
@@ -53,8 +52,6 @@ def provenance(settings: config.Settings, folder: Path) -> Provenance:
 def _past(place: Path) -> tuple[tuple[Origin, ...], pd.DataFrame]:
     """Where weights come from, and what they have seen as far as it is listed beside them."""
     file = place / weights.FILE if place.is_dir() else place
-    if not file.is_file():
-        raise ModelError(f"{file} does not exist: correct train.init_from.")
     sha256 = file_sha256(file)
     path = file.with_name(CONTRACT)
     contract = parse_contract(path.read_bytes(), str(path)) if path.is_file() else None

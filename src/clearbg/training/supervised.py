@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from clearbg import config, losses, models
 from clearbg.errors import SettingsError
 from clearbg.models import weights
-from clearbg.system import project
+from clearbg.training import start
 from clearbg.training.averaging import AveragedWeights
 from clearbg.training.descent import Descent, compile_options
 
@@ -117,8 +117,7 @@ def initial_network(settings: config.Settings) -> nn.Module:
     """The recipe's network with the weights it starts from, for channels-last training."""
     torch.manual_seed(settings.train.seed)
     network = models.build(settings.model.name, **settings.model.settings())
-    if settings.train.init_from is not None:
-        origin = project.root() / settings.train.init_from
+    if (origin := start.place(settings)) is not None:
         weights.start(network, origin, settings.train.init_sha256)
     return network.to(memory_format=torch.channels_last)
 
