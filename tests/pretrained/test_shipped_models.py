@@ -1,15 +1,17 @@
 """The models that come with the package are whole, small, and ready to train from."""
 
+import json
 import shutil
 
 import pytest
 import torch
 
-from clearbg import models, pretrained
+from clearbg import config, models, pretrained
 from clearbg.contract import read_contract
 from clearbg.data import leaks
 from clearbg.errors import ModelError
 from clearbg.models import weights
+from clearbg.system.files import file_sha256
 
 MOST_BYTES = 9_000_000
 
@@ -34,6 +36,15 @@ def test_a_training_can_start_from_a_shipped_model_in_full_precision(name):
     weights.start(network, pretrained.weights(name), contract.weights_sha256)
     assert all(p.dtype == torch.float32 for p in network.parameters())
     assert any((p.abs() > 0).all() for p in network.parameters())
+
+
+@pytest.mark.parametrize("name", pretrained.names())
+def test_settings_of_a_shipped_model_are_of_today(name):
+    """A setting that is renamed is renamed there too, so that `make pretrained` goes on working."""
+    folder = pretrained.folder(name)
+    config.load(folder / "params.yaml")
+    made = json.loads((folder / "made.json").read_text())
+    assert made["made_from"]["settings"] == file_sha256(folder / "params.yaml")
 
 
 def test_an_unknown_model_is_answered_with_the_names_that_there_are():
