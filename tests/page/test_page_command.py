@@ -21,8 +21,9 @@ def demo(monkeypatch):
     """Runs the command without serving; gives what it would serve, and what it said."""
     served = {}
 
-    def serve(models, limits, host, port, login, say):
+    def serve(models, limits, host, port, login, say, allowed_hosts):
         served.update(models=models, limits=limits, host=host, port=port, login=login)
+        served.update(allowed_hosts=allowed_hosts)
 
     monkeypatch.setattr(server, "serve", serve)
 
@@ -43,18 +44,25 @@ def test_options_say_what_is_served_where_and_how_much(demo, model, monkeypatch)
     monkeypatch.setenv(server.LOGIN, "ann:a:b")
     served, _ = demo(
         "--model", model, "--host", "0.0.0.0", "--port", 1234, "--megabytes", 1, "--megapixels", 2,
-        "--images", 3, "--concurrency", 4,
+        "--images", 3, "--concurrency", 4, "--allow-host", "a.example", "--allow-host", "b",
     )  # fmt: skip
     limits = served["limits"]
     assert (limits.file_bytes, limits.pixels) == (1_000_000, 2_000_000)
     assert (limits.images, limits.concurrency) == (3, 4)
     assert (served["host"], served["port"]) == ("0.0.0.0", 1234)
+    assert served["allowed_hosts"] == ["a.example", "b"]
     assert served["login"] == ("ann", "a:b") and list(served["models"].models) == ["model"]
 
 
 def test_page_is_on_this_computer_without_login_unless_told_otherwise(demo, model):
     served, told = demo("--model", model)
     assert (served["host"], served["login"], told) == ("127.0.0.1", None, "")
+    assert served["allowed_hosts"] == ()
+
+
+def test_names_of_the_page_come_from_the_environment_too(demo, model, monkeypatch):
+    monkeypatch.setenv("CLEARBG_PAGE_HOSTS", "a.example b.example")
+    assert demo("--model", model)[0]["allowed_hosts"] == ["a.example", "b.example"]
 
 
 def test_champion_of_the_registry_can_be_picked(demo, model):

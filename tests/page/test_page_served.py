@@ -170,7 +170,7 @@ def test_request_that_fits_no_endpoint_and_a_broken_upload_leave_no_traceback(se
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as left:  # and goes in the middle of a file
         left.sendall(
-            b"POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n"
+            b"POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n"
             b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\nContent-Disposition: "
             b'form-data; name="files"; filename="a.jpg"\r\n\r\nsome'
         )

@@ -29,6 +29,13 @@ def demo(
     host: Annotated[
         str, typer.Option(help="Address to listen on; 0.0.0.0 opens the page to the network.")
     ] = "127.0.0.1",
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A further name of the page, such as a proxy's; may be repeated.",
+            envvar="CLEARBG_PAGE_HOSTS",
+        ),
+    ] = None,
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")
     ] = 7860,
@@ -70,7 +77,7 @@ def demo(
         images=images,
         concurrency=concurrency,
     )
-    server.serve(offered(model), limits, host, port, login, typer.echo)
+    server.serve(offered(model), limits, host, port, login, typer.echo, allow_host or ())
 
 
 def offered(model: str | None) -> "ModelChoices":

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from clearbg.errors import SettingsError
@@ -20,10 +20,17 @@ NO_ANALYTICS = {
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
-def application(models: ModelChoices, limits: Limits, login: tuple[str, str] | None = None):
+def application(
+    models: ModelChoices,
+    limits: Limits,
+    login: tuple[str, str] | None = None,
+    host: str = "127.0.0.1",
+    allowed_hosts: Collection[str] = (),
+):
     """The page as an ASGI application, with a temporary folder that exists while it runs.
 
     Args:
+        host, allowed_hosts: see `serve`.
         login: the name and password that visitors have to enter; None: no login.
     """
     uploads = UploadFolder(limits)
@@ -32,6 +39,7 @@ def application(models: ModelChoices, limits: Limits, login: tuple[str, str] | N
     from fastapi import FastAPI
 
     from clearbg.page import layout
+    from clearbg.page.hosts import HostFilter
     from clearbg.page.security import RouteFilter
 
     @contextlib.asynccontextmanager
@@ -57,7 +65,7 @@ def application(models: ModelChoices, limits: Limits, login: tuple[str, str] | N
         theme=layout.theme(),
         css=layout.CSS,
     )
-    return RouteFilter(app, uploads, limits)
+    return HostFilter(RouteFilter(app, uploads, limits), host, allowed_hosts)
 
 
 def serve(
@@ -67,12 +75,15 @@ def serve(
     port: int = 7860,
     login: tuple[str, str] | None = None,
     say: Callable[[str], None] = print,
+    allowed_hosts: Collection[str] = (),
 ) -> None:
     """Serve the page until the process is interrupted or terminated.
 
     Args:
         port: port to listen on; 0 takes any free one.
         say: called with sentences for the person who started the server.
+        allowed_hosts: names under which visitors may call the page besides the address `host`:
+            those of a proxy in front of it; "*" allows all.
 
     Raises:
         SettingsError: the address or the port cannot be used.
@@ -87,7 +98,7 @@ def serve(
             f"Port {port} of {host} cannot be used ({error.strerror or error}): choose another."
         ) from error
     with listener:
-        app = application(models, limits, login)
+        app = application(models, limits, login, host, allowed_hosts)
         if host not in LOCAL_HOSTS and login is None:
             say(
                 f"Everybody who reaches this computer can use the page: set {LOGIN}=name:password "

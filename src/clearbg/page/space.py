@@ -34,12 +34,14 @@ from clearbg.page.models import ModelChoices
 from clearbg.page.server import login, serve
 
 if __name__ == "__main__":
+    hosted = "SPACE_ID" in os.environ
     serve(
         ModelChoices([Path(__file__).parent / "{MODEL}"]),
         Limits(),
-        host="0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1",
+        host="0.0.0.0" if hosted else "127.0.0.1",
         port=int(os.environ.get("PORT", "7860")),
         login=login(os.environ),
+        allowed_hosts=("*",) if hosted else (),  # the hub's proxy knows the Space by its host
     )
 '''
 README = """---
