@@ -261,6 +261,7 @@ def _sentence(origin: str, problem: ErrorDetails) -> str:
             f"{problem['ctx']['expected']}: update ClearBG, or export the model again."
         )
     wanted = problem["msg"].removeprefix("Input ").removeprefix("String ").removeprefix("List ")
+    wanted = wanted.removeprefix("Dictionary ")
     if "sha256" in key or key == "data_digest":
         wanted = "should be a SHA-256 of 64 hexadecimal digits"
     elif place[0] == "settings" and len(place) == 2:

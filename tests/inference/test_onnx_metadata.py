@@ -1,5 +1,9 @@
 """The contract inside an ONNX file, found without a library for ONNX."""
 
+import math
+import time
+
+import numpy as np
 import onnx
 import pytest
 from support.models import brightness_model
@@ -46,6 +50,42 @@ def test_file_that_is_cut_short_anywhere_is_refused(tmp_path):
         (tmp_path / "cut.onnx").write_bytes(content[:length])
         with pytest.raises(ModelError):
             Remover(tmp_path / "cut.onnx")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\0" * 10_000_000,
+        b"\x08\x01" * 5_000_000,
+        b"\x72\0" * 5_000_000,
+        b"\x72\xff\xff\xff\x04" + b"\0" * 0x9FFFFF,
+        b"\x72\x0b\x0a\x07clearbg\x10\x05",
+    ],
+    ids=["zeros", "numbers", "empty pairs", "a pair of 10 MB", "a number for the contract"],
+)
+def test_file_of_10_mb_that_holds_nothing_is_refused_at_once(tmp_path, content):
+    (tmp_path / "model.onnx").write_bytes(content)
+    began = time.monotonic()
+    assert contract_text(tmp_path / "model.onnx") == ""
+    assert time.monotonic() - began < 1
+    with pytest.raises(ModelError, match="export"):
+        Remover(tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, 1e9, -0.5, 1.5])
+def test_alpha_that_is_no_alpha_is_a_sentence(tmp_path, value):
+    path = brightness_model(tmp_path / "model.onnx")
+    model = onnx.load(path)
+    model.graph.node[0].output[0] = "brightness"
+    model.graph.initializer.append(onnx.helper.make_tensor("value", 1, [], [value]))
+    model.graph.initializer.append(onnx.helper.make_tensor("none", 1, [], [0]))
+    model.graph.node.append(onnx.helper.make_node("Mul", ["brightness", "none"], ["zero"]))
+    model.graph.node.append(onnx.helper.make_node("Add", ["zero", "value"], ["alpha"]))
+    onnx.save(model, path)
+    for device in ("cpu", "openvino"):
+        remover = Remover(path, device=device)
+        with pytest.raises(ModelError, match="which is not between 0 and 1: export it again"):
+            remover(np.zeros((40, 50, 3), np.uint8))
 
 
 @pytest.mark.parametrize("number", [1, 14])

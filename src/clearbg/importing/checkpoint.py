@@ -21,12 +21,16 @@ from torch import Tensor
 
 from clearbg.data.fetching.archive import extract
 from clearbg.errors import ModelError
+from clearbg.system.parsing import ParseError
 
 SUFFIXES = (".pth", ".pt", ".safetensors", ".ckpt", ".bin")
 WRAPPERS = ("module.", "model.", "net.", "network.", "_orig_mod.")
 """Prefixes that DataParallel, trainers and torch.compile put before every name."""
 NUMBER = int | float | np.number
 DEEPEST = 4  # levels of nested dictionaries that are searched
+MOST_TENSORS = 20_000  # of a network
+LONGEST_NAME = 500  # characters
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 # Best losses are often NumPy scalars; these rebuild numbers and nothing else.
 _SCALAR = np.float64(0).__reduce__()[0]
@@ -62,7 +66,12 @@ def read(path: Path) -> Checkpoint:
     """
     ordered = not _is_safetensors(path)
     tree = _load(path) if ordered else _load_safetensors(path)
-    networks = dict(_networks(tree)) if isinstance(tree, dict) else {}
+    try:
+        networks = dict(_networks(tree, set())) if isinstance(tree, dict) else {}
+    except ParseError as error:
+        raise ModelError(
+            f"{path} {error}: save the network's state dict in float32 and import that file."
+        ) from None
     if not networks:
         raise ModelError(
             f"{path} holds no state dict of a network: save one with "
@@ -138,18 +147,42 @@ def _load(path: Path) -> Any:
 
 
 def _networks(
-    tree: dict, place: str = "", depth: int = 0
+    tree: dict, seen: set[int], place: str = "", depth: int = 0
 ) -> Iterator[tuple[str, dict[str, Tensor]]]:
     """(place, tensors) of state dicts with convolutions; the state of optimizers is skipped."""
     if "param_groups" in tree or depth > DEEPEST:
         return
-    tensors = {n: v for n, v in tree.items() if isinstance(n, str) and isinstance(v, Tensor)}
+    tensors = {n: v for n, v in tree.items() if _is_name(n) and isinstance(v, Tensor)}
+    _refuse_unusual(tensors)
     if any(tensor.ndim == 4 for tensor in tensors.values()):
         yield place, _unwrapped(tensors)
         return
     for name, branch in tree.items():
-        if isinstance(branch, dict):
-            yield from _networks(branch, f"{place}.{name}" if place else str(name), depth + 1)
+        if isinstance(branch, dict) and id(branch) not in seen and _is_name(str(name)):
+            seen.add(id(branch))
+            inside = f"{place}.{name}" if place else str(name)
+            yield from _networks(branch, seen, inside, depth + 1)
+
+
+def _is_name(name: Any) -> bool:
+    return isinstance(name, str) and name.isprintable() and len(name) <= LONGEST_NAME
+
+
+def _refuse_unusual(tensors: dict[str, Tensor]) -> None:
+    """Refuse tensors that are not plain arrays of numbers.
+
+    Raises:
+        ParseError: there is one, or there are too many tensors.
+    """
+    if len(tensors) > MOST_TENSORS:
+        raise ParseError(f"holds {len(tensors)} tensors, more than any network that ClearBG knows")
+    for name, tensor in tensors.items():
+        kind = str(tensor.dtype).removeprefix("torch.")
+        if tensor.is_nested or tensor.layout != torch.strided or tensor.is_meta:
+            kind = "nested" if tensor.is_nested else "sparse" if not tensor.is_meta else "empty"
+        elif not tensor.is_quantized and (tensor.ndim != 4 or tensor.dtype in FLOATS):
+            continue
+        raise ParseError(f"holds {name} as a tensor that is {kind}, not of plain floats")
 
 
 def _unwrapped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -162,5 +195,5 @@ def _unwrapped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def _epoch(tree: dict) -> int | None:
     for name, value in tree.items():
         if re.fullmatch(r".*epoch", str(name), re.IGNORECASE) and isinstance(value, NUMBER):
-            return int(value)
+            return int(value) if 0 <= value < 10**9 else None  # NaN is neither
     return None

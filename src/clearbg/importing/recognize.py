@@ -24,6 +24,7 @@ COUNTER = "num_batches_tracked"  # checkpoints from before 2018 lack it; compari
 BY_ORDER = (
     "its layers have other names and were matched by their order: check a result before you use it"
 )
+MOST_BLOCKS = 16  # of a stacked U-Net, or levels of the GAN's generator
 MOST_GROUPS = 16  # no other order is tried for more modules than this
 
 
@@ -82,9 +83,13 @@ def candidates(tensors: dict[str, Tensor]) -> Iterator[Network]:
     shapes = [tuple(tensor.shape) for tensor in tensors.values() if tensor.ndim == 4]
     # Each block has exactly one convolution that is 1×1 with one output: its last.
     blocks = sum(shape[0] == 1 and shape[2:] == (1, 1) for shape in shapes)
-    yield Network("stacked_unet", {"blocks": max(blocks, 1)})
+    if blocks <= MOST_BLOCKS:
+        yield Network("stacked_unet", {"blocks": max(blocks, 1)})
     ups = [shape for shape in shapes if shape[2:] == (2, 2)]
-    if ups and shapes[-1][0] in (3, 4):  # a transposed convolution's shape begins with inputs
+    if 0 < len(ups) <= MOST_BLOCKS and shapes[-1][0] in (
+        3,
+        4,
+    ):  # a transposed convolution's shape begins with inputs
         ups.sort(reverse=True)  # deepest first
         widths = [shape[1] for shape in ups[::-1]] + [ups[0][0]]
         yield Network("gan_generator", {"channels": shapes[-1][0], "widths": widths})
@@ -160,6 +165,8 @@ def _one_logit(tensors: dict[str, Tensor]) -> dict[str, Tensor] | None:
     weight, bias = heads[-1], heads[-1].removesuffix("weight") + "bias"
     shape = tuple(tensors[weight].shape)
     if (shape[0], *shape[2:]) != (2, 1, 1) or bias not in tensors:
+        return None
+    if tensors[bias].shape != (2,):
         return None
     ends = {name: tensors[name][1:] - tensors[name][:1] for name in (weight, bias)}
     return {**tensors, **ends}

@@ -6,6 +6,7 @@ depends on the contract. Importing the library `onnx` would take longer than thi
 
 import io
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,6 +14,9 @@ from clearbg.contract import METADATA_KEY
 
 METADATA = 14  # onnx.proto: ModelProto.metadata_props, pairs of 1, the key, and 2, the value
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types of Protocol Buffers
+MOST_FIELDS = 20_000  # of a model; each function and each pair of metadata is one
+MOST_OF_PAIR = 16
+MOST_BYTES = 2_000_000  # of a pair; a longer one holds no contract
 
 
 def contract_text(model: str | Path) -> str:
@@ -20,43 +24,49 @@ def contract_text(model: str | Path) -> str:
     with open(model, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         try:
-            while file.tell() < size:
-                number, content = _field(file, size, wanted=METADATA)
+            for number, content in _fields(file, size, MOST_FIELDS, wanted=METADATA):
                 if number == METADATA and content is not None:
-                    found = _pair(content)
+                    stream = io.BytesIO(content)
+                    found = dict(_fields(stream, len(content), MOST_OF_PAIR))
                     if found.get(1) == METADATA_KEY.encode():
-                        return found.get(2, b"").decode()
+                        return (found.get(2) or b"").decode()
         except (EOFError, UnicodeDecodeError):
             return ""
     return ""
 
 
-def _pair(content: bytes) -> dict[int, bytes | None]:
-    stream, found = io.BytesIO(content), {}
-    while stream.tell() < len(content):
-        number, value = _field(stream, len(content))
-        found[number] = value
-    return found
+def _fields(
+    file: BinaryIO, end: int, most: int, wanted: int | None = None
+) -> Iterator[tuple[int, bytes | None]]:
+    """The fields of a stream of `end` bytes: number, and bytes if these are wanted and not long.
 
-
-def _field(file: BinaryIO, end: int, wanted: int | None = None) -> tuple[int, bytes | None]:
-    """The next field of a stream of `end` bytes: its number, and its bytes if these are wanted."""
-    tag = _varint(file)
-    number, kind = tag >> 3, tag & 7
-    if kind == VARINT:
-        _varint(file)
-    elif kind in (FIXED64, FIXED32):
-        file.seek(8 if kind == FIXED64 else 4, os.SEEK_CUR)
-    elif kind == BYTES:
-        length = _varint(file)
-        if length > end - file.tell():
+    Raises:
+        EOFError: it is no message of Protocol Buffers, or one of more than `most` fields.
+    """
+    for _ in range(most):
+        if file.tell() >= end:
+            return
+        tag = _varint(file)
+        number, kind = tag >> 3, tag & 7
+        content = None
+        if number == 0:
             raise EOFError
-        if wanted in (None, number):
-            return number, file.read(length)
-        file.seek(length, os.SEEK_CUR)
-    else:
-        raise EOFError
-    return number, None
+        if kind == VARINT:
+            _varint(file)
+        elif kind in (FIXED64, FIXED32):
+            file.seek(8 if kind == FIXED64 else 4, os.SEEK_CUR)
+        elif kind == BYTES:
+            length = _varint(file)
+            if length > end - file.tell():
+                raise EOFError
+            if wanted in (None, number) and length <= MOST_BYTES:
+                content = file.read(length)
+            else:
+                file.seek(length, os.SEEK_CUR)
+        else:
+            raise EOFError
+        yield number, content
+    raise EOFError
 
 
 def _varint(file: BinaryIO) -> int:

@@ -15,6 +15,7 @@ Network = Callable[[np.ndarray], np.ndarray]
 
 PIXELS_AT_ONCE = 2**18
 """Most pixels of tiles in one call of the network, of which at least one tile: 4 of 256×256."""
+TOLERANCE = 0.02  # of alpha beyond 0 and 1, as rounding in int8 gives it
 
 
 def prepare(rgb: np.ndarray, contract: Contract) -> np.ndarray:
@@ -76,7 +77,8 @@ def infer(images: list[np.ndarray], network: Network, contract: Contract) -> lis
         float32 `(h,w)`, or `(H,W)` of tiles, in [0, 1].
 
     Raises:
-        ModelError: the network returns another shape than the contract promises.
+        ModelError: the network returns another shape than the contract promises, or alpha that is
+            not finite or not in [0, 1].
     """
     if contract.fit == "tile":
         return [_predict_tiles(rgb, network, contract) for rgb in images]
@@ -135,5 +137,11 @@ def _run(network: Network, batch: np.ndarray) -> np.ndarray:
         raise ModelError(
             f"the network returned alpha of shape {alphas.shape} for images {batch.shape}: "
             "the model file and its contract do not belong together; export it again."
+        )
+    low, high = alphas.min(), alphas.max()
+    if not (low >= -TOLERANCE and high <= 1 + TOLERANCE):  # NaN is neither
+        raise ModelError(
+            f"the model gives alpha from {low:g} to {high:g}, which is not between 0 and 1: export "
+            "it again, or take another model."
         )
     return alphas

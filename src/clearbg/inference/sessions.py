@@ -245,6 +245,12 @@ def _of_openvino(compiled) -> Network:
     def network(batch: np.ndarray) -> np.ndarray:
         if not hasattr(own, "request"):
             own.request = compiled.create_infer_request()
-        return own.request.infer({"images": batch})["alpha"]
+        try:
+            return own.request.infer({"images": batch})["alpha"]
+        except (KeyError, RuntimeError) as error:
+            raise ModelError(
+                f"the model cannot take a batch of shape {batch.shape}, or gives no output "
+                "'alpha': take fewer images at once, or export it again."
+            ) from error
 
     return network
