@@ -8,9 +8,10 @@ import pytest
 from PIL import Image, ImageCms
 
 from clearbg.errors import ImageError
-from clearbg.images import encode_image, png
+from clearbg.images import png
 
 SHAPES = {"a pixel": (1, 1, 3), "odd": (5, 7, 3), "gray": (40, 30), "strips": (300, 1700, 3)}
+both_settings = pytest.mark.parametrize("setting", ["fast", "small"])
 
 
 def noise(shape: tuple[int, ...], dtype: type = np.uint8) -> np.ndarray:
@@ -24,25 +25,28 @@ def read(encoded: bytes) -> np.ndarray:
     return values if values.ndim == 2 else cv2.cvtColor(values, codes[values.shape[2]])
 
 
+@both_settings
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_values_come_back(shape, dtype):
+def test_values_come_back(shape, dtype, setting):
     colors = noise(shape, dtype)
-    assert np.array_equal(read(png.encode(colors)), colors)
+    assert np.array_equal(read(png.encode(colors, setting=setting)), colors)
 
 
+@both_settings
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_alpha_comes_back_as_wide_as_the_colors(dtype):
+def test_alpha_comes_back_as_wide_as_the_colors(dtype, setting):
     colors, alpha = noise((300, 1700, 3), dtype), noise((300, 1700))
-    layers = read(png.encode(colors, alpha))
+    layers = read(png.encode(colors, alpha, setting=setting))
     assert layers.dtype == dtype and np.array_equal(layers[..., :3], colors)
     assert np.array_equal(layers[..., 3] // (np.iinfo(dtype).max // 255), alpha)
     assert layers[..., 3].max() == np.iinfo(dtype).max
 
 
-def test_pillow_reads_the_same_file_whole():
+@both_settings
+def test_pillow_reads_the_same_file_whole(setting):
     colors, alpha = noise((300, 1700, 3)), noise((300, 1700))
-    with Image.open(io.BytesIO(png.encode(colors, alpha))) as image:
+    with Image.open(io.BytesIO(png.encode(colors, alpha, setting=setting))) as image:
         assert image.mode == "RGBA"
         assert np.array_equal(np.asarray(image), np.dstack([colors, alpha]))
 
@@ -57,12 +61,36 @@ def test_profile_resolution_and_metadata_come_back():
         assert image.info["dpi"] == pytest.approx((300, 72), abs=0.1)
 
 
-def test_a_photograph_is_no_larger_than_pillows_fastest_makes_it():
-    rng = np.random.default_rng(0)
+def photograph() -> np.ndarray:
     smooth = Image.fromarray(noise((30, 40, 3))).resize((800, 600), Image.Resampling.BICUBIC)
-    colors = np.clip(np.asarray(smooth) + rng.normal(0, 3, (600, 800, 3)), 0, 255)
-    colors = colors.astype(np.uint8)
-    assert len(png.encode(colors)) < 1.05 * len(encode_image(colors))
+    grain = np.random.default_rng(0).normal(0, 3, (600, 800, 3))
+    return np.clip(np.asarray(smooth) + grain, 0, 255).astype(np.uint8)
+
+
+def screenshot() -> np.ndarray:
+    """A page of one letter after the other: what is flat and repeats itself."""
+    letters = np.where(noise((26, 16, 8, 1)) > 200, 20, 250).astype(np.uint8)
+    lines = letters[np.random.default_rng(1).integers(0, 26, (37, 100))]
+    page = lines.transpose(0, 2, 1, 3, 4).reshape(592, 800, 1)
+    return np.repeat(page, 3, axis=2)
+
+
+def pillows(rgb: np.ndarray, level: int) -> int:
+    file = io.BytesIO()
+    Image.fromarray(rgb).save(file, "PNG", compress_level=level)
+    return len(file.getvalue())
+
+
+@pytest.mark.parametrize("image", [photograph, screenshot])
+def test_small_files_are_about_as_large_as_pillows(image):
+    rgb = image()
+    small, fast = (len(png.encode(rgb, setting=setting)) for setting in ("small", "fast"))
+    assert small < 1.05 * pillows(rgb, level=6) and small < 0.95 * fast
+
+
+def test_fast_files_are_about_as_large_as_those_of_pillows_fastest_level():
+    rgb = photograph()
+    assert len(png.encode(rgb, setting="fast")) < 1.05 * pillows(rgb, level=1)
 
 
 def test_a_side_that_no_png_has_is_refused_before_anything_is_done():

@@ -23,6 +23,7 @@ from clearbg.removal.run import remove_images
         (lambda: OutputOptions(threshold=1.5), "threshold 1.5 is not in the range"),
         (lambda: OutputOptions(threshold=float("nan")), "threshold nan is not in the range"),
         (lambda: OutputOptions(quality=0), "quality 0 is not in the range"),
+        (lambda: OutputOptions(png="tiny"), "'tiny' is neither fast nor small"),
         (lambda: OutputOptions(background="nowhere.jpg"), "no opaque color"),
         (lambda: RunOptions(batch=0), "batch is 0"),
         (lambda: RunOptions(workers=0), "number of workers is 0"),
@@ -31,6 +32,7 @@ from clearbg.removal.run import remove_images
         (lambda: RayOptions(gpus=0.5).gpus_with("cpu"), "needs the device cuda"),
         (lambda: OutputOptions().refuse_formats({"JPEG"}), "JPEG cannot be transparent"),
         (lambda: OutputOptions(quality=9).refuse_formats({"PNG"}), "PNG keeps every value"),
+        (lambda: OutputOptions(png="fast").refuse_formats({"TIFF", "PNG"}), "TIFF has no PNG"),
     ],
 )
 def test_wrong_choice_is_refused_in_one_sentence(wrong, says):

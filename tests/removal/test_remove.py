@@ -206,6 +206,16 @@ def test_sixteen_bits_stay_sixteen_bits(remove, format, background):
     assert np.array_equal(made.deep, deep) and made.dpi == pytest.approx((300, 300), abs=0.1)
 
 
+def test_small_png_files_hold_the_same_values_in_fewer_bytes(remove):
+    write_image("p.png", np.random.default_rng(0).integers(150, 256, (*SIZE, 3), dtype=np.uint8))
+    for setting in ("small", "fast"):
+        remove("p.png", "-o", f"{setting}.png", "--png", setting)
+    remove("p.png", "-o", "default.png")
+    small, fast = (Path(f"{setting}.png").read_bytes() for setting in ("small", "fast"))
+    assert Path("default.png").read_bytes() == small and len(small) < 0.98 * len(fast)
+    assert np.array_equal(np.array(opened("small.png")), np.array(opened("fast.png")))
+
+
 def test_what_cannot_be_kept_is_said(remove):
     _write_deep("p.png", np.full((*SIZE, 3), 60000, np.uint16))
     assert "16 bits became 8" in remove("p.png", "-o", "c.webp").stderr

@@ -117,7 +117,7 @@ def _encode(
     exif = found.exif if options.keep_metadata else None
     if format == "PNG":
         colors = found.rgb if found.deep is None else found.deep
-        return png.encode(colors, found.alpha, exif=exif, **embedded), ()
+        return png.encode(colors, found.alpha, setting=options.png, exif=exif, **embedded), ()
     if found.deep is not None and format == "TIFF":
         lost = ("metadata left out: a 16-bit TIFF has no place for it here",)
         return tiff.encode(found.deep, found.alpha, **embedded), lost if exif else ()

@@ -6,7 +6,7 @@ command makes its options from the fields and shows their texts as its help.
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from clearbg.errors import SettingsError
 
@@ -97,6 +97,10 @@ class OutputOptions:
         int | None,
         Help("Quality of JPEG and WebP, 1 to 100.", default="95 for JPEG, lossless WebP"),
     ] = None
+    png: Annotated[
+        Literal["fast", "small"],
+        Help("How PNG files are compressed: fast takes less time, and files are a tenth larger."),
+    ] = "small"
     keep_metadata: Annotated[
         bool,
         Help(
@@ -115,6 +119,8 @@ class OutputOptions:
             raise SettingsError(f"The threshold {self.threshold:g} is not in the range 0 to 1.")
         if self.quality is not None and not 1 <= self.quality <= 100:
             raise SettingsError(f"The quality {self.quality} is not in the range 1 to 100.")
+        if self.png not in ("fast", "small"):
+            raise SettingsError(f"The PNG compression {self.png!r} is neither fast nor small.")
         if isinstance(self.margin, str | int):
             object.__setattr__(self, "margin", parse_margin(str(self.margin)))
         if isinstance(self.background, str):
@@ -129,7 +135,8 @@ class OutputOptions:
             formats: Pillow's names, such as "JPEG".
 
         Raises:
-            SettingsError: JPEG would have to be transparent, or a lossless format has a quality.
+            SettingsError: JPEG would have to be transparent, a lossless format has a quality, or
+                another format than PNG has a PNG compression.
         """
         if "JPEG" in formats and not self.mask and self.background is None:
             raise SettingsError(
@@ -138,6 +145,9 @@ class OutputOptions:
         if self.quality is not None and formats - LOSSY:
             lossless = min(formats - LOSSY)
             raise SettingsError(f"{lossless} keeps every value: leave the quality out.")
+        if self.png != "small" and formats - {"PNG"}:
+            other = min(formats - {"PNG"})
+            raise SettingsError(f"{other} has no PNG compression: leave png {self.png} out.")
 
 
 @dataclass(frozen=True)
