@@ -16,7 +16,7 @@ from clearbg.data.pairs import FilePair, Pair, safe_id, short_hash
 from clearbg.data.sources import by_stem, cutouts, documents, people, table
 from clearbg.data.sources.folders import MASK_FILE, relative_stem
 from clearbg.errors import DataError, ImageError
-from clearbg.images import find_images, read_image
+from clearbg.images import find_images, finding, read_image
 
 IMAGES = "images?|imgs?|ims?|pictures?|photos?|originals?|inputs?|jpegimages"
 MASKS = "masks?|gts?|annotations?|labels?|alphas?|mattes?|truths?|segmentationclass"
@@ -44,11 +44,13 @@ class DataSet:
         pairs: images with their masks.
         layouts: descriptions of the layouts, in the order in which they were found.
         unpaired: images that belong to no layout.
+        left_out: reason -> files and folders that are not looked at.
     """
 
     pairs: list[Pair] = field(default_factory=list)
     layouts: list[str] = field(default_factory=list)
     unpaired: list[Path] = field(default_factory=list)
+    left_out: finding.LeftOut = field(default_factory=dict)
 
     @property
     def is_plain(self) -> bool:
@@ -70,6 +72,10 @@ def find(paths: Sequence[Path]) -> DataSet:
         DataError: a path does not exist, or holds no pairs in any known layout.
     """
     each = [_data_set(path) for path in paths]
+    left_out: finding.LeftOut = {}
+    for path in paths:
+        for reason, several in finding.survey(path)[1].items() if path.is_dir() else ():
+            left_out.setdefault(reason, []).extend(several)
     if len(paths) == 2 and each[0].is_plain and (each[1].is_plain or each[1].layouts == [CUTOUTS]):
         both = DataSet()
         both.add("a folder of images and one of masks", by_stem(*paths))
@@ -87,7 +93,7 @@ def find(paths: Sequence[Path]) -> DataSet:
         whole.pairs += data_set.pairs
         whole.layouts += [layout for layout in data_set.layouts if layout not in whole.layouts]
         whole.unpaired += data_set.unpaired
-    return replace(whole, pairs=_unique(whole.pairs))
+    return replace(whole, pairs=_unique(whole.pairs), left_out=left_out)
 
 
 def split_of(path: Path) -> str:
@@ -128,7 +134,7 @@ def _walk(folder: Path, root: Path, data_set: DataSet) -> None:
     children = [
         child
         for child in children
-        if not here.is_relative_to(child.resolve()) and find_images(child)
+        if not here.is_relative_to(child.resolve()) and _holds_images(child)
     ]
     for images, masks in _partners(children):
         # The part of the path that images and masks share keeps ids of different places apart.
@@ -148,6 +154,17 @@ def _walk(folder: Path, root: Path, data_set: DataSet) -> None:
         data_set.unpaired += own
     for child in children:
         _walk(child, root, data_set)
+
+
+def _holds_images(folder: Path) -> bool:
+    return folder.name not in finding.SYSTEM_FOLDERS and bool(_images_or_none(folder))
+
+
+def _images_or_none(folder: Path) -> list[Path]:
+    try:
+        return find_images(folder)
+    except ImageError:  # it may not be read, which `left_out` says
+        return []
 
 
 def _partners(folders: Sequence[Path]) -> list[tuple[Path, Path]]:

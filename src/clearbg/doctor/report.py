@@ -65,6 +65,9 @@ def document(data_set: DataSet, rows: Sequence[Checked]) -> dict[str, Any]:
         ],
         "statistics": statistics(rows),
         "unpaired": [str(path) for path in data_set.unpaired],
+        "left_out": {
+            reason: [str(path) for path in paths] for reason, paths in data_set.left_out.items()
+        },
     }
 
 
@@ -93,7 +96,7 @@ def table(data_set: DataSet, rows: Sequence[Checked]) -> str:
         ]
     if not cells:
         lines.append("nothing found")
-    return "\n".join([*lines, "", *_facts(facts), *_unpaired(data_set)])
+    return "\n".join([*lines, "", *_facts(facts), *_unpaired(data_set), *_left_out(data_set)])
 
 
 def heading(data_set: DataSet, facts: dict[str, Any]) -> str:
@@ -130,6 +133,13 @@ def _unpaired(data_set: DataSet) -> list[str]:
         return []
     names = _shortened([str(path) for path in data_set.unpaired])
     return [f"unpaired  {len(data_set.unpaired)} images belong to no pair of folders: {names}"]
+
+
+def _left_out(data_set: DataSet) -> list[str]:
+    return [
+        f"left out  {len(paths)} {reason}: {_shortened([str(path) for path in paths])}"
+        for reason, paths in data_set.left_out.items()
+    ]
 
 
 def _range(spread: dict[str, float]) -> str:

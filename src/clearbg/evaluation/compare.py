@@ -9,7 +9,7 @@ from clearbg.data.checks.truths import Truths
 from clearbg.data.pairs import FilePair
 from clearbg.data.sources import by_stem
 from clearbg.errors import DataError
-from clearbg.images import SUFFIXES, contact_sheet, find_images, read_image, resize
+from clearbg.images import SUFFIXES, contact_sheet, find_images, finding, read_image, resize
 from clearbg.removal.remover import Remover
 from clearbg.system.progress import progress
 
@@ -32,7 +32,7 @@ def compare(
         models: exported models; each gives a column of alpha, the first one of cutouts too.
 
     Returns:
-        how many images are on it, and what was found in the masks (empty: nothing).
+        how many images are on it, and lines about what was found in the masks and left out.
 
     Raises:
         DataError: there are no images, a mask is missing, or ingest would refuse a pair.
@@ -64,7 +64,8 @@ def compare(
     contact_sheet.sheet(
         rows, output, titles=titles, captions=captions, per_line=per_line, cell=CELL
     )
-    return len(rows), read.sentence()
+    told = [finding.left_out_of(images, *([masks] if masks else [])), read.sentence()]
+    return len(rows), "\n".join(filter(None, told))
 
 
 def _masks_of(chosen: Sequence[Path], images: Path, masks: Path) -> dict[Path, Path]:

@@ -40,7 +40,7 @@ class Evaluation:
         per_image: one row an image, worst first by the headline (by MAE where it has no value);
             its `leak` is "exact" or "near" where the model was trained on a duplicate, else "".
         marks: of all images, in the order they were scored; None where nothing was looked for.
-        found: a sentence about what was found in the masks; empty where nothing was.
+        found: lines about what was found in the masks and left out of the folders, or empty.
     """
 
     headline: str

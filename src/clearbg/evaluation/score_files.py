@@ -16,7 +16,7 @@ from clearbg.data.sources import by_stem
 from clearbg.errors import DataError, SettingsError
 from clearbg.evaluation import evaluate
 from clearbg.evaluation.evaluate import Evaluation
-from clearbg.images import read_mask
+from clearbg.images import finding, read_mask
 from clearbg.inference.predict import predict_split
 from clearbg.inference.torch_network import trained_network
 from clearbg.metrics.names import FAMILIES
@@ -61,7 +61,7 @@ def score_model(
         marks,
         read_mean_mask(model if model.is_dir() else model.parent),
     )
-    return replace(result, found=truths.sentence())
+    return replace(result, found=_told(truths, images, masks))
 
 
 def score_files(
@@ -89,7 +89,7 @@ def score_files(
     headline = FAMILIES[families[0]][0]
     names = [pair.id for pair in pairs]
     result = evaluate.score(names, alphas(), families, threshold, ["raw", "min_max"], headline)
-    return replace(result, found=truths.sentence())
+    return replace(result, found=_told(truths, predictions, masks))
 
 
 def table(result: Evaluation, output: Path | None) -> str:
@@ -106,6 +106,10 @@ def table(result: Evaluation, output: Path | None) -> str:
 def warning(result: Evaluation) -> str:
     """What to say on stderr: what was found in the masks, and that a model does not beat them."""
     return "\n".join(filter(None, [result.found, result.compared.warning("images")]))
+
+
+def _told(truths: Truths, *folders: Path) -> str:
+    return "\n".join(filter(None, [finding.left_out_of(*folders), truths.sentence()]))
 
 
 def _seen(model: Path, contract: Contract) -> leaks.Seen:

@@ -1,13 +1,12 @@
 """Images on disk and in memory: read, resize, write."""
 
 from clearbg.images.decoding import MAX_PIXELS
+from clearbg.images.finding import SUFFIXES, find_images
 from clearbg.images.read import (
-    SUFFIXES,
     WRITERS,
     DecodedImage,
     Kernel,
     encode_image,
-    find_images,
     luma,
     of_image,
     read_image,

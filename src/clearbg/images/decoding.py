@@ -72,6 +72,8 @@ def decoded(
 def count_pixels(path: str | os.PathLike) -> int:
     """Pixels of an image by its header; 0 when it has none that can be read."""
     try:
+        if not os.path.isfile(path):  # opening a pipe would wait for its writer
+            return 0
         with _quiet, Image.open(path, formats=_formats()) as image:
             if isinstance(image, TiffImagePlugin.TiffImageFile):
                 tiff_reading.seek_image(image)

@@ -6,7 +6,6 @@ normalized on the way is listed in notes, so that nothing happens to an image in
 """
 
 import io
-import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,11 +28,6 @@ from clearbg.images.decoding import (
 )
 from clearbg.images.exif import orientation_of, read_exif
 from clearbg.system.files import replacing_file
-
-SUFFIXES = (
-    ".avif", ".bmp", ".gif", ".heic", ".heif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm",
-    ".tif", ".tiff", ".webp",
-)  # fmt: skip
 
 WRITERS = {
     ".png": "PNG",
@@ -275,25 +269,3 @@ def encode_image(
 def write_mask(path: Path | str, alpha: np.ndarray) -> None:
     """Write alpha, uint8 (H, W), as a gray image; see `write_image`."""
     write_image(path, alpha)
-
-
-def find_images(folder: Path | str) -> list[Path]:
-    """Every file under `folder` with an image's suffix, sorted; hidden ones are left out.
-
-    Linked folders are followed, each folder once.
-
-    Raises:
-        ImageError: `folder` or a folder in it cannot be listed.
-    """
-
-    def refuse(error: OSError) -> None:
-        raise ImageError(f"{error.filename} cannot be listed: {error.strerror}.", "missing")
-
-    found, seen = [], set()
-    for parent, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
-        real = os.path.realpath(parent)
-        folders[:] = [] if real in seen else sorted(f for f in folders if not f.startswith("."))
-        if real not in seen:
-            found += [Path(parent, f) for f in files if not f.startswith(".")]
-        seen.add(real)
-    return sorted(path for path in found if path.suffix.lower() in SUFFIXES)

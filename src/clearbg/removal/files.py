@@ -14,7 +14,7 @@ from clearbg.images.decoding import count_pixels
 from clearbg.inference.sessions import BATCH, cores
 from clearbg.removal.cutout import cut
 from clearbg.removal.options import OutputOptions, RunOptions
-from clearbg.removal.plan import STREAM, Job, plan
+from clearbg.removal.plan import STREAM, Job, left_out, plan
 from clearbg.removal.remover import Remover
 from clearbg.removal.report import Outcome, RemovalReport, Status
 from clearbg.system.files import replacing_file
@@ -63,7 +63,8 @@ def remove_files(
 
         done = progress(done, what="remove", unit="images", total=len(todo))
     outcomes = in_order(jobs, todo, dict(zip(todo, done)))
-    return RemovalReport(model, remover.device, remover.refine, outcomes)
+    left = left_out(inputs, output)
+    return RemovalReport(model, remover.device, remover.refine, outcomes, left)
 
 
 def undone(jobs: Sequence[Job], options: RunOptions) -> list[Job]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clearbg.errors import DataError, SettingsError
-from clearbg.images import SUFFIXES, WRITERS, find_images
+from clearbg.images import SUFFIXES, WRITERS, find_images, finding
 from clearbg.system.object_store import Location, StorePath, location, without_file_scheme
 
 STREAM = "-"  # standard input or standard output
@@ -89,6 +89,29 @@ def plan(inputs: Sequence[str | Path], output: str | Path | None, format: str | 
         jobs = _into_folder(found, to, SUFFIX[format or "png"])
     _refuse_to_lose(jobs)
     return jobs
+
+
+def left_out(inputs: Sequence[str | Path], output: str | Path | None) -> tuple[str, ...]:
+    """A sentence for each folder or pattern in which something is no image, and left out."""
+    results = Path(DEFAULT_OUTPUT if output is None else output).resolve()
+    sentences = []
+    for name in map(os.fspath, inputs):
+        if Path(name).is_dir():
+            left = finding.survey(name)[1]
+        elif glob.has_magic(name) and not Path(name).exists():
+            files = [path for path in map(Path, sorted(glob.glob(name))) if not path.is_dir()]
+            others = [path for path in files if path.suffix.lower() not in SUFFIXES]
+            left = {finding.OTHER_NAME: others} if others else {}
+        else:
+            continue
+        real = Path(name).resolve()
+        if results != real and results.is_relative_to(real):  # of an earlier run
+            left = {
+                reason: [path for path in paths if not path.resolve().is_relative_to(results)]
+                for reason, paths in left.items()
+            }
+        sentences.append(finding.left_out({r: paths for r, paths in left.items() if paths}, name))
+    return tuple(filter(None, sentences))
 
 
 def _find(name: str, output: str) -> list[_Found]:

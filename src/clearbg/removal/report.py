@@ -38,7 +38,7 @@ class RemovalReport:
 
     Attributes:
         model, device, refine: what ran.
-        notes: sentences about the run itself, such as a log that misses lines.
+        notes: sentences about the run itself, such as what was left out of a folder.
     """
 
     model: str
@@ -79,6 +79,7 @@ class RemovalReport:
             "refine": self.refine,
             "exit_status": self.exit_status,
             **{status: self.count(status) for status in ("written", "skipped", "failed", "left")},
+            "notes": list(self.notes),
             "images": [dataclasses.asdict(outcome) for outcome in self.outcomes],
         }
         return json.dumps(facts, indent=2, ensure_ascii=False)

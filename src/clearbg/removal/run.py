@@ -99,4 +99,4 @@ def remove_images(
 
     lines = RemovalLog(log, remover.contract.weights_sha256)
     report = remove_files(inputs, output, remover, name, log=lines, **options)
-    return dataclasses.replace(report, notes=lines.notes())
+    return dataclasses.replace(report, notes=(*report.notes, *lines.notes()))

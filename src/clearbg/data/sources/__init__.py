@@ -1,5 +1,6 @@
 """Pairs of image and alpha from data sets, laid out as published."""
 
+import sys
 from pathlib import Path
 
 from clearbg import config
@@ -7,6 +8,7 @@ from clearbg.data.pairs import GeneratedPair, Pair
 from clearbg.data.sources import cars, cutouts, documents, people, salient, table
 from clearbg.data.sources.folders import by_stem
 from clearbg.errors import DataError
+from clearbg.images import finding
 
 __all__ = ["by_stem", "pairs"]
 
@@ -38,7 +40,10 @@ def _pairs(data: config.Data, downloads: Path) -> list[Pair]:
                 for index in range(data.count)
             ]
         case config.FolderData():
-            return by_stem(Path(data.path, data.images), Path(data.path, data.masks))
+            folders = Path(data.path, data.images), Path(data.path, data.masks)
+            if left := finding.left_out_of(*folders):
+                print(left, file=sys.stderr)
+            return by_stem(*folders)
         case config.CsvData():
             return table.pairs(Path(data.path, data.table))
         case config.CutoutsData():

@@ -19,7 +19,7 @@ from clearbg.removal.distributed.cluster import (
 )
 from clearbg.removal.files import in_order, undone
 from clearbg.removal.options import OutputOptions, RayOptions, RunOptions
-from clearbg.removal.plan import STREAM, Job, plan
+from clearbg.removal.plan import STREAM, Job, left_out, plan
 from clearbg.removal.report import Outcome, RemovalReport
 from clearbg.system.object_store import address_of, location, without_file_scheme
 from clearbg.system.progress import progress
@@ -77,7 +77,8 @@ def remove_in_bulk(
             for number, result in ended:
                 made[todo[number]] = result
                 bar.update()
-    return RemovalReport(name, device, refine, in_order(jobs, todo, made | missing_here(made)))
+    outcomes = in_order(jobs, todo, made | missing_here(made))
+    return RemovalReport(name, device, refine, outcomes, left_out(inputs, output))
 
 
 def _planned(

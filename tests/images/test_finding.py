@@ -1,0 +1,87 @@
+"""What is found in a folder, and what is left out with a reason."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from support.faulty_sets import clean, doctor, examined
+from support.image_files import made_image
+
+from clearbg.images import SUFFIXES, find_images, finding, read_image, write_image
+from clearbg.images.decoding import FORMATS, count_pixels
+from clearbg.removal import plan
+
+
+@pytest.fixture
+def odd(tmp_path, monkeypatch) -> Path:
+    """A folder with one image, and one of everything that is left out."""
+    folder = tmp_path / "photos"
+    for name in ("a.jpg", "notes.TXT", ".b.jpg", "@eaDir/c.jpg", "forbidden/d.jpg"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write_image(folder / name, made_image()) if name == "a.jpg" else (folder / name).touch()
+    os.mkfifo(folder / "pipe.jpg")
+    real = os.scandir
+
+    def scandir(path):
+        if Path(path).name == "forbidden":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    return folder
+
+
+def test_suffixes_are_all_that_the_decoders_know():
+    Image.init()
+    assert {s for s, format in Image.EXTENSION.items() if format in FORMATS} <= {*SUFFIXES}
+    assert {".jfif", ".jpe", ".pbm", ".heic"} <= {*SUFFIXES}
+
+
+@pytest.mark.parametrize("suffix, format", [(".jfif", "JPEG"), (".jpe", "JPEG"), (".pbm", "PPM")])
+def test_rarer_suffix_is_found_in_a_folder_too(tmp_path, suffix, format):
+    image = Image.fromarray(made_image()[..., 0] > 9) if suffix == ".pbm" else made_image()
+    image = image if suffix == ".pbm" else Image.fromarray(image)
+    image.save(tmp_path / f"a{suffix}", format)
+    assert find_images(tmp_path) == [tmp_path / f"a{suffix}"]
+    assert read_image(tmp_path / f"a{suffix}").format == format
+
+
+def test_what_is_left_out_is_counted_and_named(odd):
+    found, left = finding.survey(odd)
+    assert found == [odd / "a.jpg"]
+    assert {reason: [path.name for path in paths] for reason, paths in left.items()} == {
+        finding.OTHER_NAME: ["notes.TXT"],
+        finding.HIDDEN: [".b.jpg"],
+        finding.SYSTEM: ["@eaDir"],
+        finding.FORBIDDEN: ["forbidden"],
+        finding.SPECIAL: ["pipe.jpg"],
+    }
+    told = finding.left_out(left, odd)
+    assert "1 not named as an image (.txt)" in told and "1 no regular file (pipe.jpg)" in told
+    (sentence,) = plan.left_out([odd], None)
+    assert sentence == told
+    assert ".txt" in plan.left_out([f"{odd}/*"], None)[0]
+
+
+def test_results_of_an_earlier_run_are_not_called_left_out(tmp_path):
+    (tmp_path / "cutouts").mkdir()
+    (tmp_path / "cutouts/report.json").touch()
+    assert plan.left_out([tmp_path], tmp_path / "cutouts") == ()
+
+
+def test_pipe_does_not_make_anything_wait(odd):
+    assert count_pixels(odd / "pipe.jpg") == 0
+    command = [sys.executable, "-m", "clearbg", "remove", odd / "pipe.jpg", "-o", odd / "o.png"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "is not a file that may be read" in done.stderr
+
+
+def test_doctor_names_what_it_does_not_look_at(odd, monkeypatch):
+    clean(odd / "own")
+    status, facts = examined(odd)
+    assert status == 0 and facts["findings"] == []
+    assert len(facts["left_out"]) == 5
+    assert "left out  1 no regular file" in doctor(odd)[1]
