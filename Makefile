@@ -94,7 +94,7 @@ deps: $(READY)
 
 lock: .venv/.ready-test
 	python -m uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --custom-compile-command "make lock" pyproject.toml -o requirements.txt
+	  --custom-compile-command "make lock" --extra train pyproject.toml -o requirements.txt
 	python -m uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command "make lock" --extra test -c requirements.txt pyproject.toml \
 	  -o requirements-test.txt

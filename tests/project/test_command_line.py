@@ -51,3 +51,11 @@ def test_stage_is_run_by_dvc_and_ends_with_its_status(status, tmp_path, monkeypa
     monkeypatch.setattr(subprocess, "run", run)
     assert CliRunner().invoke(app, ["train"]).exit_code == status
     assert calls == [([sys.executable, "-m", "dvc", "repro", "train"], tmp_path)]
+
+
+def test_command_whose_packages_are_missing_is_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    monkeypatch.delitem(sys.modules, "clearbg.evaluation.score_files", raising=False)
+    answer = CliRunner().invoke(app, ["score", str(tmp_path), str(tmp_path)])
+    assert answer.exit_code == 1
+    assert "pip install '.[train]'" in answer.output

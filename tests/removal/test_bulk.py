@@ -107,7 +107,7 @@ def test_model_that_is_none_is_refused_before_ray_starts(monkeypatch):
 def test_missing_ray_is_a_sentence(remove, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     write_image("in/a.png", disc(0)[0])
-    assert 'pip install "clearbg[ray]"' in remove("in", "--engine", "ray", status=2).stderr
+    assert 'pip install "ray[data]"' in remove("in", "--engine", "ray", status=2).stderr
 
 
 def test_ray_does_not_start_when_everything_is_there(remove, monkeypatch):

@@ -62,6 +62,15 @@ def _add(command: Callable[..., None], failure: int = 1, **options) -> None:
         except ClearBGError as error:
             typer.echo(f"clearbg: {error}", err=True)
             raise typer.Exit(failure) from None
+        except ModuleNotFoundError as error:
+            if (error.name or "clearbg").partition(".")[0] == "clearbg":
+                raise
+            typer.echo(
+                f"clearbg: {error.name} is not installed, which only removing backgrounds does "
+                "without: run `pip install '.[train]'` in a checkout of ClearBG.",
+                err=True,
+            )
+            raise typer.Exit(failure) from None
 
     app.command(**options)(call)
 

@@ -64,7 +64,7 @@ def demo(
         return
     if importlib.util.find_spec("gradio") is None:  # the server sets it up before it is imported
         raise SettingsError(
-            'The page needs Gradio: `pip install "clearbg[page]"`, or `pip install gradio`.'
+            'The page needs Gradio: `pip install gradio`, or `pip install ".[page]"` in a checkout.'
         )
 
     from clearbg.page import server

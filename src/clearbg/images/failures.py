@@ -61,7 +61,7 @@ def failure(error: Exception, stream: BinaryIO, name: str) -> ImageError:
     if not isinstance(error, UnidentifiedImageError):
         return ImageError(f"{name} is damaged, or of an odd kind ({error}).", "unreadable")
     if head[4:8] == b"ftyp" and head[8:11] in (b"hei", b"hev", b"mif"):
-        return ImageError(f"{name} is HEIC: install clearbg[heic] to read it.", "unreadable")
+        return ImageError(f"{name} is HEIC: `pip install pillow-heif` to read it.", "unreadable")
     if head.startswith(SIGNATURES) or head[4:8] == b"ftyp":
         return ImageError(f"{name} has a damaged header: fetch it again.", "unreadable")
     return ImageError(f"{name} is not an image, whatever its name says.", "not-an-image")

@@ -141,7 +141,9 @@ def _version(name: str) -> str:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError as error:
-        raise SettingsError(f'{name} is not installed: `pip install "clearbg[page]"`.') from error
+        raise SettingsError(
+            f'{name} is not installed: `pip install ".[page]"` in a checkout.'
+        ) from error
 
 
 def _refuse_to_lose(folder: Path, own: set[str]) -> None:

@@ -137,7 +137,7 @@ def file_system(address: str) -> tuple[Any, str]:
     try:
         return fsspec.core.url_to_fs(address)
     except ImportError:
-        remedy = 'pip install "clearbg[s3]"' if kind in ("s3", "s3a") else "install it"
+        remedy = 'pip install ".[s3]"' if kind in ("s3", "s3a") else "install it"
         raise DataError(
             f"{without_secrets(address)} needs fsspec's client for {kind}: {remedy}, then run "
             "again."

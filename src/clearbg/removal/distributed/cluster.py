@@ -85,7 +85,7 @@ def import_ray() -> Any:
         import ray.data
     except ImportError:
         raise SettingsError(
-            'Ray is not installed: `pip install "clearbg[ray]"`, or leave the engine ray out.'
+            'Ray is not installed: `pip install "ray[data]"`, or leave the engine ray out.'
         ) from None
     for handler in logging.getLogger("ray.data").handlers:
         if isinstance(handler, logging.StreamHandler):  # the other one writes Ray's own log file

@@ -1,0 +1,98 @@
+"""The command line: every command of `clearbg`, a file each. Heavy imports wait until then."""
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+import clearbg
+from clearbg.cli.benchmark import benchmark
+from clearbg.cli.compare import compare
+from clearbg.cli.demo import demo
+from clearbg.cli.doctor import UNUSABLE, DoctorCommand, doctor
+from clearbg.cli.drift import drift
+from clearbg.cli.estimate import estimate
+from clearbg.cli.evaluate import evaluate
+from clearbg.cli.fetch import fetch
+from clearbg.cli.import_weights import import_weights
+from clearbg.cli.lineage import lineage
+from clearbg.cli.lr_find import lr_find
+from clearbg.cli.models import models
+from clearbg.cli.remove import NONE, remove
+from clearbg.cli.score import score
+from clearbg.cli.stages import export, train
+from clearbg.cli.use import use
+from clearbg.errors import ClearBGError
+
+app = typer.Typer(
+    help="Train, measure, reproduce and run background removers.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"clearbg {clearbg.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+def _add(command: Callable[..., None], failure: int = 1, **options) -> None:
+    """Add a command that prints a `ClearBGError` as its sentence and then exits with `failure`."""
+
+    @functools.wraps(command)
+    def call(*args, **kwargs):
+        try:
+            return command(*args, **kwargs)
+        except ClearBGError as error:
+            typer.echo(f"clearbg: {error}", err=True)
+            raise typer.Exit(failure) from None
+        except ModuleNotFoundError as error:
+            if (error.name or "clearbg").partition(".")[0] == "clearbg":
+                raise
+            typer.echo(
+                f"clearbg: {error.name} is not installed, which only removing backgrounds does "
+                "without: run `pip install '.[train]'` in a checkout of ClearBG.",
+                err=True,
+            )
+            raise typer.Exit(failure) from None
+
+    app.command(**options)(call)
+
+
+_add(use)
+_add(fetch)
+_add(estimate)
+_add(lr_find, name="lr-find")
+_add(train)
+_add(export)
+_add(doctor, failure=UNUSABLE, cls=DoctorCommand)
+_add(remove, failure=NONE)
+_add(models)
+_add(benchmark)
+_add(demo)
+_add(drift)
+_add(lineage)
+_add(compare)
+_add(evaluate)
+_add(score)
+_add(import_weights)
+
+
+def main() -> None:
+    sys.exit(app())

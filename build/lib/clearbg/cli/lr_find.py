@@ -1,0 +1,39 @@
+"""The command `clearbg lr-find`. Heavy imports wait until they are used."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def lr_find(
+    params: Annotated[
+        Path | None, typer.Argument(help="Settings, as a recipe.", show_default="params.yaml")
+    ] = None,
+    lowest: Annotated[float, typer.Option(min=1e-12, help="First learning rate.")] = 1e-6,
+    highest: Annotated[float, typer.Option(max=10, help="Last learning rate.")] = 1.0,
+    steps: Annotated[int, typer.Option(min=10, help="Training steps.")] = 100,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="A folder.", show_default=".clearbg/lr-find"),
+    ] = None,
+) -> None:
+    """Suggest a learning rate: raise it step by step on the real data, and watch the loss."""
+    from clearbg import config
+    from clearbg.data.dataset import Pairs
+    from clearbg.system import project
+    from clearbg.training import lr_find as training
+
+    root = project.root()
+    settings = config.load(params or root / "params.yaml")
+    found = training.sweep(
+        settings, Pairs(root / "data/augmented", "train", settings), lowest, highest, steps
+    )
+    suggestion = training.suggest(found)
+    image, table = training.write(found, suggestion, output or project.state() / "lr-find")
+    if isinstance(suggestion, str):
+        typer.echo(suggestion)
+    else:
+        typer.echo(f"train.lr {suggestion.rate:.2g}: {suggestion.reason}.")
+        typer.echo(f"{params or 'params.yaml'} has {settings.train.lr:g}.")
+    typer.echo(f"curve: {image}, {table}")

@@ -1,0 +1,69 @@
+"""Options that several commands share, and the model that they name."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from clearbg.errors import ModelError
+
+if TYPE_CHECKING:
+    from clearbg.pretrained.choice import Choice
+
+CHAMPION = "champion"
+
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        help="A model's name (`clearbg models` lists them), champion for the registry's, an "
+        "exported model, or a folder with model.json and weights.",
+        show_default="the project's exports/model.onnx, else clearbg-lite",
+    ),
+]
+DeviceOption = Annotated[
+    Literal["cpu", "cuda", "openvino"],
+    typer.Option(help="Where the model runs. A device that is not available is an error."),
+]
+
+
+def choice_of(model: str | None, device: str = "cpu") -> "Choice":
+    """The model that `--model` names: see `pretrained.choice.choose`.
+
+    Beyond that, "champion" is fetched from the registry, and a models folder is exported.
+
+    Raises:
+        ModelError: there is no such model.
+        RegistryError: the registry does not answer.
+    """
+    from clearbg.pretrained.choice import Choice, choose
+
+    if model == CHAMPION and not Path(model).exists():
+        return Choice(CHAMPION, _champion())
+    if model is not None and (folder := folder_of(model)):
+        from clearbg.export.onnx import exported
+
+        return Choice(model, exported(folder))
+    return choose(model, device, others=[CHAMPION])
+
+
+def folder_of(model: str) -> Path | None:
+    """The folder that `--model` names; None: it names something else."""
+    from clearbg import pretrained
+
+    return Path(model) if model not in pretrained.names() and Path(model).is_dir() else None
+
+
+def _champion() -> Path:
+    try:
+        from clearbg.tracking import registry
+    except ImportError as error:
+        raise ModelError(
+            "the champion is in MLflow's registry, and MLflow is not installed here: "
+            "`pip install mlflow`, or name another model."
+        ) from error
+    path = registry.fetch(CHAMPION)
+    if path is None:
+        raise ModelError(
+            "the registry has no champion: make one with `make promote`, or name another model."
+        )
+    return path

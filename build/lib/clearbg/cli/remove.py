@@ -1,0 +1,174 @@
+"""The command `clearbg remove`. Heavy imports wait until they are used."""
+
+import dataclasses
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar, get_args
+
+import typer
+
+from clearbg.cli.options import DeviceOption, ModelOption, choice_of
+from clearbg.errors import SettingsError
+from clearbg.removal.options import OutputOptions, RayOptions, RunOptions
+from clearbg.removal.run import remove_images
+from clearbg.system import memory
+
+Made = TypeVar("Made")
+
+if TYPE_CHECKING:
+    from clearbg.removal.report import RemovalReport
+
+NONE = 2  # exit status when no image has its result, as of wrong usage
+
+RESULT, RUN, RAY = "What the result looks like", "How the run goes", "Ray"
+"""Headings in the help."""
+PANELS = {OutputOptions: RESULT, RunOptions: RUN, RayOptions: RAY}
+TEXT = {"background", "margin"}  # which take objects too in Python
+
+Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        help="Images, folders (with all their subfolders), patterns such as 'photos/**/*.jpg', "
+        "addresses such as s3://bucket/photos, or - for standard input."
+    ),
+]
+OutputOption = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="Where the results go: for one image a file (.png, .webp, .tiff, or .jpg with a "
+        "background), else a folder; an address of either; or - for standard output.",
+        show_default="the folder cutouts; - for standard input",
+    ),
+]
+FormatOption = Annotated[
+    Literal["png", "webp", "tiff", "jpeg"] | None,
+    typer.Option(
+        help="Format of the results in a folder or on standard output.",
+        show_default="png",
+        rich_help_panel=RESULT,
+    ),
+]
+RefineOption = Annotated[
+    bool,
+    typer.Option(
+        "--refine/--no-refine",
+        help="Follow the edges in the image, and remove the old background's color from them.",
+        rich_help_panel=RESULT,
+    ),
+]
+EngineOption = Annotated[
+    Literal["plain", "ray"],
+    typer.Option(
+        help="plain: in this process. ray: in several processes, on the Ray cluster at "
+        "RAY_ADDRESS or on this machine.",
+        rich_help_panel=RAY,
+    ),
+]
+LogOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="For `clearbg drift`: append a line of numbers for each image to this file, without "
+        "name, path or time.",
+        show_default="none",
+        rich_help_panel=RUN,
+    ),
+]
+JsonOption = Annotated[
+    bool,
+    typer.Option("--json", help="Print the outcome of every image as JSON.", rich_help_panel=RUN),
+]
+
+
+def with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give the command an option for each field of the classes in `PANELS`."""
+    signature = inspect.signature(command)
+    parameters = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    for options, panel in PANELS.items():
+        for field in dataclasses.fields(options):
+            kind, about = get_args(field.type)
+            name = f"--{field.name}".replace("_", "-")
+            option = typer.Option(
+                f"{name}/--{about.off}" if about.off else name,
+                help=about.text,
+                show_default=about.default or True,
+                rich_help_panel=panel,
+            )
+            parameter = inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=field.default,
+                annotation=Annotated[str | None if field.name in TEXT else kind, option],
+            )
+            parameters.append(parameter)
+    vars(command)["__signature__"] = signature.replace(parameters=parameters)
+    return command
+
+
+@with_options
+def remove(
+    inputs: Inputs,
+    output: OutputOption = None,
+    model: ModelOption = None,
+    device: DeviceOption = "cpu",
+    format: FormatOption = None,
+    refine: RefineOption = True,
+    log: LogOption = None,
+    json: JsonOption = False,
+    engine: EngineOption = "plain",
+    **chosen: Any,
+) -> None:
+    """Cut out the subjects of images, or the ink of documents.
+
+    Exit status: 0 every image has its result; 1 some images failed; 2 all failed, or wrong usage.
+    """
+    if json and (output == "-" or (output is None and inputs == ["-"])):
+        raise SettingsError(
+            "Standard output cannot take both the image and the JSON: name a file with -o."
+        )
+    output_options = _made(OutputOptions, chosen)
+    run_options = _made(RunOptions, chosen)
+    ray_options = _made(RayOptions, chosen)
+    memory.keep_freed()
+    runs = choice_of(model, device)
+    if model is None:
+        from clearbg.pretrained.choice import introduction
+
+        typer.echo(f"clearbg: {introduction(runs)}", err=True)
+    report = remove_images(
+        inputs,
+        output,
+        runs.file,
+        name=runs.name,
+        device=device,
+        refine=refine,
+        format=format,
+        output_options=output_options,
+        run_options=run_options,
+        engine=engine,
+        ray_options=ray_options,
+        log=log,
+    )
+    _print(report, json)
+
+
+def _made(options: Callable[..., Made], chosen: dict[str, Any]) -> Made:
+    names = inspect.signature(options).parameters
+    return options(**{name: chosen[name] for name in names})
+
+
+def _print(report: "RemovalReport", as_json: bool) -> NoReturn:
+    """Print the outcomes of the images, and end with the exit status that says it too."""
+    sentences = list(report.notes)
+    for outcome in report.outcomes:
+        sentences += [outcome.message] if outcome.message else []
+        sentences += [f"{outcome.target}: {note}." for note in outcome.notes]
+    for sentence in sentences:
+        typer.echo(f"clearbg: {sentence}", err=True)
+    if as_json:
+        typer.echo(report.to_json())
+    elif len(report.outcomes) > 1:
+        typer.echo(report.summary())
+    raise typer.Exit(report.exit_status)

@@ -1,0 +1,184 @@
+"""The manifest: one row an image, what it is, its split, and why it was quarantined."""
+
+import contextlib
+import hashlib
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from clearbg.errors import DataError, ImageError
+from clearbg.images import read_image, read_mask
+from clearbg.system.files import replacing_file
+
+COLUMNS = {
+    "id": str,
+    "split": str,  # train, validation or test; empty when quarantined
+    "group": str,  # images that must stay in one split: subject, car, near-duplicates
+    "image": str,  # paths relative to the manifest's folder
+    "mask": str,
+    "width": int,
+    "height": int,
+    "coverage": float,  # mean alpha
+    "soft_fraction": float,  # share of pixels that are neither background nor foreground
+    "sha256": str,  # of the ingested image file
+    "mask_sha256": str,  # of the ingested mask file
+    "phash": str,  # 64-bit perceptual hash
+    "source": str,
+    "license": str,
+    "status": str,  # ok or quarantined
+    "reason": str,
+    "findings": str,  # what the checks saw and fixed, or left: kinds, spaces between
+}
+SPLITS = ("train", "validation", "test")
+COPY_OF_TEST = "copy-of-test"  # the reason of an image that is quarantined for no fault of its own
+NEAR_BITS = 4  # perceptual hashes that differ in at most this many of 64 bits: near-duplicates
+
+
+def write(rows: list[dict[str, Any]], path: Path) -> pd.DataFrame:
+    """Write rows (dictionaries of `COLUMNS` and perhaps more) as CSV, ordered by id."""
+    frame = pd.DataFrame(rows).sort_values("id", ignore_index=True)
+    frame = frame[[*COLUMNS, *(name for name in frame if name not in COLUMNS)]]
+    with replacing_file(path) as aside:
+        frame.to_csv(aside, index=False, float_format="%.6f")
+    return frame
+
+
+def read(folder: Path) -> pd.DataFrame:
+    """The manifest of an ingested or augmented folder.
+
+    Raises:
+        DataError: there is none, or it lacks a column.
+    """
+    path = folder / "manifest.csv"
+    try:
+        frame = pd.read_csv(path, dtype={**COLUMNS, "width": "Int64", "height": "Int64"})
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist: run `dvc repro` first.") from None
+    missing = [name for name in COLUMNS if name not in frame]
+    if missing:
+        raise DataError(f"{path} has no column {missing[0]}: delete {folder} and run `dvc repro`.")
+    text = [name for name, kind in COLUMNS.items() if kind is str]
+    frame[text] = frame[text].fillna("")
+    return frame
+
+
+def read_pair(folder: Path, row: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """The image of a manifest's row, uint8 `(H,W,3)` sRGB, and its alpha, uint8 `(H,W)`.
+
+    Raises:
+        DataError: either cannot be read any more.
+    """
+    with _readable():
+        rgb = read_image(folder / row["image"]).srgb()
+    return rgb, read_alpha(folder, row)
+
+
+def read_alpha(folder: Path, row: Mapping[str, Any]) -> np.ndarray:
+    """The alpha of a manifest's row alone, uint8 `(H,W)`; see `read_pair`."""
+    with _readable():
+        return read_mask(folder / row["mask"])[0]
+
+
+@contextlib.contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except ImageError as error:
+        raise DataError(f"{error} Run `dvc checkout` or `dvc repro -f ingest`.") from error
+
+
+def read_pairs(folder: Path, frame: pd.DataFrame) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The image and the alpha of each row, one after the other; see `read_pair`."""
+    return (read_pair(folder, row) for _, row in frame.iterrows())
+
+
+def digest(frame: pd.DataFrame) -> str:
+    """sha256 over the content of the good rows: equal data sets have equal digests."""
+    good = frame[frame.status == "ok"].sort_values("id")
+    lines = good[["id", "split", "sha256", "mask_sha256"]].to_csv(index=False)
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def group_near_duplicates(rows: list[dict[str, Any]]) -> None:
+    """Put rows whose perceptual hashes nearly agree into one group.
+
+    A joint group is named by the smallest of its members' groups. Every row keeps the group that
+    it had in `own_group`.
+    """
+    hashes = np.array([int(row["phash"], 16) for row in rows], dtype=np.uint64)
+    leader = {row["group"]: row["group"] for row in rows}
+
+    def find(group: str) -> str:
+        while leader[group] != group:
+            group = leader[group]
+        return group
+
+    for i in range(len(rows)):
+        near = np.flatnonzero(np.bitwise_count(hashes[i + 1 :] ^ hashes[i]) <= NEAR_BITS)
+        for j in near + i + 1:
+            first, second = sorted((find(rows[i]["group"]), find(rows[j]["group"])))
+            leader[second] = first
+    for row in rows:
+        row |= {"own_group": row["group"], "group": find(row["group"])}
+
+
+def quarantine_copies_of_test(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Quarantine images that nearly equal an official test image and have no official split.
+
+    Returns:
+        The rows that were changed.
+    """
+    tested = {row["group"]: row["id"] for row in rows if row["split"] == "test"}
+    copies = [row for row in rows if not row["split"] and row["group"] in tested]
+    for row in copies:
+        detail = f"it nearly equals the official test image {tested[row['group']]}."
+        row |= {"status": "quarantined", "reason": COPY_OF_TEST, "detail": detail}
+    return copies
+
+
+def assign_splits(rows: list[dict[str, Any]], seed: int, validation: float, test: float) -> None:
+    """Fill in `split` where the source has no official one; a group is never divided.
+
+    A hash of the seed and the name of `own_group` gives each group a number in [0, 1), and the
+    number decides its split. Groups that near-duplicates have joined take the most protected of
+    their splits (test before validation before train). So images that are added later move no
+    others, and no test image is ever trained on.
+
+    Raises:
+        DataError: a split stays empty. To fill it in another way would move test images into
+            training as soon as images are added.
+    """
+    open_rows = [row for row in rows if not row["split"]]
+    lots: dict[str, float] = {}
+    for row in open_rows:
+        word = hashlib.sha256(f"{seed}:{row['own_group']}".encode()).digest()[:8]
+        lot = int.from_bytes(word, "big") / 2**64
+        lots[row["group"]] = min(lot, lots.get(row["group"], 1.0))
+    for row in open_rows:
+        row["split"] = _split_of(lots[row["group"]], validation, test)
+    for split in SPLITS:
+        if not any(row["split"] == split for row in rows):
+            raise DataError(_empty(split, sorted(lots.values()), test))
+
+
+def _split_of(lot: float, validation: float, test: float) -> str:
+    if lot < test:
+        return "test"
+    return "validation" if lot < test + validation else "train"
+
+
+def _empty(split: str, lots: list[float], test: float) -> str:
+    """The sentence about a split without an image; `lots` are the groups' numbers, sorted."""
+    if not lots:
+        return f"The source's own splits leave no good image for {split}: fix or add some."
+    what = f"The {len(lots)} groups of images that are to be split leave none for {split}"
+    free = [lot for lot in lots if lot >= test] if split == "validation" else lots
+    if split == "train" or not free:
+        return f"{what}: add images, or lower data.validation and data.test."
+    share = free[0] - (test if split == "validation" else 0)
+    enough = math.floor(100 * share + 1) / 100
+    return f"{what}: add images, or raise data.{split} to {enough:.2f}, which gives it one."

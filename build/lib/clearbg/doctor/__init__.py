@@ -1,0 +1,47 @@
+"""Finds everything that is wrong with folders of images and masks, and writes a fixed copy.
+
+`layouts` finds the pairs, `checkup` examines each pair and the set as a whole, `findings` says what
+each kind of finding means, `report` and `page` show it to a person, `fixing` writes the copy.
+"""
+
+import json
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from clearbg.doctor import checkup, fixing, layouts, report
+from clearbg.doctor.page import write_page
+
+
+def diagnose(
+    paths: Sequence[Path], *, as_json: bool, page: Path, fix: Path | None
+) -> tuple[int, str]:
+    """Examine the pairs under `paths`.
+
+    Args:
+        as_json: return JSON in place of a table.
+        page: the HTML file to write, with the images to look at.
+        fix: a new folder for a fixed copy; None: no copy is written.
+
+    Returns:
+        The exit status of `clearbg doctor`, and the text that it prints.
+
+    Raises:
+        DataError: there are no pairs, or the folder `fix` cannot be used.
+    """
+    if fix is not None:
+        fixing.check_folder(fix, paths)
+    data_set = layouts.find(paths)
+    rows = checkup.check(data_set.pairs)
+    arguments = " ".join(shlex.quote(str(path)) for path in paths)
+    write_page(page, data_set, rows, f"clearbg doctor {arguments} --fix fixed")
+    text = report.table(data_set, rows) + f"\npage      {page}"
+    document = report.document(data_set, rows) | {"page": str(page)}
+    if fix is not None:
+        log = fixing.fix(rows, fix)
+        left = log[log.change.str.startswith("left out")].id.nunique()
+        text += f"\nfixed     {fix}: {len(rows) - left} pairs, {left} left out, {len(log)} changes"
+        text += f" in {fix / fixing.LOG}"
+        document["fixed"] = {"folder": str(fix), "pairs": len(rows) - left, "changes": len(log)}
+    text = json.dumps(document, indent=2, ensure_ascii=False) if as_json else text
+    return report.status(rows), text

@@ -1,0 +1,210 @@
+"""A network, or anybody's predictions, over many images at the images' own size."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from clearbg import config
+from clearbg.contract import Contract
+from clearbg.data import leaks, manifest
+from clearbg.errors import DataError
+from clearbg.evaluation.report import Case
+from clearbg.images import luma, resize
+from clearbg.inference.predict import Network, predict, predict_split
+from clearbg.metrics import scoring
+from clearbg.metrics.baselines import NAMES, Comparison, compare, score_beside, summarize
+from clearbg.metrics.document import otsu
+from clearbg.metrics.names import LOWER_IS_BETTER, SHOWN
+from clearbg.metrics.segmentation import histograms, pooled_curves
+from clearbg.system.progress import progress
+
+CASE_SIDE = 400  # pixels of an image in the report
+Alphas = Iterable[tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a set of images showed.
+
+    Attributes:
+        headline: the metric that counts most.
+        metrics: protocol -> metric -> average over images; the first has every metric.
+            Documents also have "otsu": what Otsu's threshold reaches on the same pages. "clean"
+            is the first one without the images that leaked, when there are any. Then come the
+            masks that have not looked at the image, see `clearbg.metrics.baselines`.
+        curves: protocol -> threshold, f, precision, recall -> 256 values. Without saliency
+            "pooled": over the pixels of all images together, f with β = 1.
+        per_image: one row an image, worst first by the headline (by MAE where it has no value);
+            its `leak` is "exact" or "near" where the model was trained on a duplicate, else "".
+        marks: of all images, in the order they were scored; None where nothing was looked for.
+        found: a sentence about what was found in the masks; empty where nothing was.
+    """
+
+    headline: str
+    metrics: dict[str, dict[str, float]]
+    curves: dict[str, dict[str, np.ndarray]]
+    per_image: pd.DataFrame
+    marks: leaks.Marks | None = None
+    found: str = ""
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """The averages of the first protocol."""
+        return next(iter(self.metrics.values()))
+
+    @property
+    def compared(self) -> Comparison:
+        """The model and the masks, by the headline."""
+        masks = {name: table for name, table in self.metrics.items() if name in NAMES}
+        return compare(self.headline, self.figures | self.metrics.get("raw", {}), masks)
+
+    def nested(self) -> dict[str, dict[str, float]]:
+        """All but the first protocol for metrics.json; of the masks the headline and the MAE."""
+        few = dict.fromkeys([self.compared.metric, "mae"])
+        return {
+            name: {key: table[key] for key in few if key in table} if name in NAMES else table
+            for name, table in list(self.metrics.items())[1:]
+        }
+
+    def shown(self, count: int) -> list[str]:
+        """The headline and the names that follow it in a short list."""
+        names = dict.fromkeys([self.headline, *SHOWN])
+        return [name for name in names if name in self.figures][:count]
+
+    def curve_table(self) -> pd.DataFrame:
+        """One row a threshold; columns of all but the first protocol carry its name."""
+        first, *others = (pd.DataFrame(values) for values in self.curves.values())
+        named = [
+            table.drop(columns="threshold").add_prefix(f"{protocol}_")
+            for protocol, table in zip(list(self.curves)[1:], others, strict=True)
+        ]
+        return pd.concat([first, *named], axis=1)
+
+
+def evaluate(
+    network: Network,
+    contract: Contract,
+    folder: Path,
+    split: str,
+    settings: config.Evaluate,
+    seen: leaks.Seen,
+    mean_mask: np.ndarray | None = None,
+) -> Evaluation:
+    """Score every image of a split of an ingested folder; `seen` is what the model has seen.
+
+    Args:
+        mean_mask: of the model's training split, see `baselines.masks`.
+
+    Raises:
+        DataError: the split is empty, an image cannot be read any more, or the model was
+            trained on more of them, or near-duplicates, than `evaluate.max_leaked` allows.
+    """
+    frame = manifest.read(folder)
+    frame = frame[frame.split == split].reset_index(drop=True)
+    if frame.empty:
+        raise DataError(f"{folder} holds no {split} images: run `dvc repro ingest`.")
+    marks = leaks.mark(frame, seen)
+    leaks.refuse_too_many(frame["id"], marks, settings.max_leaked)
+    result = score(
+        frame["id"],
+        predict_split(network, contract, manifest.read_pairs(folder, frame), settings.batch_size),
+        settings.metrics,
+        contract.threshold,
+        settings.protocols or ["raw"],
+        contract.headline,
+        marks,
+        mean_mask,
+    )
+    if "document" in settings.metrics:
+        pairs = manifest.read_pairs(folder, frame)
+        by_otsu = ((otsu(luma(rgb)).astype(float), truth) for rgb, truth in pairs)
+        scores = list(scoring.score_all(by_otsu, ["document"], contract.threshold))
+        result.metrics["otsu"] = _rounded(scoring.summarize(scores))
+    return result
+
+
+def score(
+    names: Sequence[str],
+    pairs: Alphas,
+    families: Sequence[str],
+    threshold: float,
+    protocols: Sequence[str],
+    headline: str,
+    marks: leaks.Marks | None = None,
+    mean_mask: np.ndarray | None = None,
+) -> Evaluation:
+    """Score pairs of alpha, float `(H,W)` in [0, 1], and truth, uint8 `(H,W)`, named `names`."""
+    coverage: list[float] = []
+    counts = np.zeros((2, 256))
+
+    def watched() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for alpha, truth in pairs:
+            coverage.append(truth.mean() / 255)
+            counts[:] += histograms(alpha, truth)
+            yield alpha, truth
+
+    # Starting processes takes longer than scoring a handful of images.
+    processes = 1 if len(names) < 8 else None
+    scored = scoring.side_by_side(
+        score_beside,
+        ((*pair, families, threshold, protocols, mean_mask) for pair in watched()),
+        processes,
+    )
+    found = list(progress(scored, what="evaluate", unit="images", total=len(names)))
+    scores = [own for own, _ in found]
+    averages = {name: _rounded(table) for name, table in scoring.by_protocol(scores).items()}
+    table = pd.DataFrame([s.row() for s in scores])
+    table.insert(0, "id", list(names))
+    table.insert(1, "coverage", coverage)
+    if headline not in table:
+        headline = next(name for name in SHOWN if name in table)
+    better = -table[headline] if headline in LOWER_IS_BETTER else table[headline]
+    order = better.fillna(1 - table["mae"]).sort_values(kind="stable").index
+    curves = scoring.curves(scores) or {"pooled": pooled_curves(counts)}
+    if marks is not None:
+        table.insert(1, "leak", marks.kinds)
+        clean = [s for s, kind in zip(scores, marks.kinds, strict=True) if not kind]
+        if 0 < len(clean) < len(scores):
+            averages["clean"] = _rounded(scoring.summarize(clean))
+    masks = summarize([beside for _, beside in found])
+    averages |= {name: _rounded(figures) for name, figures in masks.items()}
+    return Evaluation(headline, averages, curves, table.loc[order].reset_index(drop=True), marks)
+
+
+def _rounded(figures: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 6) for name, value in figures.items()}
+
+
+def cases(
+    result: Evaluation, network: Network, contract: Contract, folder: Path, count: int
+) -> list[Case]:
+    """The `count` worst images, and the best and middle with a subject; worst first."""
+    rows = manifest.read(folder).set_index("id")
+    names = [name for name in result.shown(6) if name in result.per_image][:5]
+    subjects = result.per_image[~result.per_image["empty"]]
+    middle = max(0, len(subjects) - count) // 2
+    chosen = {
+        "worst": result.per_image.head(count),
+        "best": subjects.tail(count),
+        "middle": subjects.iloc[middle : middle + count],
+    }
+    kinds: dict[str, str] = {}  # of few images each is shown once
+    for kind, part in chosen.items():
+        kinds |= {name: kind for name in part["id"] if name not in kinds}
+    found = []
+    for scores in result.per_image.to_dict("records"):
+        name = scores["id"]
+        if name not in kinds:
+            continue
+        rgb, truth = manifest.read_pair(folder, rows.loc[name])
+        (alpha,) = predict([rgb], network, contract)
+        scale = min(1, CASE_SIDE / max(truth.shape))
+        size = tuple(round(side * scale) or 1 for side in truth.shape)
+        gray = np.rint(alpha * 255).astype(np.uint8)
+        image, truth, gray = (resize(a, size) for a in (rgb, truth, gray))
+        shown = {key: scores[key] for key in names}
+        found.append(Case(name, kinds[name], shown, image, truth, gray))
+    return found

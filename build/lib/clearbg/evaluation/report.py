@@ -1,0 +1,172 @@
+"""The evaluation page: one HTML file that needs nothing beside itself."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from clearbg.images import contact_sheet
+from clearbg.metrics.baselines import NAMES, Comparison
+from clearbg.metrics.names import LOWER_IS_BETTER, PROTOCOLS, SUBJECT_SIZES, heading, label
+from clearbg.system.files import write_text
+from clearbg.templates import render
+
+KINDS = {"worst": "Worst", "middle": "In the middle", "best": "Best"}
+BINS = 20
+
+
+@dataclass(frozen=True)
+class Case:
+    """One image for a person to look at.
+
+    Attributes:
+        scores: metric -> value, shown beside the image.
+        image: uint8 `(H,W,3)`, some 400 pixels at most: it goes into the page as it is.
+        truth: uint8 `(H,W)`.
+        alpha: uint8 `(H,W)`, the prediction.
+    """
+
+    id: str
+    kind: Literal["worst", "middle", "best"]
+    scores: Mapping[str, float]
+    image: np.ndarray
+    truth: np.ndarray
+    alpha: np.ndarray
+
+
+def write_evaluation_page(
+    path: Path | str,
+    *,
+    title: str,
+    headlines: Sequence[str],
+    metrics: Mapping[str, Mapping[str, float]],
+    leaks: str,
+    compared: Comparison,
+    curves: Mapping[str, Mapping[str, np.ndarray]],
+    per_image: pd.DataFrame,
+    cases: Sequence[Case],
+    settings: Mapping[str, Any],
+) -> None:
+    """Write the page. The same arguments give the same bytes.
+
+    Args:
+        headlines: the metrics to show first; the images are ordered by the first of them.
+        metrics: protocol -> metric -> average over images; the first protocol leads.
+        leaks: what is known of images that the model has seen; `per_image` has their kind
+            (exact, near) in its column `leak`.
+        compared: the model and masks that have not looked at the image.
+        curves: protocol -> "threshold", "precision", "recall", "f", ascending, in [0, 1].
+        per_image: a row an image: coverage, empty, mae and other scores.
+        cases: in the order to show.
+        settings: name -> value, shown as text.
+
+    Raises:
+        ClearBGError: the file cannot be written.
+    """
+    lead = next(iter(metrics))
+    page = render(
+        Path(__file__).with_name("report.html.jinja"),
+        {
+            "name": label,
+            "heading": heading,
+            "jpeg": contact_sheet.data_uri,
+        },
+        title=title,
+        lead=lead,
+        headlines=headlines,
+        protocols=PROTOCOLS,
+        metrics=metrics,
+        rows=dict.fromkeys(name for table in metrics.values() for name in table),
+        leaks=leaks,
+        compared=compared,
+        masks=NAMES,
+        leaked=_leaked(per_image),
+        plots=[
+            _plot(curves, "recall", "precision", "Precision and recall"),
+            _plot(curves, "threshold", "f", "F over the threshold"),
+        ],
+        histograms=[
+            _histogram(per_image[name], name)
+            for name in dict.fromkeys([headlines[0], "mae"])
+            if name in per_image
+        ],
+        slices=_slices(per_image, [*headlines, "mean_alpha"]),
+        count=len(per_image),
+        groups={
+            heading: [(case, _views(case)) for case in cases if case.kind == kind]
+            for kind, heading in KINDS.items()
+        },
+        added=contact_sheet.ADDED,
+        missed=contact_sheet.MISSED,
+        settings=settings,
+    )
+    write_text(path, page)
+
+
+def _leaked(per_image: pd.DataFrame) -> dict[str, list[str]]:
+    """Kind -> ids in alphabetical order."""
+    marked = per_image[per_image["leak"] != ""].sort_values("id")
+    return {kind: list(part["id"]) for kind, part in marked.groupby("leak")}
+
+
+def _plot(curves: Mapping[str, Mapping[str, np.ndarray]], x: str, y: str, title: str) -> dict:
+    lines = {protocol: _line(curve[x], curve[y], curve["f"]) for protocol, curve in curves.items()}
+    return {"title": title, "x": x, "y": "Fβ" if y == "f" else y, "lines": lines}
+
+
+def _line(x: np.ndarray, y: np.ndarray, f: np.ndarray) -> dict[str, str]:
+    """SVG points in the unit square, and the one where F is highest; empty without values."""
+    known = np.isfinite(x + y + f)
+    points = [f"{a:.4f},{b:.4f}" for a, b in zip(x[known], y[known])]
+    return {"points": " ".join(points), "best": points[np.argmax(f[known])] if points else ""}
+
+
+def _histogram(values: pd.Series, name: str) -> dict[str, Any]:
+    """Bars in the unit square; the axes end at round numbers that no value exceeds."""
+    values = values.dropna()
+    top: float = 1
+    if name in LOWER_IS_BETTER or values.max() > 1:
+        rounds = (k * 10.0**e for e in range(-4, 9) for k in (1, 2, 5))
+        top = next(value for value in rounds if value >= max(values.max(), 0.05))
+    counts, edges = np.histogram(values, BINS, (0, top))
+    most = max(5, -(-int(counts.max()) // 5) * 5)  # five intervals of whole images
+    bars = [
+        {
+            "x": k / BINS,
+            "width": 1 / BINS,
+            "height": count / most,
+            "text": f"{edges[k]:g} to {edges[k + 1]:g}: {count}",
+        }
+        for k, count in enumerate(counts)
+        if count
+    ]
+    return {"name": name, "bars": bars, "x_top": top, "y_top": most, "mean": values.mean()}
+
+
+def _slices(
+    per_image: pd.DataFrame, names: Sequence[str]
+) -> list[tuple[str, int, dict[str, float]]]:
+    """(name, number of images, metric -> average) for each size of subject."""
+    empty, coverage = per_image["empty"].astype(bool), per_image["coverage"]
+    chosen = {
+        name: ~empty & coverage.between(*bounds, inclusive="left")
+        for name, bounds in SUBJECT_SIZES.items()
+    }
+    columns = [name for name in names if name in per_image]
+    return [
+        (name, int(rows.sum()), per_image.loc[rows, columns].mean().to_dict())
+        for name, rows in {**chosen, "no subject": empty}.items()
+    ]
+
+
+def _views(case: Case) -> dict[str, np.ndarray]:
+    return {
+        "input": case.image,
+        "truth": case.truth,
+        "prediction": case.alpha,
+        "cutout": contact_sheet.on_checkerboard(case.image, case.alpha),
+        "errors": contact_sheet.error_map(case.image, case.truth, case.alpha),
+    }

@@ -1,0 +1,135 @@
+"""Files on disk -> figures: a model on images with masks, or anybody's predictions."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from clearbg.contract import Contract, read_contract
+from clearbg.data import leaks
+from clearbg.data.baselines import read_mean_mask
+from clearbg.data.checks.truths import Truths
+from clearbg.data.pairs import FilePair
+from clearbg.data.sources import by_stem
+from clearbg.errors import DataError, SettingsError
+from clearbg.evaluation import evaluate
+from clearbg.evaluation.evaluate import Evaluation
+from clearbg.images import read_mask
+from clearbg.inference.predict import predict_split
+from clearbg.inference.torch_network import trained_network
+from clearbg.metrics.names import FAMILIES
+from clearbg.removal.remover import Remover
+from clearbg.system.files import replacing_file
+
+
+def score_model(
+    images: Path, masks: Path, model: Path, families: Sequence[str], inverted: bool
+) -> Evaluation:
+    """Measure an exported model or a models folder on images with masks.
+
+    Raises:
+        SettingsError: a family is not known.
+        DataError: a folder is missing, an image has no partner, or ingest would refuse a pair.
+        ModelError: the model cannot be used.
+    """
+    _check(families)
+    pairs = _partners(images, masks)
+    if model.is_dir():
+        contract = read_contract(model)
+        network = trained_network(model, contract, "auto")
+    else:
+        remover = Remover(model)
+        contract, network = remover.contract, remover.network
+    marks = leaks.mark(leaks.hashes(pair.image for pair in pairs), _seen(model, contract))
+
+    truths = Truths()
+
+    def images_and_truths() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for pair in pairs:
+            image, truth = truths.with_image(replace(pair, invert=inverted))
+            yield image.srgb(), truth
+
+    result = evaluate.score(
+        [pair.id for pair in pairs],
+        predict_split(network, contract, images_and_truths()),
+        families,
+        contract.threshold,
+        ["raw", "min_max"],
+        contract.headline,
+        marks,
+        read_mean_mask(model if model.is_dir() else model.parent),
+    )
+    return replace(result, found=truths.sentence())
+
+
+def score_files(
+    predictions: Path, masks: Path, families: Sequence[str], threshold: float, inverted: bool
+) -> Evaluation:
+    """Measure predictions that are images; white is foreground unless `inverted`.
+
+    Raises:
+        SettingsError: a family is not known.
+        DataError: a folder is missing, an image has no partner or another size than its mask,
+            or ingest would refuse a mask.
+    """
+    _check(families)
+    pairs = _partners(predictions, masks)
+    truths = Truths()
+
+    def alphas() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for pair in pairs:
+            alpha = read_mask(pair.image)[0]
+            alpha = 255 - alpha if inverted else alpha
+            truth = truths.alone(replace(pair, invert=inverted))
+            pair.refuse_sizes(alpha.shape, truth)
+            yield alpha / 255, truth
+
+    headline = FAMILIES[families[0]][0]
+    names = [pair.id for pair in pairs]
+    result = evaluate.score(names, alphas(), families, threshold, ["raw", "min_max"], headline)
+    return replace(result, found=truths.sentence())
+
+
+def table(result: Evaluation, output: Path | None) -> str:
+    """All averages as text, a column a protocol, and what is known of images that the model
+    has seen; every image's figures go to `output`."""
+    if output is not None:
+        with replacing_file(output) as aside:
+            result.per_image.to_csv(aside, index=False, float_format="%.6f")
+    averages = pd.DataFrame(result.metrics)
+    text = averages.to_string(na_rep="", float_format="{:.4f}".format)
+    return text if result.marks is None else f"{text}\n{result.marks.sentence()}"
+
+
+def warning(result: Evaluation) -> str:
+    """What to say on stderr: what was found in the masks, and that a model does not beat them."""
+    return "\n".join(filter(None, [result.found, result.compared.warning("images")]))
+
+
+def _seen(model: Path, contract: Contract) -> leaks.Seen:
+    """What the model has seen, by the list beside it; an exported file may have left its own."""
+    folder = model if model.is_dir() else model.parent
+    if not model.is_dir() and not leaks.listed(folder):
+        return leaks.unlisted()
+    return leaks.of_model(folder, contract.images_sha256, contract.trained_on)
+
+
+def _check(families: Sequence[str]) -> None:
+    for family in families:
+        if family not in FAMILIES:
+            raise SettingsError(
+                f"--metrics {family!r} is not known; allowed: {', '.join(FAMILIES)}."
+            )
+
+
+def _partners(images: Path, masks: Path) -> list[FilePair]:
+    pairs = by_stem(images, masks)
+    for pair in pairs:
+        if pair.image is None or pair.mask is None:
+            lonely, folder = (pair.image, masks) if pair.image else (pair.mask, images)
+            raise DataError(
+                f"{lonely} has no partner of the same name in {folder}: add or remove one."
+            )
+    return pairs

@@ -1,0 +1,271 @@
+"""A trained model -> its folder in `clearbg.pretrained`, which comes with the package.
+
+The ONNX files pass the gate that every export passes. Beyond that they are scored, beside the
+weights as they came, on all images that the caller names, and must keep the same budgets there.
+"""
+
+import dataclasses
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from clearbg import config, models, pretrained
+from clearbg.contract import FILE as CONTRACT
+from clearbg.contract import Contract, read_contract
+from clearbg.data import leaks, manifest
+from clearbg.data.pairs import FilePair
+from clearbg.data.sources import by_stem
+from clearbg.errors import DataError, ExportError
+from clearbg.export import formats, onnx
+from clearbg.images import read_image
+from clearbg.inference.predict import Network, predict_split
+from clearbg.inference.sessions import open_model
+from clearbg.inference.torch_network import as_network
+from clearbg.metrics import bootstrap, scoring
+from clearbg.metrics.names import LOWER_IS_BETTER, families_of
+from clearbg.models import weights
+from clearbg.system.files import file_sha256, replacing_folder, write_json
+from clearbg.training import model_card
+from clearbg.training.outputs import contract_of
+from clearbg.training.provenance import Provenance
+
+SETTINGS, PIXELS = "params.yaml", 10**8
+METRICS = ("mae", "dice")
+"""What is measured beside the metric that chose the weights."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Sources:
+    """What a shipped model is made from.
+
+    Attributes:
+        weights: a folder with weights.safetensors and training_images.csv, as training writes it.
+            Where it has no model.json, the contract follows from the settings.
+        settings: the params.yaml that the weights were trained with.
+        images, masks: folders of the pairs that the files are measured on, by name.
+        measured_on: what these pairs are, in words.
+        calibration: a folder of images that int8's ranges come from.
+    """
+
+    weights: Path
+    settings: Path
+    images: Path
+    masks: Path
+    measured_on: str
+    calibration: Path
+
+
+def write(name: str, sources: Sources) -> dict[str, Any]:
+    """Make the folder of one shipped model anew, and return what its made.json says.
+
+    Raises:
+        SettingsError, ModelError, DataError: a source is missing or damaged.
+        ExportError: a file does not do what the weights do; the old folder stays.
+    """
+    settings = config.load(sources.settings)
+    original = weights.load(
+        models.build(settings.model.name, **settings.model.settings()),
+        sources.weights / weights.FILE,
+    )
+    pairs = _complete(by_stem(sources.images, sources.masks), sources)
+    calibration = _spread(sorted(sources.calibration.iterdir()), settings.export.calibration or 0)
+    with replacing_folder(pretrained.FOLDER / name) as aside:
+        shutil.copyfile(sources.settings, aside / SETTINGS)
+        weights.save(halved(weights.copied(original)), aside / weights.FILE)
+        contract, listed = _contract(settings, sources.weights, aside)
+        (aside / CONTRACT).write_text(contract.to_json(), encoding="utf-8")
+        gate = _export(contract, aside, settings, (pairs, calibration))
+        measured = _measured(original, contract, aside, pairs)
+        _refuse_loss(name, measured["losses"], settings.export)
+        facts = {
+            "measured_on": sources.measured_on,
+            **measured,
+            "gate": gate,
+            "made_from": {
+                "weights": file_sha256(sources.weights / weights.FILE),
+                "settings": file_sha256(sources.settings),
+                "images": _digest(pair.files()[0] for pair in pairs),
+                "masks": _digest(pair.files()[1] for pair in pairs),
+                "calibration": _digest(calibration),
+            },
+            "files": {
+                path.name: file_sha256(path)
+                for path in sorted(aside.iterdir())
+                if path.suffix in (".onnx", ".safetensors")
+            },
+        }
+        write_json(aside / pretrained.MADE, facts)
+        parameters = weights.parameters(weights.copied(original))
+        text = model_card.text(contract, listed, parameters, shipped=facts)
+        (aside / model_card.FILE).write_text(text, encoding="utf-8")
+    return facts
+
+
+def halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Kernels in half precision; what has one dimension, such as a bias, stays as it is."""
+    return {
+        name: tensor.half() if tensor.ndim > 1 and tensor.dtype == torch.float32 else tensor
+        for name, tensor in tensors.items()
+    }
+
+
+def _contract(settings: config.Settings, folder: Path, aside: Path) -> tuple[Contract, int]:
+    """The contract of the stored weights, and the length of the list of images beside them."""
+    path = folder / leaks.FILE
+    if not path.is_file():
+        raise DataError(f"{path} does not exist: a shipped model lists the images it has seen.")
+    images = leaks.merged(pd.read_csv(path, dtype=str, keep_default_na=False))
+    listed = leaks.write(images, aside, packed=True)
+    sha256 = file_sha256(aside / weights.FILE)
+    if (folder / CONTRACT).is_file():
+        trained = read_contract(folder)
+        return dataclasses.replace(trained, weights_sha256=sha256, images_sha256=listed), len(
+            images
+        )
+    origins = config.learned_from(settings, len(images))
+    return contract_of(settings, sha256, Provenance("", images, origins), listed), len(images)
+
+
+def _export(
+    contract: Contract,
+    folder: Path,
+    settings: config.Settings,
+    images: tuple[Sequence[FilePair], Sequence[Path]],
+) -> dict[str, Any]:
+    """Write the ONNX files through the gate of `formats.complete`; return its figures."""
+    network = weights.load(models.build(contract.model, **contract.settings), folder / weights.FILE)
+    with tempfile.TemporaryDirectory() as temporary:
+        data, exports = Path(temporary, "data"), Path(temporary, "exports")
+        data.mkdir()
+        exports.mkdir()
+        wanted = settings.export.model_copy(
+            update={
+                "formats": ["fp16", "int8"],
+                "rembg": [],
+                "hugging_face": False,
+                "images": min(settings.export.images, len(images[0])),
+                "calibration": len(images[1]),
+            }
+        )
+        _as_validation(*images, data)
+        onnx.export(network, contract, exports / formats.FILES["fp32"], wanted.opset)
+        figures = formats.complete(network, contract, folder, data, exports, wanted)
+        for file in (pretrained.INT8, pretrained.FP16):
+            shutil.copyfile(exports / file, folder / file)
+    return figures
+
+
+def _as_validation(pairs: Sequence[FilePair], calibration: Sequence[Path], folder: Path) -> None:
+    """A manifest in which the pairs are validation images, and those to calibrate on the last."""
+    files = [("a", *pair.files()) for pair in pairs]
+    files += [("b", path, pairs[0].files()[1]) for path in calibration]  # no mask of it is read
+    rows = [
+        {"id": f"{part}{number:06}", "image": image.resolve(), "mask": mask.resolve()}
+        for number, (part, image, mask) in enumerate(files)
+    ]
+    blank = dict.fromkeys(manifest.COLUMNS, "") | {"split": "validation", "status": "ok"}
+    manifest.write([blank | row for row in rows], folder / "manifest.csv")
+
+
+def _measured(
+    original: nn.Module, contract: Contract, folder: Path, pairs: Sequence[FilePair]
+) -> dict[str, Any]:
+    """What the weights as they came, the stored ones and the ONNX files score on the pairs.
+
+    Returns:
+        `images` and `unseen`, how many of them no training image of the model resembles;
+        `figures`, file -> metric -> value and ends of its 95 % interval, on the unseen images (on
+        all, where there are none); `losses`, on all images, file -> metric -> how much worse it is
+        than the weights as they came.
+    """
+    stored = weights.load(models.build(contract.model, **contract.settings), folder / weights.FILE)
+    networks = {
+        "original": as_network(original),
+        weights.FILE: as_network(stored),
+        pretrained.FP16: open_model(folder / pretrained.FP16).network,
+        pretrained.INT8: open_model(folder / pretrained.INT8).network,
+    }
+    seen = leaks.of_model(folder, contract.images_sha256, contract.trained_on)
+    marks = leaks.mark(leaks.hashes(pair.files()[0] for pair in pairs), seen)
+    unseen = np.array([not kind for kind in marks.kinds])
+    rows = unseen if unseen.any() else ~unseen
+    figures, losses = {}, {}
+    for file, network in networks.items():
+        values = _contributions(network, contract, pairs)
+        figures[file] = {
+            name: [round(number, 4) for number in bootstrap.estimate(found[rows])]
+            for name, found in values.items()
+        }
+        losses[file] = {name: bootstrap.estimate(found)[0] for name, found in values.items()}
+    whole = losses.pop("original")
+    for found in losses.values():
+        for name, value in found.items():
+            worse = value - whole[name] if name in LOWER_IS_BETTER else whole[name] - value
+            found[name] = round(worse, 5) + 0.0
+    return {
+        "images": len(pairs),
+        "unseen": int(unseen.sum()),
+        "figures": figures,
+        "losses": losses,
+    }
+
+
+def _contributions(
+    network: Network, contract: Contract, pairs: Sequence[FilePair]
+) -> dict[str, np.ndarray]:
+    """Metric -> what each image adds to its figure, see `bootstrap.contributions`."""
+    metrics = [name for name in dict.fromkeys((contract.headline, *METRICS)) if name != "loss"]
+    families = dict.fromkeys(family for metric in metrics for family in families_of(metric))
+
+    def read() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for pair in pairs:
+            image, truth, _ = pair.read(PIXELS)
+            yield image.srgb(), truth
+
+    alphas = predict_split(network, contract, read())
+    scores = list(scoring.score_all(alphas, list(families), contract.threshold))
+    return {metric: bootstrap.contributions(scores, metric) for metric in metrics}
+
+
+def _refuse_loss(name: str, losses: dict[str, dict[str, float]], budget: config.Export) -> None:
+    """Hold every file to the budgets of max F and MAE against the weights as they came."""
+    for file, found in losses.items():
+        for metric, loss in found.items():
+            allowed = budget.mae_loss if metric == "mae" else budget.max_f_loss
+            if loss > allowed:
+                raise ExportError(
+                    f"{file} of {name} loses {loss:.4f} of {metric} against the original weights, "
+                    f"more than {allowed:g}: raise export.float_layers or export.calibration."
+                )
+
+
+def _complete(pairs: Sequence[FilePair], sources: Sources) -> list[FilePair]:
+    found = [pair for pair in pairs if pair.image is not None and pair.mask is not None]
+    if not found:
+        raise DataError(f"{sources.images} and {sources.masks} hold no pair of one name.")
+    return found
+
+
+def _spread(paths: Sequence[Path], count: int) -> list[Path]:
+    """At most `count` of the files that are images, evenly over their names."""
+    usable = [path for path in paths if path.suffix.lower() in (".jpg", ".jpeg", ".png")]
+    if not usable:
+        raise DataError("the folder for the calibration holds no images: name another.")
+    where = np.linspace(0, len(usable) - 1, min(count, len(usable))).round().astype(int)
+    for path in (usable[index] for index in where):
+        read_image(path)
+    return [usable[index] for index in where]
+
+
+def _digest(paths: Any) -> str:
+    """SHA-256 over the files' own, in the order of their names."""
+    lines = sorted(f"{path.name} {file_sha256(path)}\n" for path in paths)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

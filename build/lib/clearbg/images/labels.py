@@ -1,0 +1,63 @@
+"""Tell class numbers, which fill areas, from gray levels, which form edges and ramps."""
+
+import numpy as np
+
+MAX_CLASSES = 40  # more different values than this are no class numbers
+ANNOTATORS = 12  # whose agreement makes equal steps of gray, at most
+RAMP = 0.95  # share of neighbors one level apart that makes four levels or more a ramp
+
+
+def _areas(values: np.ndarray) -> np.ndarray:
+    """The pixels, bool `(H,W)`, that lie in a 3×3 block of one value; edges have next to none."""
+    import cv2  # imported here: few masks have few values
+
+    kernel = np.ones((3, 3), np.uint8)
+    even = cv2.dilate(values, kernel) == cv2.erode(values, kernel)
+    return np.asarray(cv2.dilate(np.asarray(even, np.uint8), kernel)) > 0
+
+
+def fill_areas(values: np.ndarray, levels: np.ndarray) -> bool:
+    """Whether most of `levels`, sorted values of a mask `(H,W)`, fill areas as classes do."""
+    if not len(levels) or len(levels) > MAX_CLASSES or _is_graded(levels) or _is_ramp(values):
+        return False
+    inside = _areas(values)
+    filling = [inside[values == level].mean() >= 0.5 for level in levels]
+    return bool(np.mean(filling) >= 0.5)
+
+
+def _is_graded(levels: np.ndarray) -> bool:
+    """Whether several levels are shares of 255 as PASCAL-S has: how many annotators agree."""
+    if len(levels) < 2 or levels[-1] <= MAX_CLASSES or levels[-1] > 255:
+        return False
+    shares = [np.rint(np.arange(n + 1) * (255 / n)) for n in range(2, ANNOTATORS + 1)]
+    shares += [np.floor(np.arange(n + 1) * (255 / n)) for n in range(2, ANNOTATORS + 1)]
+    return any(np.isin(levels, share).all() for share in shares)
+
+
+def _is_ramp(values: np.ndarray) -> bool:
+    levels = np.unique(values)
+    if len(levels) < 4:
+        return False
+    ranks = np.searchsorted(levels, values)
+    jumps = np.concatenate([np.abs(np.diff(ranks, axis=axis)).ravel() for axis in (0, 1)])
+    return bool(np.mean(jumps[jumps > 0] == 1) >= RAMP)
+
+
+def of_sixteen_bits(values: np.ndarray) -> np.ndarray | None:
+    """The class numbers, uint8 `(H,W)`, that a mask of 16 bits a pixel holds.
+
+    None where its values are gray levels. Numbers up to 255 stay as they are; larger ones are
+    counted from 1, and 65535 becomes 255.
+
+    Args:
+        values: uint16 `(H,W)`.
+    """
+    if values.max() <= 255:  # as gray levels all of them would be black
+        return values.astype(np.uint8)
+    levels = np.unique(values)
+    between = levels[(levels > 0) & (levels < 65535)]
+    told_apart = len(np.unique(np.rint(levels / 257))) == len(levels)
+    if told_apart or not fill_areas(values, between):
+        return None
+    numbers = values if between[-1] < 255 else np.searchsorted(between, values) + (values > 0)
+    return np.where(values == 65535, 255, numbers).astype(np.uint8)

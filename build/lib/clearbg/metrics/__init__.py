@@ -1,0 +1,1 @@
+"""How far a predicted alpha is from the truth: `names` is the vocabulary, `scoring` the way in."""

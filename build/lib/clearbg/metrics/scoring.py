@@ -1,0 +1,146 @@
+"""One way to score many images by several families of metrics at once.
+
+Every image is scored by the segmentation family, so that all recipes can be compared by its
+names; the others are asked for: saliency (by one or more protocols), matting, document.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import joblib
+import numpy as np
+
+from clearbg.metrics import saliency
+from clearbg.metrics.document import document
+from clearbg.metrics.matting import matting
+from clearbg.metrics.names import FAMILIES
+from clearbg.metrics.segmentation import differences, segmentation
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of one image.
+
+    Attributes:
+        plain: name -> value of every family but saliency, with `mean_alpha` and `empty`; NaN
+            where a metric has no value.
+        saliency: protocol -> scores; nothing where the family was not asked for.
+    """
+
+    plain: dict[str, float | bool]
+    saliency: dict[str, saliency.ImageScores]
+
+    def row(self) -> dict[str, float | bool]:
+        """All scalars of this image, saliency's by the first protocol."""
+        first = next(iter(self.saliency.values()), None)
+        return self.plain | (first.row() if first else {})
+
+
+def score(
+    alpha: np.ndarray,
+    truth: np.ndarray,
+    families: Sequence[str],
+    threshold: float,
+    protocols: Sequence[str] = ("raw",),
+) -> Scores:
+    """Score one image.
+
+    Args:
+        alpha: float `(H,W)` in [0, 1].
+        truth: uint8 `(H,W)`, 0..255.
+        families: keys of FAMILIES; segmentation is always among the scores.
+        threshold: alpha from which a pixel belongs to a hard mask.
+        protocols: of saliency, "raw" and "min_max"; the first one leads.
+
+    Raises:
+        ValueError: the shapes differ, or a family or protocol is not known.
+    """
+    if unknown := set(families) - FAMILIES.keys():
+        raise ValueError(f"families {sorted(unknown)} are not known; known: {', '.join(FAMILIES)}")
+    if alpha.shape != truth.shape:
+        raise ValueError(f"alpha is {alpha.shape} and truth is {truth.shape}; resize alpha first")
+    plain = differences(alpha, truth) | segmentation(alpha, truth, threshold)
+    if "matting" in families:
+        plain |= matting(alpha, truth)
+    if "document" in families:
+        plain |= document(alpha, truth, threshold)
+    by_protocol = {}
+    if "saliency" in families:
+        by_protocol = {name: saliency.score(alpha, truth, name) for name in protocols}
+    return Scores(plain, by_protocol)
+
+
+def score_all(
+    pairs: Iterable[tuple[np.ndarray, np.ndarray]],
+    families: Sequence[str],
+    threshold: float,
+    protocols: Sequence[str] = ("raw",),
+    processes: int | None = None,
+) -> Iterator[Scores]:
+    """Score pairs of (alpha, truth), see `score`, in order, as they are offered.
+
+    `processes` (None: all cores) score side by side; of an iterator of any length only a few
+    pairs are in memory at a time.
+    """
+    return side_by_side(
+        score,
+        ((alpha, truth, families, threshold, protocols) for alpha, truth in pairs),
+        processes,
+    )
+
+
+def side_by_side(
+    scorer: Callable[..., Any], arguments: Iterable[tuple[Any, ...]], processes: int | None = None
+) -> Iterator[Any]:
+    """What `scorer` gives for each of the arguments, in order; see `score_all`."""
+    workers = joblib.Parallel(
+        n_jobs=processes or os.cpu_count(), max_nbytes=None, return_as="generator"
+    )
+    return workers(joblib.delayed(scorer)(*given) for given in arguments)
+
+
+def summarize(scores: Sequence[Scores]) -> dict[str, float]:
+    """Averages over images of all that was scored, saliency's by the first protocol.
+
+    An image without a value is left out of that average, and a name that no image has a
+    value for out of the table. `empty_alpha` is the mean alpha over images without a subject.
+    """
+    return next(iter(by_protocol(scores).values()))
+
+
+def by_protocol(scores: Sequence[Scores]) -> dict[str, dict[str, float]]:
+    """Protocol -> averages, see `summarize`: the first has all names, the others saliency's.
+
+    Without saliency the one protocol is "raw". Where the first protocol stretches the
+    prediction, so it does for its `mae`, `alpha_mae` and `empty_alpha`.
+
+    Raises:
+        ValueError: there are no scores.
+    """
+    if not scores:
+        raise ValueError("there are no scores to average; score an image first")
+    tables = {
+        protocol: saliency.summarize([s.saliency[protocol] for s in scores])
+        for protocol in scores[0].saliency
+    }
+    rows = [_summand(s.plain) for s in scores]
+    values = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    plain = {n: float(np.nanmean(v)) for n, v in values.items() if not np.isnan(v).all()}
+    first = next(iter(tables), "raw")
+    return {first: plain | tables.get(first, {})} | {
+        protocol: table for protocol, table in tables.items() if protocol != first
+    }
+
+
+def curves(scores: Sequence[Scores]) -> dict[str, dict[str, np.ndarray]]:
+    """Protocol -> averages over the 256 thresholds; nothing where saliency was not scored."""
+    protocols = scores[0].saliency if scores else ()
+    return {name: saliency.curves([s.saliency[name] for s in scores]) for name in protocols}
+
+
+def _summand(plain: dict[str, float | bool]) -> dict[str, float]:
+    """An image's values to average: its alpha counts as an error where there is no subject."""
+    values = {name: v for name, v in plain.items() if name not in ("mean_alpha", "empty")}
+    return values | {"empty_alpha": plain["mean_alpha"] if plain["empty"] else np.nan}

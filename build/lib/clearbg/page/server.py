@@ -1,0 +1,128 @@
+"""Serves the page until the process ends."""
+
+import contextlib
+import os
+import socket
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+
+from clearbg.errors import SettingsError
+from clearbg.page.limits import Limits
+from clearbg.page.models import ModelChoices
+from clearbg.page.uploads import UploadFolder
+
+LOGIN = "CLEARBG_PAGE_LOGIN"
+NO_ANALYTICS = {
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "GRADIO_ANALYTICS_MAX_EVENTS": "100",  # or it keeps thousands in memory
+    "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000",  # or it counts them anew at every request
+}
+LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
+
+
+def application(
+    models: ModelChoices,
+    limits: Limits,
+    login: tuple[str, str] | None = None,
+    host: str = "127.0.0.1",
+    allowed_hosts: Collection[str] = (),
+):
+    """The page as an ASGI application, with a temporary folder that exists while it runs.
+
+    Args:
+        host, allowed_hosts: see `serve`.
+        login: the name and password that visitors have to enter; None: no login.
+    """
+    uploads = UploadFolder(limits)
+    os.environ.update(NO_ANALYTICS, GRADIO_TEMP_DIR=str(uploads.folder))  # read when it is imported
+    import gradio as gr
+    from fastapi import FastAPI
+
+    from clearbg.page import layout
+    from clearbg.page.hosts import HostFilter
+    from clearbg.page.security import RouteFilter
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI):
+        with uploads.cleaned_regularly():
+            yield
+
+    app = FastAPI(lifespan=lifespan, openapi_url=None)
+    gr.mount_gradio_app(
+        app,
+        layout.build(models, limits, uploads),
+        path="/",
+        auth=login,
+        footer_links=["api"],
+        run_history=False,
+        show_error=False,  # except errors that are written for visitors
+        max_file_size=limits.file_bytes,
+        ssr_mode=False,
+        enable_monitoring=False,
+        pwa=False,
+        favicon_path=str(Path(__file__).with_name("icon.svg")),
+        mcp_server=False,
+        theme=layout.theme(),
+        css=layout.CSS,
+    )
+    return HostFilter(RouteFilter(app, uploads, limits), host, allowed_hosts)
+
+
+def serve(
+    models: ModelChoices,
+    limits: Limits,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    login: tuple[str, str] | None = None,
+    say: Callable[[str], None] = print,
+    allowed_hosts: Collection[str] = (),
+) -> None:
+    """Serve the page until the process is interrupted or terminated.
+
+    Args:
+        port: port to listen on; 0 takes any free one.
+        say: called with sentences for the person who started the server.
+        allowed_hosts: names under which visitors may call the page besides the address `host`:
+            those of a proxy in front of it; "*" allows all.
+
+    Raises:
+        SettingsError: the address or the port cannot be used.
+    """
+    import uvicorn
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise SettingsError(
+            f"Port {port} of {host} cannot be used ({error.strerror or error}): choose another."
+        ) from error
+    with listener:
+        app = application(models, limits, login, host, allowed_hosts)
+        if host not in LOCAL_HOSTS and login is None:
+            say(
+                f"Everybody who reaches this computer can use the page: set {LOGIN}=name:password "
+                "to ask for a login."
+            )
+        shown = f"[{host}]" if ":" in host else host
+        say(f"The page: http://{shown}:{listener.getsockname()[1]} (Ctrl+C ends it)")
+        options = uvicorn.Config(
+            app, log_level="warning", ws="none", timeout_graceful_shutdown=2, server_header=False
+        )
+        with contextlib.suppress(KeyboardInterrupt):
+            uvicorn.Server(options).run(sockets=[listener])
+
+
+def login(environment: Mapping[str, str]) -> tuple[str, str] | None:
+    """Name and password from the environment, or None when the page asks for no login.
+
+    Raises:
+        SettingsError: the variable is not of the form name:password.
+    """
+    text = environment.get(LOGIN)
+    if text is None:
+        return None
+    name, _, password = text.partition(":")
+    if not name or not password:
+        raise SettingsError(f"{LOGIN} is not name:password: correct it, or remove it.")
+    return name, password

@@ -1,0 +1,163 @@
+"""The test split, and what a model scores on it.
+
+Every image and mask that is scored must have the hash that the manifest holds, and a version in the
+registry is tagged with the manifest's digest: two equal digests mean the same images.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from clearbg.data import manifest
+from clearbg.data.baselines import read_mean_mask
+from clearbg.errors import DataError
+from clearbg.images import luma
+from clearbg.inference.predict import predict_split
+from clearbg.metrics import baselines, scoring
+from clearbg.metrics.baselines import Comparison
+from clearbg.metrics.bootstrap import contributions
+from clearbg.metrics.names import LIGHT, OUTLINES, SUBJECT_SIZES, families_of
+from clearbg.promotion.paired_test import Scored
+from clearbg.removal.remover import Remover
+from clearbg.system.files import file_sha256
+from clearbg.system.progress import progress
+
+
+@dataclass(frozen=True)
+class Split:
+    """A test split.
+
+    Attributes:
+        folder: the ingested one.
+        rows: of its manifest, ordered by id.
+        digest: of the whole manifest, see `manifest.digest`.
+    """
+
+    folder: Path
+    rows: pd.DataFrame
+    digest: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a model scores on a test split.
+
+    Attributes:
+        model: its ONNX file.
+        figures: metric -> average, as `evaluate` prints it.
+        headline: float `(n,)`: the metric's own value of every image.
+        luma: float `(n,)`, mean over the image, in [0, 1].
+    """
+
+    model: Path
+    remover: Remover
+    scored: Scored
+    figures: Mapping[str, float]
+    headline: np.ndarray
+    luma: np.ndarray
+
+
+def read_split(folder: Path) -> Split:
+    """The test split of an ingested folder.
+
+    Raises:
+        DataError: the manifest is missing, or it has no test images.
+    """
+    frame = manifest.read(folder)
+    rows = frame[frame.split == "test"].sort_values("id", ignore_index=True)
+    if rows.empty:
+        raise DataError(f"{folder} holds no test images: run `dvc repro ingest`.")
+    return Split(folder, rows, manifest.digest(frame))
+
+
+def measure(split: Split, model: Path, metric: str, at_once: int) -> Measured:
+    """Score an exported model on every image, `at_once` of them in a run of the network.
+
+    Raises:
+        DataError: an image is not the one that was ingested.
+        ModelError: the model cannot be used.
+    """
+    remover = Remover(model)
+    brightness: list[float] = []
+
+    def images() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for _, row in split.rows.iterrows():
+            rgb, truth = _read(split.folder, row)
+            brightness.append(luma(rgb).mean() / 255)
+            yield rgb, truth
+
+    # Starting processes takes longer than scoring a handful of images.
+    processes = 1 if len(split.rows) < 8 else None
+    scored = scoring.score_all(
+        predict_split(remover.network, remover.contract, images(), at_once),
+        families_of(metric),
+        remover.contract.threshold,
+        processes=processes,
+    )
+    what, total = f"scoring {model.parent.name}/{model.name}", len(split.rows)
+    scores = list(progress(scored, what=what[-30:], unit="images", total=total))
+    table = pd.DataFrame([score.row() for score in scores])
+    values = contributions(scores, metric)
+    return Measured(
+        model=model,
+        remover=remover,
+        scored=Scored(values, table["mean_alpha"].where(table["empty"]).to_numpy(float)),
+        figures={name: round(value, 6) for name, value in scoring.summarize(scores).items()},
+        headline=table[metric].to_numpy(float) if metric in table else values.max(axis=1),
+        luma=np.array(brightness),
+    )
+
+
+def beside(split: Split, measured: Measured, metric: str) -> Comparison:
+    """The model and masks that have not looked at the image, on the test split.
+
+    The mean mask lies beside the model; where it does not, it is left out.
+
+    Raises:
+        DataError: a mask cannot be read.
+        ImageError: the mean mask cannot be read.
+    """
+    masks = baselines.score_all(
+        (manifest.read_alpha(split.folder, row) for _, row in split.rows.iterrows()),
+        families_of(metric),
+        measured.remover.contract.threshold,
+        read_mean_mask(measured.model.parent),
+        processes=1 if len(split.rows) < 8 else None,
+    )
+    tables = {
+        name: {key: round(value, 6) for key, value in table.items()}
+        for name, table in masks.items()
+    }
+    return baselines.compare(metric, measured.figures, tables)
+
+
+def slices(split: Split, measured: Measured) -> dict[str, np.ndarray]:
+    """Name -> which images: by size of the subject, softness, light, and source if several."""
+    rows = split.rows
+    subject = np.isnan(measured.scored.empty_alpha)
+    found = {
+        f"{prefix}{name}": subject & (low <= value) & (value < high)
+        for prefix, value, bounds in (
+            ("subject ", rows["coverage"].to_numpy(), SUBJECT_SIZES),
+            ("", rows["soft_fraction"].to_numpy(), OUTLINES),
+            ("", measured.luma, LIGHT),
+        )
+        for name, (low, high) in bounds.items()
+    }
+    sources = rows["source"].unique()
+    if len(sources) > 1:
+        found |= {f"source {name}": (rows["source"] == name).to_numpy() for name in sources}
+    return found
+
+
+def _read(folder: Path, row: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    for path, sha256 in ((row["image"], row["sha256"]), (row["mask"], row["mask_sha256"])):
+        if (folder / path).is_file() and file_sha256(folder / path) != sha256:
+            raise DataError(
+                f"{folder / path} is not the file that {folder}/manifest.csv describes, so the "
+                "test split has changed: run `dvc checkout` or `dvc repro -f ingest`."
+            )
+    return manifest.read_pair(folder, row)

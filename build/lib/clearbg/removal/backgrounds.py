@@ -1,0 +1,151 @@
+"""What is put behind a cutout: a color, an image, or its own background out of focus."""
+
+import functools
+import io
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageCms, ImageColor, ImageOps
+
+from clearbg.errors import SettingsError
+from clearbg.images import DecodedImage, read_image, resize
+
+BLUR = "blur"
+BLUR_SIDE = 512  # longer side, in pixels, of the reduced image that is blurred
+BLUR_SIGMA = 0.03  # standard deviation of the blur, as a share of the longer side
+ROWS = 256  # rows that are mixed at once, so that memory stays small
+
+
+@dataclass(frozen=True, eq=False)
+class Background:
+    """A background.
+
+    Attributes:
+        values: uint8 `(h,w,3)` in sRGB, or `(1,1,3)` for one color; None: the image's own
+            background, blurred.
+    """
+
+    values: np.ndarray | None
+
+
+def parse_background(text: str) -> Background:
+    """Read a background as a user names it: a color, "blur", or the path of an image.
+
+    Raises:
+        SettingsError: the text is none of these, or it is a transparent color.
+        ImageError: the image cannot be read.
+    """
+    if text == BLUR:
+        return Background(None)
+    try:
+        return Background(np.array([[color(text)]], np.uint8))
+    except SettingsError:
+        if not Path(text).is_file():
+            raise
+    return Background(read_image(text).srgb())
+
+
+def color(text: str) -> tuple[int, int, int]:
+    """Red, green and blue, 0 to 255 in sRGB, of a color's name or of #rrggbb.
+
+    Raises:
+        SettingsError: the text is neither, or the color is transparent.
+    """
+    try:
+        red, green, blue = ImageColor.getrgb(text)
+    except ValueError as error:
+        raise SettingsError(
+            f"{text!r} is no opaque color: give an image that exists, blur, a name such as "
+            "white, or #rrggbb."
+        ) from error
+    return red, green, blue
+
+
+def lay_over(front: DecodedImage, behind: Background, own: np.ndarray) -> DecodedImage:
+    """Put a background behind a cutout. Pixels with alpha 255 keep their values.
+
+    The background is converted into the cutout's color profile. When the profile allows no
+    conversion from sRGB, the result is in sRGB with 8 bits per channel instead.
+
+    Args:
+        front: the cutout; it has an alpha.
+        behind: the background.
+        own: uint8 `(H,W,3)`, the whole image, in the color space of `front`.
+
+    Returns:
+        An opaque image of the same size.
+    """
+    alpha = front.alpha
+    if behind.values is None:
+        values = _out_of_focus(own, alpha)
+    else:
+        values = _filling(behind.values, alpha.shape)
+        if front.icc_profile is not None:
+            transform = _from_srgb(front.icc_profile)
+            if transform is None:
+                front = replace(front, rgb=front.srgb(), icc_profile=None, deep=None)
+            else:
+                converted = ImageCms.applyTransform(Image.fromarray(values), transform)
+                values = np.asarray(converted)
+    return replace(
+        front,
+        rgb=_mixed(front.rgb, alpha, values),
+        alpha=None,
+        deep=None if front.deep is None else _mixed(front.deep, alpha, values),
+    )
+
+
+def _mixed(front: np.ndarray, alpha: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """`front` over `values`, rounded to the nearest value of the data type of `front`."""
+    scale = np.uint32(np.iinfo(front.dtype).max // 255)
+    result = np.empty_like(front)
+    for top in range(0, len(front), ROWS):
+        rows = slice(top, top + ROWS)
+        weight = alpha[rows, :, None].astype(np.uint32)
+        behind = values if len(values) == 1 else values[rows]
+        total = front[rows] * weight + behind * ((255 - weight) * scale)
+        result[rows] = (total + 127) // 255
+    return result
+
+
+def _filling(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The middle of an image, scaled to fill `size` (height, width); one color stays `(1,1,3)`."""
+    if values.shape[:2] == (1, 1):
+        return values
+    kernel = Image.Resampling.BICUBIC
+    return np.asarray(ImageOps.fit(Image.fromarray(values), size[::-1], kernel))
+
+
+def _out_of_focus(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """The image's own background, blurred: uint8 `(H,W,3)`.
+
+    The subject is left out, so that its colors make no glow around it: the convolution is
+    normalized by the weight of the background (Knutsson and Westin, "Normalized and Differential
+    Convolution", CVPR 1993).
+    """
+    import cv2  # imported here: most removals do without
+
+    scale = min(1, BLUR_SIDE / max(alpha.shape))
+    small = tuple(max(1, round(side * scale)) for side in alpha.shape)
+    weight = 1 - resize(alpha, small)[..., None] / np.float32(255)
+    colors = resize(rgb, small).astype(np.float32)
+    sigma = BLUR_SIGMA * max(small)
+
+    def blurred(values: np.ndarray) -> np.ndarray:
+        return cv2.GaussianBlur(values, (0, 0), sigma).reshape(values.shape)
+
+    mean = (colors * weight).sum((0, 1)) / max(weight.sum(), 1e-6)
+    little = np.float32(1e-4)  # weight of the mean color, for subjects wider than the blur
+    values = blurred(colors * weight) + little * mean
+    values /= blurred(weight) + little
+    return resize(np.rint(values.clip(0, 255)).astype(np.uint8), alpha.shape)
+
+
+@functools.lru_cache(maxsize=16)
+def _from_srgb(icc_profile: bytes) -> ImageCms.ImageCmsTransform | None:
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc_profile))
+        return ImageCms.buildTransform(ImageCms.createProfile("sRGB"), profile, "RGB", "RGB")
+    except (ImageCms.PyCMSError, OSError):
+        return None

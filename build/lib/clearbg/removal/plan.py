@@ -1,0 +1,193 @@
+"""The plan of a run: which images the inputs name, and where the result of each goes."""
+
+import glob
+import itertools
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from clearbg.errors import DataError, SettingsError
+from clearbg.images import SUFFIXES, WRITERS, find_images
+from clearbg.system.object_store import Location, StorePath, location, without_file_scheme
+
+STREAM = "-"  # standard input or standard output
+DEFAULT_OUTPUT = "cutouts"
+SUFFIX = {"png": ".png", "webp": ".webp", "tiff": ".tiff", "jpeg": ".jpg"}
+"""Format that a user can ask for -> suffix of its files."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image to work on.
+
+    Attributes:
+        source: None: standard input.
+        target: None: standard output.
+        format: Pillow's name, such as "JPEG".
+    """
+
+    source: Location | None
+    target: Location | None
+    format: str
+
+
+@dataclass(frozen=True)
+class _Found:
+    source: Location | None
+    inside: Path
+    """Its path within the folder, the pattern or the store where it was found."""
+
+
+def plan(inputs: Sequence[str | Path], output: str | Path | None, format: str | None) -> list[Job]:
+    """Decide what to read, and where to write the result of each image.
+
+    A single image goes to the file that `output` names, if it has the suffix of an image.
+    Everything else goes into the folder `output`, with the same subfolders. Images whose results
+    would have the same name (a.jpg and a.png) keep their suffixes in it (a.jpg.png, a.png.png);
+    names that are still the same get numbers.
+
+    Args:
+        inputs: images, folders (with all subfolders), patterns such as photos/**/*.jpg, addresses
+            of images or folders in stores such as s3://bucket/photos, or "-" for standard input.
+        output: a file, a folder, an address of either, or "-" for standard output; None: "-"
+            for standard input, else the folder "cutouts".
+        format: "png", "webp", "tiff" or "jpeg"; None: as the suffix of `output` says, or PNG.
+
+    Raises:
+        DataError: an input is missing or holds no images, `output` cannot take them, or an
+            image would be written over an input.
+        SettingsError: the format is not known.
+    """
+    if format is not None and format not in SUFFIX:
+        raise SettingsError(f"The format {format!r} is not known: choose {', '.join(SUFFIX)}.")
+    names = [without_file_scheme(os.fspath(item)) for item in inputs]
+    if names.count(STREAM) > 1:
+        raise DataError("Standard input holds one image: give - once.")
+    if output is None:
+        output = STREAM if names == [STREAM] else DEFAULT_OUTPUT
+    output = without_file_scheme(os.fspath(output))
+    once: dict[str, _Found] = {}  # a file that several inputs name is done once
+    for one in itertools.chain.from_iterable(_find(name, output) for name in names):
+        once.setdefault(_identity(one), one)
+    found = list(once.values())
+    single = len(names) == 1 and (names[0] == STREAM or found[0].source == location(names[0]))
+    if output == STREAM:
+        if len(found) > 1:
+            raise DataError(f"Standard output takes one image, not {len(found)}: name a folder.")
+        return [Job(found[0].source, None, WRITERS[SUFFIX[format or "png"]])]
+    to = location(output)
+    local = isinstance(to, Path)
+    if not (local and to.is_dir()) and to.suffix.lower() in SUFFIXES:
+        if not single:
+            raise DataError(f"{to} is no folder, and more than one image needs one: name a folder.")
+        jobs = [Job(found[0].source, to, _format(to, format))]
+    else:
+        if local and to.is_file():
+            raise DataError(f"{to} is a file: name a folder, or a file with a suffix.")
+        jobs = _into_folder(found, to, SUFFIX[format or "png"])
+    _refuse_to_lose(jobs)
+    return jobs
+
+
+def _find(name: str, output: str) -> list[_Found]:
+    """The images of one input, sorted."""
+    if name == STREAM:
+        return [_Found(None, Path("stdin"))]
+    path = location(name)
+    if isinstance(path, StorePath):
+        return _in_store(path, output)
+    if path.is_dir():
+        return _inside(path, path, output)
+    if path.exists():
+        return [_Found(path, Path(path.name))]
+    if not glob.has_magic(name):
+        raise DataError(f"{name} does not exist: check the path.")
+    parts = path.parts
+    fixed = next(index for index, part in enumerate(parts) if glob.has_magic(part))
+    base, found = Path(*parts[:fixed]), []
+    for match in sorted(map(Path, glob.glob(name, recursive=True))):
+        if match.is_dir() and parts[-1] != "**":
+            found += _inside(match, base, output)
+        elif match.is_file() and match.suffix.lower() in SUFFIXES:
+            found.append(_Found(match, match.relative_to(base)))
+    if not found:
+        raise DataError(f"{name} matches no images ({', '.join(SUFFIXES)}).")
+    return found
+
+
+def _inside(folder: Path, base: Path, output: str) -> list[_Found]:
+    """All images below a folder, except results of an earlier run."""
+    results, real = Path(output).resolve(), folder.resolve()
+    found = find_images(folder)
+    if results != real and results.is_relative_to(real):
+        found = [path for path in found if not path.resolve().is_relative_to(results)]
+    if not found:
+        raise DataError(f"{folder} holds no images ({', '.join(SUFFIXES)}).")
+    return [_Found(path, path.relative_to(base)) for path in found]
+
+
+def _in_store(source: StorePath, output: str) -> list[_Found]:
+    """The same as `_inside`, for a folder in a store."""
+    results, base = (f"{text.rstrip('/')}/" for text in (output, source.address))
+    found = []
+    for name, stored in source.files().items():
+        path = Path((name or stored.address.rpartition("/")[2]).lstrip("/"))
+        hidden = any(part.startswith(".") for part in path.parts)  # .. as well
+        if not hidden and path.suffix.lower() in SUFFIXES:
+            found.append(_Found(stored, path))
+    if results != base and results.startswith(base):
+        found = [one for one in found if not one.source.address.startswith(results)]
+    if not found:
+        raise DataError(f"{source} holds no images ({', '.join(SUFFIXES)}).")
+    return found
+
+
+def _identity(one: _Found) -> str:
+    if isinstance(one.source, StorePath):
+        return one.source.address
+    return STREAM if one.source is None else os.path.realpath(one.source)
+
+
+def _format(output: Location, asked: str | None) -> str:
+    """The format of a single file; its suffix and the format asked for must agree."""
+    named = WRITERS.get(output.suffix.lower())
+    if named is None:
+        raise DataError(
+            f"{output} cannot be written as {output.suffix}: choose one of {', '.join(WRITERS)}."
+        )
+    if asked is not None and WRITERS[SUFFIX[asked]] != named:
+        raise DataError(f"{output} is not the name of a {asked} file: end it in {SUFFIX[asked]}.")
+    return named
+
+
+def _into_folder(found: list[_Found], folder: Location, suffix: str) -> list[Job]:
+    """Jobs with different targets, whatever the order of the inputs.
+
+    Names that differ only in upper and lower case count as the same.
+    """
+    plain = {one: _folded(one.inside.with_suffix("")) for one in found}
+    shared = Counter(plain.values())
+    taken, targets = set(), {}
+    # Images that keep their plain name come first, so that no longer name takes it.
+    for one in sorted(found, key=lambda one: (shared[plain[one]] > 1, str(one.source))):
+        stem = one.inside.stem if shared[plain[one]] == 1 else one.inside.name
+        name, number = stem, 1
+        while _folded(one.inside.with_name(name + suffix)) in taken:
+            number += 1
+            name = f"{stem}-{number}"
+        targets[one] = one.inside.with_name(name + suffix)
+        taken.add(_folded(targets[one]))
+    return [Job(one.source, folder / targets[one], WRITERS[suffix]) for one in found]
+
+
+def _folded(path: Path) -> str:
+    return os.fspath(path).casefold()
+
+
+def _refuse_to_lose(jobs: Iterable[Job]) -> None:
+    originals = {job.source.resolve() for job in jobs if job.source is not None}
+    for job in jobs:
+        if job.target.resolve() in originals:
+            raise DataError(f"{job.target} is an input and would be lost: name another output.")

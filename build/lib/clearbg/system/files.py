@@ -1,0 +1,146 @@
+"""Files and folders are written aside and then renamed, so that no reader sees half of one.
+
+Here is also the SHA-256 of a file.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from clearbg.errors import ClearBGError
+
+
+@contextlib.contextmanager
+def replacing_file(target: Path | str, synced: bool = False) -> Iterator[Path]:
+    """Yield a path beside `target` to write to; on success it takes `target`'s place.
+
+    The temporary name keeps the suffix, so that writers which choose the format by it
+    work. On any exception the target stays as it was. With `synced` the
+    new file is on the disk before the rename, so that even a power cut leaves one of both whole.
+
+    Raises:
+        ClearBGError: the folder cannot be written to, or the disk is full.
+    """
+    target = Path(target)
+    aside = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
+    with _sentence(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield aside
+            if synced:
+                _sync(aside)
+            os.replace(aside, target)
+            if synced:
+                _sync(target.parent)
+        finally:
+            aside.unlink(missing_ok=True)
+
+
+def write_text(target: Path | str, text: str) -> None:
+    """Replace a text file whole, in UTF-8."""
+    with replacing_file(target) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+def write_json(target: Path | str, value: Any) -> None:
+    """Replace a JSON file whole; keys stay in order."""
+    write_text(target, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def file_sha256(path: Path | str) -> str:
+    """The SHA-256 of a file's bytes, 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def replacing_folder(target: Path | str) -> Iterator[Path]:
+    """Yield an empty folder beside `target`; on success it takes the place of `target`.
+
+    What a killed run left beside `target` is removed first. A second process that wants to
+    replace the same folder waits until the first has ended.
+
+    Raises:
+        ClearBGError: the parent cannot be written to, or the disk is full.
+    """
+    target = Path(target)
+    aside = target.with_name(f".{target.name}.aside")
+    with _sentence(target), _locked(target):
+        shutil.rmtree(aside, ignore_errors=True)
+        try:
+            aside.mkdir()
+            yield aside
+            shutil.rmtree(target, ignore_errors=True)
+            os.replace(aside, target)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Make `folder` and keep other processes out of it; a process that dies lets go of it.
+
+    The folder may be removed inside; a process that waited for it then makes a new one.
+
+    Raises:
+        ClearBGError: the folder cannot be locked.
+    """
+    with _locked(folder):
+        folder.mkdir(exist_ok=True)
+        yield
+
+
+@contextlib.contextmanager
+def _locked(target: Path) -> Iterator[None]:
+    """Hold the lock file beside `target`; say so where another process makes this one wait."""
+    from filelock import FileLock, Timeout
+
+    file = target.with_name(f".{target.name}.lock")
+    lock = FileLock(file)
+    with _sentence(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        print(f"waiting for another run that is at work in {target}", file=sys.stderr)
+        lock.acquire()
+    except OSError as error:
+        raise ClearBGError(
+            f"{target} could not be written, since {file.name} beside it cannot be locked "
+            f"({error.strerror or error}): check the folder's permissions and that its disk "
+            "supports locks, then run again."
+        ) from error
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # Windows removes no file that is open
+            file.unlink()  # while it is held: whoever waits for it then makes a new one
+        lock.release()
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    if path.is_dir() and os.name != "posix":  # there folders cannot be opened
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _sentence(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ClearBGError(
+            f"{target} could not be written ({error.strerror or error}): "
+            "check the folder's permissions and the free disk space, then run again."
+        ) from error

@@ -1,0 +1,71 @@
+"""Signals that ask a long training to end. They are noted at once and obeyed between two steps."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from signal import Signals
+
+from clearbg.errors import Stopped
+
+STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
+            if hasattr(signal, name)]  # fmt: skip
+
+_requested: list[Signals] = []
+
+
+@contextlib.contextmanager
+def noted() -> Iterator[None]:
+    """Note SIGINT, SIGTERM and SIGHUP inside; the work asks by `stop_requested`.
+
+    After the first one all of them act at once again, so that a second Ctrl-C ends work that
+    hangs. A signal that was ignored before (SIGHUP under nohup) stays ignored. Outside the main
+    thread nothing is noted.
+
+    Raises:
+        Stopped: the work has ended without asking for the signal, or has failed since a process
+            that loads images died of it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {s: signal.getsignal(s) for s in STOPPING}
+    before = {s: handler for s, handler in before.items() if handler != signal.SIG_IGN}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def note(number: int, _frame: object) -> None:
+        _requested.append(Signals(number))
+        restore()
+
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield
+        stop_if_requested(lambda: None)
+    except RuntimeError as error:
+        if _requested and "DataLoader worker" in str(error):
+            raise Stopped(_requested[0]) from error
+        raise
+    finally:
+        restore()
+        _requested.clear()
+
+
+def stop_requested() -> Signals | None:
+    """The signal that has asked for an end inside `noted`; None: there was none."""
+    return _requested[0] if _requested else None
+
+
+def stop_if_requested(save: Callable[[], None]) -> None:
+    """Save the state of the work and end it, if a signal has asked for that.
+
+    Raises:
+        Stopped: a signal has asked for that.
+    """
+    requested = stop_requested()
+    if requested is not None:
+        save()
+        raise Stopped(requested)

@@ -1,0 +1,59 @@
+"""MLflow's store: its address, whether it answers, and the reason when it fails."""
+
+import contextlib
+import os
+import re
+import socket
+import sqlite3
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+
+from clearbg.system.project import root
+
+PATIENCE = 3  # seconds
+
+
+def uri() -> str:
+    """MLFLOW_TRACKING_URI, or mlflow.db; relative SQLite paths start at the project's folder."""
+    given = os.getenv("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+    if given.startswith("sqlite:///"):
+        return f"sqlite:///{root() / given.removeprefix('sqlite:///')}"
+    return given
+
+
+def database(address: str) -> Path | None:
+    """The file of an SQLite store; None: it is another kind of store."""
+    if address.startswith("sqlite:///"):
+        return Path(address.removeprefix("sqlite:///"))
+    return None
+
+
+def ask(address: str) -> None:
+    """Fail within `PATIENCE` seconds if the store does not answer; MLflow retries for minutes."""
+    parts = urlsplit(address)
+    if parts.scheme in ("http", "https"):
+        with contextlib.suppress(requests.exceptions.SSLError):  # certificates are MLflow's task
+            requests.get(f"{address.rstrip('/')}/health", timeout=PATIENCE)
+    elif file := database(address):
+        with contextlib.closing(sqlite3.connect(file, timeout=PATIENCE)) as connection:
+            connection.execute("PRAGMA schema_version")
+    elif parts.port:
+        socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE).close()
+
+
+def reason(error: BaseException) -> str:
+    """The innermost cause of an error, in one line, without passwords."""
+    causes = [error]
+    while cause := causes[-1].__cause__ or causes[-1].__context__:
+        causes.append(cause)
+    drivers = [cause for cause in causes if isinstance(cause, OSError | sqlite3.Error)]
+    lines = [line for line in str(drivers[-1] if drivers else error).splitlines() if line.strip()]
+    text = "" if not lines else lines[-1] if lines[0].endswith(":") else lines[0]
+    return shown(text.strip()[:300])
+
+
+def shown(text: str) -> str:
+    """The text without the user and the password of an address in it."""
+    return re.sub("//[^/@]*@", "//", text)
