@@ -45,6 +45,22 @@ def test_champion_that_was_set_by_hand_is_known_from_the_next_entry():
     assert replay([*entries, entry(3, 2, 2, 3, ROLLBACK)]).champions == (1, 2)
 
 
+@pytest.mark.parametrize("tag", [promotion_log.OVER, promotion_log.NEW, promotion_log.ACTION])
+@pytest.mark.parametrize("value", [None, "", "x", "²", "9" * 5000])
+def test_entry_whose_tag_was_edited_by_hand_ends_no_log(tag, value):
+    entries = [entry(1, 0, 1), entry(2, 1, 2, 1), entry(3, 2, 3, 2)]
+    del entries[1].tags[tag]
+    if value is not None:
+        entries[1].tags[tag] = value
+    state = replay(entries)
+    assert (state.last, state.champions) == (3, (1, 2, 3))
+
+
+def test_entry_that_was_deleted_ends_no_log():
+    state = replay([entry(1, 0, 1), entry(3, 2, 3, 2)])
+    assert (state.last, state.champions) == (3, (1, 2, 3))
+
+
 def test_switch_without_its_mark_is_not_done():
     assert replay([]).done
     assert not replay([entry(1, 0, 1, done=False)]).done
@@ -193,3 +209,19 @@ def test_store_that_dies_at_any_call_leaves_a_whole_champion(registry, monkeypat
         if registry.aliases()[CHAMPION] == old:
             assert switch(registry, new)
         assert registry.aliases() == {CHAMPION: new, PREVIOUS: old}
+
+
+def test_log_that_was_edited_by_hand_takes_the_next_switch(registry):
+    assert switch(registry, 1) and switch(registry, 2, champion=1)
+    log = PromotionLog(registry).log
+    for tag in (promotion_log.OVER, promotion_log.NEW, promotion_log.NONCE, promotion_log.DONE):
+        log._client.delete_model_version_tag(log.name, "2", tag)
+    assert switch(registry, 3, champion=2)
+    assert (registry.aliases()[CHAMPION], registry.aliases()[PREVIOUS]) == (3, 2)
+
+
+def test_rollback_goes_back_from_a_champion_that_was_deleted(registry):
+    assert switch(registry, 1) and switch(registry, 2, champion=1)
+    registry._client.delete_model_version(registry.name, "2")
+    assert "version 2, which was deleted was rolled back" in rollback().sentence
+    assert registry.aliases()[CHAMPION] == 1

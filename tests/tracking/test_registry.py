@@ -87,7 +87,7 @@ def test_version_that_nobody_tagged_is_refused(store):
     registry = find_registry()
     first = registry.aliased(CHAMPION)
     registry.point(CHAMPION, registry.add(first.source, first.run_id, {}).number)
-    with pytest.raises(RegistryError, match=r"has no tag clearbg\.onnx"):
+    with pytest.raises(RegistryError, match=r"has no SHA-256 in its tag clearbg\.onnx"):
         fetch()
 
 
@@ -136,3 +136,42 @@ def test_model_is_logged_anew_when_its_list_was_missing(store, tmp_path):
         assert second not in (None, first)
         assert run.model(lonely) == second
     assert os.path.exists(lonely)
+
+
+@pytest.mark.parametrize("tag", ["../../outside", "/tmp/outside", "A" * 64, "0" * 63])
+def test_tag_that_is_no_hash_makes_no_folder(store, tmp_path, tag):
+    registry = find_registry()
+    first = registry.aliased(CHAMPION)
+    registry.point(CHAMPION, registry.add(first.source, first.run_id, {ONNX: tag}).number)
+    with pytest.raises(RegistryError, match=r"has no SHA-256 in its tag clearbg\.onnx"):
+        fetch()
+    assert not list(tmp_path.rglob("outside"))
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_project_that_was_moved_or_copied_finds_its_own_files(
+    filled, tmp_path, monkeypatch, copied
+):
+    first, second = tmp_path / "first", tmp_path / "the second, größer"
+    shutil.copytree(filled, first)
+    monkeypatch.setenv("DVC_ROOT", str(first))
+    assert fetch().is_relative_to(first)
+    shutil.copytree(first, second, ignore=shutil.ignore_patterns(".clearbg"))
+    if not copied:
+        shutil.rmtree(first)
+    monkeypatch.setenv("DVC_ROOT", str(second))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")  # MLflow itself has set it in this process
+    assert fetch().is_relative_to(second)
+    with runs.train_run("second", {}, "demo") as run:
+        run.file(second / "params.yaml")
+        assert run.id
+    assert list(second.glob("mlartifacts/*/artifacts/params.yaml"))
+    assert first.exists() == copied and not list(first.rglob("artifacts/params.yaml"))
+
+
+def test_experiment_that_was_deleted_is_restored_and_said(store, capsys):
+    client = find_registry()._client
+    client.delete_experiment(client.get_experiment_by_name("clearbg").experiment_id)
+    with runs.train_run("third", {}, "demo") as run:
+        assert run.id
+    assert "experiment clearbg had been deleted and was restored" in capsys.readouterr().err

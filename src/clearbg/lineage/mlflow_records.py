@@ -1,13 +1,13 @@
 """The runs, versions and promotions in MLflow that have a model's hashes."""
 
 import datetime
-import json
 from typing import Any
 
 from clearbg.errors import RegistryError
 from clearbg.lineage.facts import Lineage
 from clearbg.promotion import promotion_log
-from clearbg.promotion.promotion_log import PromotionLog, counted
+from clearbg.promotion.promotion_log import PromotionLog, counted, number_of
+from clearbg.system.parsing import ParseError, parse_json
 from clearbg.tracking.registry import Registry, Version, find_registry
 from clearbg.tracking.runs import WEIGHTS
 
@@ -31,9 +31,10 @@ def look(found: Lineage, asked: Version | None) -> None:
             kinds = [kind for kind, equal in same.items() if equal]
             if kinds:
                 found.versions.append(_facts_of(one, aliases) | {"same": kinds[0]})
-        numbers = {str(one["number"]) for one in found.versions}
+        numbers = {one["number"] for one in found.versions}
         for entry in counted(PromotionLog(registry).entries()):
-            if numbers & {entry.tags[promotion_log.NEW], entry.tags[promotion_log.OLD]}:
+            moved = {number_of(entry, tag) for tag in (promotion_log.NEW, promotion_log.OLD)}
+            if numbers & moved:
                 found.promotions.append(_promotion(entry))
     except RegistryError as error:
         found.missing.append(str(error))
@@ -70,15 +71,20 @@ def _facts_of(one: Version, aliases: dict[str, int]) -> dict[str, Any]:
 
 
 def _promotion(entry: Version) -> dict[str, Any]:
+    """The facts of a log's entry; those whose tags were removed by hand are empty."""
+    try:
+        evidence = parse_json(entry.tags.get(promotion_log.EVIDENCE, "{}"))
+    except ParseError:
+        evidence = {}
     return {
         "entry": str(entry),
-        "action": entry.tags[promotion_log.ACTION],
-        "champion": entry.tags[promotion_log.NEW],
-        "replaces": entry.tags[promotion_log.OLD],
-        "by": entry.tags[promotion_log.BY],
+        "action": entry.tags.get(promotion_log.ACTION, ""),
+        "champion": entry.tags.get(promotion_log.NEW, ""),
+        "replaces": entry.tags.get(promotion_log.OLD, ""),
+        "by": entry.tags.get(promotion_log.BY, ""),
         "time": _time(entry.created),
         "why": entry.text,
-        "evidence": json.loads(entry.tags[promotion_log.EVIDENCE]),
+        "evidence": evidence if isinstance(evidence, dict) else {},
     }
 
 

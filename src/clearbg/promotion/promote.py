@@ -154,20 +154,24 @@ def rollback() -> Verdict:
         RegistryError: there is none, or somebody else moves the champion just now.
     """
     registry = find_registry()
-    if registry is None or registry.aliased(CHAMPION) is None:
+    if registry is None:
         raise RegistryError(f"{model_name()} has no champion: promote a model first.")
     with exclusive(project.state() / "promotion"):
         log = PromotionLog(registry)
         state, _ = log.settle()
         champion = registry.aliased(CHAMPION)
-        earlier = [number for number in state.champions if number != champion.number]
+        if champion is None and not state.champions:
+            raise RegistryError(f"{model_name()} has no champion: promote a model first.")
+        earlier = [number for number in state.champions if number != _number(champion)]
         found = (registry.version(number) for number in reversed(earlier))
         target = next((version for version in found if version is not None), None)
+        # Somebody may have deleted the champion's version by hand, and its alias with it.
+        gone = str(champion or f"{model_name()} version {state.champions[-1]}, which was deleted,")
         if target is None:
-            raise RegistryError(f"{champion} is the first champion: there is none to go back to.")
+            raise RegistryError(f"{gone} is the first champion: there is none to go back to.")
         _refuse_broken(registry, target)
-        why = f"{target} is champion again; {champion} was rolled back."
-        if not log.switch(ROLLBACK, target, state, champion.number, why, {}):
+        why = f"{target} is champion again; {gone.rstrip(',')} was rolled back."
+        if not log.switch(ROLLBACK, target, state, registry.aliases().get(CHAMPION), why, {}):
             raise RegistryError(
                 "somebody else moved the champion just now: see which one it is, then run again."
             )

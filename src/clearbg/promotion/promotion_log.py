@@ -14,7 +14,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from clearbg.errors import CommandError, RegistryError
@@ -46,24 +46,41 @@ class State:
 
 
 def counted(entries: list[Version]) -> Iterator[Version]:
-    """The entries that count, of all by rising number: those over the last one that counts."""
+    """The entries that count, of all by rising number: those over the last one that counts.
+
+    Where somebody has deleted an entry, or its tag, by hand, the entries after it still count.
+    """
+    there = {entry.number for entry in entries}
+    trusted = {number_of(entry, OVER) for entry in entries}
     last = 0
     for entry in entries:
-        if entry.tags.get(OVER) == str(last):
+        over = number_of(entry, OVER)
+        lost = over is None and entry.number in trusted
+        if over == last or lost or (over is not None and over > last and over not in there):
             yield entry
             last = entry.number
 
 
+def number_of(entry: Version, tag: str) -> int | None:
+    """The number in a tag of an entry; None: the tag is missing, or holds something else."""
+    text = entry.tags.get(tag, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
 def replay(entries: list[Version]) -> State:
-    """The state after all entries."""
+    """The state after all entries; one whose tags were removed by hand has moved nothing."""
     state = State()
     for entry in counted(entries):
         tags = entry.tags
-        old = (int(tags[OLD]),) if tags.get(OLD) else ()
+        new, replaced = number_of(entry, NEW), number_of(entry, OLD)
+        if new is None:
+            state = replace(state, last=entry.number, done=True)
+            continue
+        old = () if replaced is None else (replaced,)
         # An alias may be moved by hand between two entries.
         champions = state.champions if old == state.champions[-1:] else state.champions + old
-        new, withdrawn = int(tags[NEW]), state.withdrawn
-        if tags[ACTION] == ROLLBACK:
+        withdrawn = state.withdrawn
+        if tags.get(ACTION) == ROLLBACK:
             champions, withdrawn = champions[:-1], withdrawn + old
         champions = champions if champions[-1:] == (new,) else champions + (new,)
         state = State(entry.number, DONE in tags, champions, withdrawn)
@@ -131,9 +148,10 @@ class PromotionLog:
         }
         try:
             mine = self.log.add(new.source, new.run_id, tags, why)
-            rivals = [e for e in self.entries() if e.tags.get(OVER) == str(seen.last)]
+            counting = (one for one in counted(self.entries()) if one.number > seen.last)
+            first = next(counting, None)
             # By the nonce: MLflow's client may have sent the entry twice.
-            if not rivals or rivals[0].tags.get(NONCE) != nonce:
+            if first is None or first.tags.get(NONCE) != nonce:
                 self.log.remove(mine.number)
                 return False
             self.settle()

@@ -9,6 +9,7 @@ in one step too, but that overwrites what somebody else may have set in the mean
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,7 @@ from clearbg.errors import ClearBGError, RegistryError
 from clearbg.system import project
 from clearbg.system.files import exclusive, file_sha256, replacing_folder
 from clearbg.tracking.runs import ONNX, prepare  # the import also sets how MLflow behaves
-from clearbg.tracking.store import ask, database, reason, shown, uri
+from clearbg.tracking.store import ask, database, follow_project, reason, shown, uri
 
 import mlflow.artifacts  # isort: skip
 from mlflow.entities import Run  # isort: skip
@@ -51,8 +52,9 @@ class Version:
 
     @property
     def onnx(self) -> str:
-        """SHA-256 of its ONNX file; "" when no tag says it."""
-        return self.tags.get(ONNX, "")
+        """SHA-256 of its ONNX file; "" when no tag says it: a folder is named after it."""
+        tag = self.tags.get(ONNX, "")
+        return tag if re.fullmatch("[0-9a-f]{64}", tag) else ""
 
 
 def model_name() -> str:
@@ -124,6 +126,7 @@ class Registry:
         self.name = name
         self._address = uri()
         ask(self._address)
+        follow_project(self._address)
         # When a version is made, MLflow reads this address besides that of the client.
         mlflow.set_tracking_uri(self._address)
         self._client = mlflow.MlflowClient(self._address, self._address)
@@ -231,8 +234,8 @@ class Registry:
         """
         if not version.onnx:
             raise RegistryError(
-                f"{version} has no tag {ONNX}, so its file cannot be verified: move its alias "
-                "to a version that `python pipelines/promote.py` registered."
+                f"{version} has no SHA-256 in its tag {ONNX}, so its file cannot be verified: "
+                "move its alias to a version that `python pipelines/promote.py` registered."
             )
         address = self._client.get_model_version_download_uri(self.name, str(version.number))
         with tempfile.TemporaryDirectory(dir=folder) as aside:

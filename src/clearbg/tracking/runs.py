@@ -28,9 +28,8 @@ from tqdm import tqdm
 from clearbg.data import leaks
 from clearbg.errors import Stopped
 from clearbg.system.files import file_sha256
-from clearbg.system.project import root
 from clearbg.tracking.package import PACKAGE, code_alone
-from clearbg.tracking.store import ask, database, reason, shown, uri
+from clearbg.tracking.store import artifacts, ask, database, follow_project, reason, shown, uri
 
 # MLflow reads some of these while it is being imported.
 for _name, _value in {
@@ -265,8 +264,15 @@ def _store() -> tuple[mlflow.MlflowClient, str]:
     client = mlflow.MlflowClient(tracking_uri=address)
     name = os.getenv("MLFLOW_EXPERIMENT_NAME", "clearbg")
     if experiment := client.get_experiment_by_name(name):
+        if experiment.lifecycle_stage != "active":
+            client.restore_experiment(experiment.experiment_id)
+            tqdm.write(
+                f"MLflow's experiment {name} had been deleted and was restored: set "
+                "MLFLOW_EXPERIMENT_NAME to record runs elsewhere.",
+                file=sys.stderr,
+            )
         return client, experiment.experiment_id
-    folder = None if address.startswith("http") else (root() / "mlartifacts").as_uri()
+    folder = None if address.startswith("http") else artifacts()
     try:
         return client, client.create_experiment(name, artifact_location=folder)
     except mlflow.MlflowException as error:
@@ -281,6 +287,7 @@ def prepare(address: str) -> None:
     if file is not None and not file.exists():
         _make(file)
     ask(address)
+    follow_project(address)
 
 
 def _make(file: Path) -> None:

@@ -7,12 +7,22 @@ import socket
 import sqlite3
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import requests
 
 from clearbg.system.project import root
 
 PATIENCE = 3  # seconds
+ARTIFACTS = "mlartifacts"
+ADDRESSES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+"""Columns of MLflow's database that hold addresses of files."""
 
 
 def uri() -> str:
@@ -41,6 +51,39 @@ def ask(address: str) -> None:
             connection.execute("PRAGMA schema_version")
     elif parts.port:
         socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE).close()
+
+
+def artifacts() -> str:
+    """The address of the folder for the files of runs, beside the project's own database."""
+    return (root() / ARTIFACTS).as_uri()
+
+
+def follow_project(address: str) -> None:
+    """Let the project's own database find its files after the project was moved or copied.
+
+    MLflow stores absolute addresses. Those of a folder mlartifacts become the present one, unless
+    the files are still where the database says and not here.
+    """
+    file = database(address)
+    if file is None or file.parent != root() or not file.exists():
+        return
+    with contextlib.closing(sqlite3.connect(file, timeout=PATIENCE)) as connection, connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+        if not tables >= {table for table, _ in ADDRESSES}:
+            return
+        rows = connection.execute("SELECT DISTINCT artifact_location FROM experiments")
+        for (old,) in rows.fetchall():
+            path = url2pathname(urlsplit(old or "").path)
+            ours = (old or "").startswith("file:///") and Path(path).name == ARTIFACTS
+            moved = (root() / ARTIFACTS).is_dir() or not Path(path).is_dir()
+            if not ours or old == artifacts() or not moved:
+                continue
+            for table, column in ADDRESSES:
+                connection.execute(
+                    f"UPDATE {table} SET {column} = ? || substr({column}, ?) "
+                    f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
+                    (artifacts(), len(old) + 1, old, len(old) + 1, f"{old}/"),
+                )
 
 
 def reason(error: BaseException) -> str:
