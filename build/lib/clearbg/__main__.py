@@ -1,5 +1,0 @@
-"""`python -m clearbg` is the command line."""
-
-from clearbg.cli.app import main
-
-main()

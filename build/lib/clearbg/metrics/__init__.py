@@ -1,1 +1,0 @@
-"""How far a predicted alpha is from the truth: `names` is the vocabulary, `scoring` the way in."""

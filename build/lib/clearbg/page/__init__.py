@@ -1,1 +1,0 @@
-"""The page of `clearbg demo`: cutouts in a browser, and the same as an API."""
