@@ -63,7 +63,7 @@ def test_how_results_look_does_not_change_the_log(made, tmp_path):
 
 def test_log_that_cannot_be_appended_to_is_said_before_any_work(made):
     done = remove(made / "new", "--log", str(made), status=2)
-    assert "cannot be appended to" in done.stderr and not Path("cutouts").exists()
+    assert "is a folder: name a file" in done.stderr and not Path("cutouts").exists()
 
 
 def test_log_that_fails_later_costs_no_image(made, monkeypatch):

@@ -126,3 +126,49 @@ def test_what_cannot_be_planned_is_one_sentence(inputs, output, says):
     Path("file").touch()
     with pytest.raises(DataError, match=says):
         plan(inputs, output, None)
+
+
+@pytest.mark.parametrize(
+    "inputs, output",
+    [
+        (["in"], "in"),
+        (["in/deep/.."], "./in/"),
+        (["link"], "in"),
+        (["in", "in/deep"], "in/deep"),
+        (["in/deep", "in"], "in"),
+        (["in/*"], "in"),
+        (["in/**/*.png"], "in"),
+        (["in/?.*", "in/deep/c.jpg"], "in"),
+        (["."], "."),
+    ],
+)
+def test_folder_in_which_a_second_run_would_find_the_results_is_refused(inputs, output):
+    images("in/a.jpg", "in/b.jpg", "in/deep/c.jpg", "in/deep/d.png")
+    Path("link").symlink_to("in")
+    with pytest.raises(DataError, match="would be lost"):
+        plan(inputs, output, None)
+
+
+@pytest.mark.parametrize(
+    "inputs, output",
+    [
+        (["in"], "in/cut"),
+        (["in/**/*"], "in/cut"),
+        (["in/*.jpg"], "in"),
+        (["in/a.jpg"], "in"),
+        (["in/deep"], "in"),
+        (["."], "cutouts"),
+    ],
+)
+def test_second_run_has_the_same_inputs_and_results(inputs, output):
+    images("in/a.jpg", "in/b.jpg", "in/deep/c.jpg")
+    first = targets(*inputs, output=output)
+    images(*first.values())
+    assert targets(*inputs, output=output) == first
+
+
+@pytest.mark.parametrize("inputs, output", [([""], "out"), (["in", ""], "out"), (["in"], "")])
+def test_empty_path_is_not_the_working_folder(inputs, output):
+    images("in/a.jpg")
+    with pytest.raises(DataError, match="is empty"):
+        plan(inputs, output, None)

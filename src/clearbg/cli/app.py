@@ -20,6 +20,7 @@ from clearbg.cli.import_weights import import_weights
 from clearbg.cli.lineage import lineage
 from clearbg.cli.lr_find import lr_find
 from clearbg.cli.models import models
+from clearbg.cli.options import Command
 from clearbg.cli.remove import NONE, remove
 from clearbg.cli.score import score
 from clearbg.cli.stages import export, train
@@ -52,7 +53,7 @@ def options(
     pass
 
 
-def _add(command: Callable[..., None], failure: int = 1, **options) -> None:
+def _add(command: Callable[..., None], failure: int = 1, cls: type[Command] = Command) -> None:
     """Add a command that prints a `ClearBGError` as its sentence and then exits with `failure`."""
 
     @functools.wraps(command)
@@ -72,13 +73,13 @@ def _add(command: Callable[..., None], failure: int = 1, **options) -> None:
             )
             raise typer.Exit(failure) from None
 
-    app.command(**options)(call)
+    app.command(cls=cls)(call)
 
 
 _add(use)
 _add(fetch)
 _add(estimate)
-_add(lr_find, name="lr-find")
+_add(lr_find)
 _add(train)
 _add(export)
 _add(doctor, failure=UNUSABLE, cls=DoctorCommand)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from clearbg.cli.options import choice_of
+from clearbg.cli.options import OverwriteOption, choice_of
 
 
 def compare(
@@ -25,13 +25,14 @@ def compare(
     output: Annotated[Path, typer.Option("--output", "-o", help="A .jpg or .png file.")] = Path(
         "comparison.jpg"
     ),
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Write a sheet that compares images: input, prediction, ground truth, cutout."""
     from clearbg.evaluation.compare import compare
 
     named: list[str] | list[None] = model or [None]
     files = [choice_of(name).file for name in named]
-    number, found = compare(images, masks, files, output, count, seed)
+    number, found = compare(images, masks, files, output, count, seed, overwrite)
     typer.echo(f"{output}: {number} images")
     if found:
         typer.echo(found, err=True)

@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer.core import TyperCommand
+
+from clearbg.cli.options import Command, OverwriteOption
 
 UNUSABLE = 3  # exit status of wrong usage; 1 and 2 are about the images
 
 
-class DoctorCommand(TyperCommand):
+class DoctorCommand(Command):
     """A command whose usage errors have another exit status than broken images (2)."""
 
     def parse_args(self, ctx, args):
@@ -36,6 +37,7 @@ def doctor(
     fix: Annotated[
         Path | None, typer.Option(help="A new folder for a fixed copy and its log.")
     ] = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Find what is wrong with images and masks, and fix it in a copy.
 
@@ -44,6 +46,6 @@ def doctor(
     """
     from clearbg.doctor import diagnose
 
-    status, text = diagnose(paths, as_json=json, page=html, fix=fix)
+    status, text = diagnose(paths, as_json=json, page=html, fix=fix, overwrite=overwrite)
     typer.echo(text)
     raise typer.Exit(status)

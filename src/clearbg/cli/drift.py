@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from clearbg.cli.options import choice_of
+from clearbg.cli.options import OverwriteOption, choice_of
 
 RecentArgument = Annotated[
     Path,
@@ -54,20 +54,24 @@ def drift(
     effect_size: EffectSizeOption = 0.3,
     html: HtmlOption = Path("reports/drift.html"),
     as_json: JsonOption = False,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Compare recent images with the training images: is it time to retrain?
 
     Exit status: 0 no drift; 3 drift; 4 too few images to judge by; 1 or 2 the comparison failed.
     """
     from clearbg.drift.comparison import Limits, TooFewError
-    from clearbg.drift.page import write_page
+    from clearbg.drift.page import PAGE, write_page
     from clearbg.drift.verdict import UNJUDGED, judge
+    from clearbg.system.overwriting import refuse_to_lose
 
+    chosen = None if model is None else choice_of(model).file
+    refuse_to_lose(html, PAGE, [recent, reference / "manifest.csv", chosen], overwrite)
     try:
         verdict = judge(
             recent,
             reference,
-            None if model is None else choice_of(model).file,
+            chosen,
             model_name=str(model),
             limits=Limits(significance, effect_size, min_samples),
             limit=limit,

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from clearbg.cli.options import OverwriteOption
+
 
 def lr_find(
     params: Annotated[
@@ -17,6 +19,7 @@ def lr_find(
         Path | None,
         typer.Option("--output", "-o", help="A folder.", show_default=".clearbg/lr-find"),
     ] = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Suggest a learning rate: raise it step by step on the real data, and watch the loss."""
     from clearbg import config
@@ -25,12 +28,14 @@ def lr_find(
     from clearbg.training import lr_find as training
 
     root = project.root()
+    folder = output or project.state() / "lr-find"
+    training.refuse_output(folder, overwrite)
     settings = config.load(params or root / "params.yaml")
     found = training.sweep(
         settings, Pairs(root / "data/augmented", "train", settings), lowest, highest, steps
     )
     suggestion = training.suggest(found)
-    image, table = training.write(found, suggestion, output or project.state() / "lr-find")
+    image, table = training.write(found, suggestion, folder)
     if isinstance(suggestion, str):
         typer.echo(suggestion)
     else:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from typer.core import TyperCommand
 
 from clearbg.errors import ModelError
 
@@ -24,6 +25,26 @@ DeviceOption = Annotated[
     Literal["cpu", "cuda", "openvino"],
     typer.Option(help="Where the model runs. A device that is not available is an error."),
 ]
+
+OverwriteOption = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Write also over a file that this command has not made."),
+]
+
+
+class Command(TyperCommand):
+    """Refuses arguments that are empty: as paths they would stand for the working folder."""
+
+    def parse_args(self, ctx, args):
+        for before, given in zip(["", *args], args):
+            valueless = given.startswith("--") and given.endswith("=")
+            if valueless or not given.strip():
+                name = given if valueless else before if before.startswith("-") else "an argument"
+                raise typer.BadParameter(
+                    f"{name.rstrip('=')} is empty: give its value; perhaps a variable of the shell "
+                    "is not set."
+                )
+        return super().parse_args(ctx, args)
 
 
 def choice_of(model: str | None, device: str = "cpu") -> "Choice":

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from clearbg.cli.options import OverwriteOption
+
 
 def score(
     predictions: Annotated[Path, typer.Argument(help="A folder of predicted alpha mattes.")],
@@ -19,10 +21,12 @@ def score(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A CSV file for each image's figures.")
     ] = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Measure predictions that any program has written as images."""
     from clearbg.evaluation import score_files
 
+    score_files.refuse_output(output, predictions, masks, None, overwrite)
     result = score_files.score_files(predictions, masks, metrics.split(","), threshold, inverted)
     typer.echo(score_files.table(result, output))
     if warning := score_files.warning(result):

@@ -10,11 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clearbg.doctor import checkup, fixing, layouts, report
-from clearbg.doctor.page import write_page
+from clearbg.doctor.page import PAGE, write_page
+from clearbg.system.overwriting import refuse_to_lose
 
 
 def diagnose(
-    paths: Sequence[Path], *, as_json: bool, page: Path, fix: Path | None
+    paths: Sequence[Path],
+    *,
+    as_json: bool,
+    page: Path,
+    fix: Path | None,
+    overwrite: bool = False,
 ) -> tuple[int, str]:
     """Examine the pairs under `paths`.
 
@@ -22,16 +28,19 @@ def diagnose(
         as_json: return JSON in place of a table.
         page: the HTML file to write, with the images to look at.
         fix: a new folder for a fixed copy; None: no copy is written.
+        overwrite: write the page also over a file that is no such page.
 
     Returns:
         The exit status of `clearbg doctor`, and the text that it prints.
 
     Raises:
-        DataError: there are no pairs, or the folder `fix` cannot be used.
+        DataError: there are no pairs, the folder `fix` cannot be used, or a file would be lost.
     """
     if fix is not None:
         fixing.check_folder(fix, paths)
     data_set = layouts.find(paths)
+    files = [getattr(pair, of, None) for pair in data_set.pairs for of in ("image", "mask")]
+    refuse_to_lose(page, PAGE, [*paths, *files, *data_set.unpaired], overwrite)
     rows = checkup.check(data_set.pairs)
     arguments = " ".join(shlex.quote(str(path)) for path in paths)
     write_page(page, data_set, rows, f"clearbg doctor {arguments} --fix fixed")

@@ -1,5 +1,6 @@
 """The page of images to look at: one HTML file that needs no other file."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,13 @@ from clearbg.doctor.layouts import DataSet
 from clearbg.errors import ImageError
 from clearbg.images import MAX_PIXELS, contact_sheet, read_image, resize
 from clearbg.system.files import write_text
+from clearbg.system.overwriting import Kind
 from clearbg.system.progress import on_all_cores
 from clearbg.templates import render
 
 SHOWN = 8  # pairs of each kind
 SIDE = 320  # pixels of a thumbnail's longer side
+PAGE = Kind("a page of `clearbg doctor`", re.compile(b'content="clearbg doctor"'))
 TINT = 0.55  # opacity of the color that marks the subject
 
 

@@ -1,5 +1,6 @@
 """The page of a comparison: one HTML file that needs no other file."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ from clearbg.drift import report
 from clearbg.drift.comparison import Comparison, Feature
 from clearbg.drift.report import Sources
 from clearbg.system.files import write_text
+from clearbg.system.overwriting import Kind
 from clearbg.templates import render
 
+PAGE = Kind("a page of `clearbg drift`", re.compile(b'content="clearbg drift"'))
 BINS = 24
 TAILS = (0.005, 0.995)  # quantiles; values outside go into the first and the last bar
 

@@ -1,5 +1,6 @@
 """Images, what models make of them, and the truth, side by side on one sheet."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,9 +12,12 @@ from clearbg.data.sources import by_stem
 from clearbg.errors import DataError
 from clearbg.images import SUFFIXES, contact_sheet, find_images, finding, read_image, resize
 from clearbg.removal.remover import Remover
+from clearbg.system.overwriting import Kind, refuse_to_lose
 from clearbg.system.progress import progress
 
 CELL = 240  # pixels of a view's longer side
+COMMENT = "ClearBG comparison"
+SHEET = Kind("a comparison sheet", re.compile(COMMENT.encode()))
 
 
 def compare(
@@ -23,6 +27,7 @@ def compare(
     output: Path,
     count: int,
     seed: int,
+    overwrite: bool = False,
 ) -> tuple[int, str]:
     """Write a sheet of `count` images drawn by `seed`.
 
@@ -30,12 +35,14 @@ def compare(
         images: a folder of images, or one image.
         masks: a folder of masks (or one mask) of the same names; None: no column of truth.
         models: exported models; each gives a column of alpha, the first one of cutouts too.
+        overwrite: write also over a file that is no comparison sheet.
 
     Returns:
         how many images are on it, and lines about what was found in the masks and left out.
 
     Raises:
-        DataError: there are no images, a mask is missing, or ingest would refuse a pair.
+        DataError: there are no images, a mask is missing, ingest would refuse a pair, or a
+            file would be lost.
         ImageError: an image or a mask cannot be read.
         ModelError: a model cannot be used.
     """
@@ -45,6 +52,7 @@ def compare(
     order = np.random.default_rng(seed).permutation(len(found))[:count]
     chosen = [found[i] for i in sorted(order)]
     truths = _masks_of(chosen, images, masks) if masks else {}
+    refuse_to_lose(output, SHEET, [*found, *truths.values(), *models], overwrite)
     removers = [Remover(model) for model in models]
     rows = []
     read = Truths()
@@ -62,7 +70,13 @@ def compare(
     captions = [path.name for path in chosen]
     per_line = 2 if len(titles) <= 4 and len(rows) > 1 else 1
     contact_sheet.sheet(
-        rows, output, titles=titles, captions=captions, per_line=per_line, cell=CELL
+        rows,
+        output,
+        titles=titles,
+        captions=captions,
+        per_line=per_line,
+        cell=CELL,
+        comment=COMMENT,
     )
     told = [finding.left_out_of(images, *([masks] if masks else [])), read.sentence()]
     return len(rows), "\n".join(filter(None, told))

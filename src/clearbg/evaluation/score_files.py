@@ -1,5 +1,6 @@
 """Files on disk -> figures: a model on images with masks, or anybody's predictions."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,9 @@ from clearbg.inference.torch_network import trained_network
 from clearbg.metrics.names import FAMILIES
 from clearbg.removal.remover import Remover
 from clearbg.system.files import replacing_file
+from clearbg.system.overwriting import Kind, refuse_to_lose
+
+FIGURES = Kind("a table of figures", re.compile(rb"\Aid,.*\b(mae|leak)\b"))
 
 
 def score_model(
@@ -90,6 +94,15 @@ def score_files(
     names = [pair.id for pair in pairs]
     result = evaluate.score(names, alphas(), families, threshold, ["raw", "min_max"], headline)
     return replace(result, found=_told(truths, predictions, masks))
+
+
+def refuse_output(
+    output: Path | None, images: Path, masks: Path, model: Path | None, overwrite: bool
+) -> None:
+    """Raise DataError where the table of figures would be written over anything but its like."""
+    if output is not None:
+        read = [file for pair in by_stem(images, masks) for file in (pair.image, pair.mask)]
+        refuse_to_lose(output, FIGURES, [*read, model], overwrite)
 
 
 def table(result: Evaluation, output: Path | None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from clearbg.system.files import replacing_file
 
@@ -53,6 +53,7 @@ def sheet(
     captions: Sequence[str] = (),
     per_line: int = 1,
     cell: int = 240,
+    comment: str = "",
 ) -> None:
     """Write images side by side as one JPEG or PNG, chosen by the path's suffix.
 
@@ -62,6 +63,7 @@ def sheet(
         captions: a short line for each row, cut if it is too long.
         per_line: how many rows stand beside each other.
         cell: pixels of a view's longer side; smaller images are enlarged.
+        comment: what the file says about itself, in ASCII.
 
     Raises:
         ValueError: there are no rows.
@@ -96,8 +98,13 @@ def sheet(
             caption = _shortened(captions[index], font, block - MARGIN)
             draw.text((left, top + height + GAP), caption, PALE_INK, font)
 
+    told = {}
+    if comment:
+        text = PngImagePlugin.PngInfo()
+        text.add_text("Comment", comment)
+        told = {"comment": comment.encode(), "pnginfo": text}
     with replacing_file(path) as aside:
-        canvas.save(aside, quality=88, subsampling=0, optimize=True)
+        canvas.save(aside, quality=88, subsampling=0, optimize=True, **told)
 
 
 def data_uri(image: np.ndarray) -> str:

@@ -24,9 +24,11 @@ class Background:
     Attributes:
         values: uint8 `(h,w,3)` in sRGB, or `(1,1,3)` for one color; None: the image's own
             background, blurred.
+        file: the image that holds them; None: there is none.
     """
 
     values: np.ndarray | None
+    file: Path | None = None
 
 
 def parse_background(text: str) -> Background:
@@ -43,7 +45,7 @@ def parse_background(text: str) -> Background:
     except SettingsError:
         if not Path(text).is_file():
             raise
-    return Background(read_image(text).srgb())
+    return Background(read_image(text).srgb(), Path(text))
 
 
 def color(text: str) -> tuple[int, int, int]:

@@ -1,5 +1,6 @@
 """Remove the backgrounds of many files: reading, network, refining and encoding overlap."""
 
+import re
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from clearbg.removal.remover import Remover
 from clearbg.removal.report import Outcome, RemovalReport, Status
 from clearbg.system.files import replacing_file
 from clearbg.system.object_store import Location, StorePath, existing
+from clearbg.system.overwriting import Kind, refuse_to_lose
 
 PIXELS_IN_FLIGHT = 2**26
 """Most pixels of all images in memory together; one image is always allowed."""
@@ -26,6 +28,9 @@ PIXELS_IN_FLIGHT = 2**26
 PIXELS_UNSEEN = 2**23
 """Assumed size of an image in a store, whose size is unknown before it is read."""
 
+RESULT = Kind(
+    "an image", re.compile(rb"\A(\x89PNG|\xff\xd8\xff|RIFF....WEBP|II\*\0|MM\0\*)", re.DOTALL)
+)
 MOST_WORKERS = 4  # unless the user asks for more
 
 
@@ -57,6 +62,8 @@ def remove_files(
     if jobs[0].target is None and sys.stdout.isatty():
         raise SettingsError("An image does not fit a terminal: redirect it, or name a file.")
     todo = undone(jobs, run_options)
+    read = [Path(model), getattr(log, "path", None), output_options.file]
+    refuse_outputs(todo, read, run_options.overwrite)
     done = Pipeline(remover, output_options, run_options, log).run(todo)
     if len(todo) > 1:
         from clearbg.system.progress import progress  # imported here: a single image does without
@@ -76,6 +83,13 @@ def undone(jobs: Sequence[Job], options: RunOptions) -> list[Job]:
     targets = [job.target for job in jobs if options.skip_existing and job.target is not None]
     there = existing(targets)
     return [job for job in jobs if job.target not in there]
+
+
+def refuse_outputs(todo: Sequence[Job], read: Sequence[Path | None], overwrite: bool) -> None:
+    """Raise DataError where a result would be written over a file that is no image, or was read."""
+    for job in todo:
+        if isinstance(job.target, Path):
+            refuse_to_lose(job.target, RESULT, read, overwrite)
 
 
 def in_order(

@@ -6,6 +6,7 @@ A line names neither the image, nor a path, nor a time: the newest stand last.
 import json
 import math
 import os
+import re
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,9 @@ import numpy as np
 from clearbg.errors import DataError, SettingsError
 from clearbg.images import DecodedImage
 from clearbg.removal import image_statistics
+from clearbg.system.overwriting import Kind, refuse_to_lose
 
+LOG = Kind("a log of `clearbg remove --log`", re.compile(rb'\A\{"format": \d+, "model": "'))
 DIGITS = 4  # after the point
 
 
@@ -32,11 +35,13 @@ class RemovalLog:
 
     Raises:
         SettingsError: nothing can be appended to the file.
+        DataError: the file is no log.
     """
 
     def __init__(self, path: Path, model: str):
         self.path, self._model = path, model
         self._failures: list[str] = []
+        refuse_to_lose(path, LOG, overwrite=None)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._append(b"")

@@ -6,6 +6,7 @@ command makes its options from the fields and shows their texts as its help.
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from clearbg.errors import SettingsError
@@ -128,6 +129,11 @@ class OutputOptions:
 
             object.__setattr__(self, "background", parse_background(self.background))
 
+    @property
+    def file(self) -> Path | None:
+        """The image that is the background; None: there is none, or it came without a file."""
+        return getattr(self.background, "file", None)
+
     def refuse_formats(self, formats: set[str]) -> None:
         """Refuse files that cannot hold these results, and options that have no effect on them.
 
@@ -155,7 +161,7 @@ class RunOptions:
     """How many images are worked on at once, and when a run leaves an image out.
 
     Raises:
-        SettingsError: a number is less than 1.
+        SettingsError: a number is less than 1, or two options exclude each other.
     """
 
     batch: Annotated[
@@ -171,7 +177,10 @@ class RunOptions:
         ),
     ] = None
     skip_existing: Annotated[
-        bool, Help("Skip images whose result already exists.", off="overwrite")
+        bool, Help("Skip images whose result already exists; else it is written again.")
+    ] = False
+    overwrite: Annotated[
+        bool, Help("Write results also over files that are no images; never over an input.")
     ] = False
     fail_fast: Annotated[
         bool, Help("Start no further image after one has failed.", off="keep-going")
@@ -180,6 +189,10 @@ class RunOptions:
     def __post_init__(self) -> None:
         _refuse_below_one("batch", self.batch)
         _refuse_below_one("number of workers", self.workers)
+        if self.skip_existing and self.overwrite:
+            raise SettingsError(
+                "Existing results are either skipped or overwritten: leave one of the two out."
+            )
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 from clearbg.errors import DataError, SettingsError
@@ -56,13 +57,16 @@ def plan(inputs: Sequence[str | Path], output: str | Path | None, format: str | 
         format: "png", "webp", "tiff" or "jpeg"; None: as the suffix of `output` says, or PNG.
 
     Raises:
-        DataError: an input is missing or holds no images, `output` cannot take them, or an
-            image would be written over an input.
+        DataError: an input is empty, is missing or holds no images, `output` cannot take them,
+            an image would be written over an input, or a second run would find the results of
+            the first one among its inputs.
         SettingsError: the format is not known.
     """
     if format is not None and format not in SUFFIX:
         raise SettingsError(f"The format {format!r} is not known: choose {', '.join(SUFFIX)}.")
     names = [without_file_scheme(os.fspath(item)) for item in inputs]
+    if "" in names or output == "":
+        raise DataError("An input or the output is empty: give its path.")
     if names.count(STREAM) > 1:
         raise DataError("Standard input holds one image: give - once.")
     if output is None:
@@ -87,6 +91,7 @@ def plan(inputs: Sequence[str | Path], output: str | Path | None, format: str | 
         if local and to.is_file():
             raise DataError(f"{to} is a file: name a folder, or a file with a suffix.")
         jobs = _into_folder(found, to, SUFFIX[format or "png"])
+        _refuse_own_results(names, output, jobs)
     _refuse_to_lose(jobs)
     return jobs
 
@@ -130,7 +135,10 @@ def _find(name: str, output: str) -> list[_Found]:
     parts = path.parts
     fixed = next(index for index, part in enumerate(parts) if glob.has_magic(part))
     base, found = Path(*parts[:fixed]), []
+    own = _results_in(base, output)
     for match in sorted(map(Path, glob.glob(name, recursive=True))):
+        if _lies_in(match, own):
+            continue
         if match.is_dir() and parts[-1] != "**":
             found += _inside(match, base, output)
         elif match.is_file() and match.suffix.lower() in SUFFIXES:
@@ -142,13 +150,21 @@ def _find(name: str, output: str) -> list[_Found]:
 
 def _inside(folder: Path, base: Path, output: str) -> list[_Found]:
     """All images below a folder, except results of an earlier run."""
-    results, real = Path(output).resolve(), folder.resolve()
-    found = find_images(folder)
-    if results != real and results.is_relative_to(real):
-        found = [path for path in found if not path.resolve().is_relative_to(results)]
+    own = _results_in(folder, output)
+    found = [path for path in find_images(folder) if not _lies_in(path, own)]
     if not found:
         raise DataError(f"{folder} holds no images ({', '.join(SUFFIXES)}).")
     return [_Found(path, path.relative_to(base)) for path in found]
+
+
+def _results_in(folder: Path, output: str) -> Path | None:
+    """The folder of the results where it lies inside `folder`: what is in it is no input."""
+    results, real = Path(output).resolve(), folder.resolve()
+    return results if results != real and results.is_relative_to(real) else None
+
+
+def _lies_in(path: Path, folder: Path | None) -> bool:
+    return folder is not None and path.resolve().is_relative_to(folder)
 
 
 def _in_store(source: StorePath, output: str) -> list[_Found]:
@@ -203,6 +219,45 @@ def _into_folder(found: list[_Found], folder: Location, suffix: str) -> list[Job
         targets[one] = one.inside.with_name(name + suffix)
         taken.add(_folded(targets[one]))
     return [Job(one.source, folder / targets[one], WRITERS[suffix]) for one in found]
+
+
+def _refuse_own_results(names: Sequence[str], output: str, jobs: Sequence[Job]) -> None:
+    """Raise DataError where the next run with these inputs would find results among them."""
+    for source in map(location, names):
+        if isinstance(source, Path) and source.is_file():
+            continue
+        for job in jobs:
+            if _would_find(source, job.target, output):
+                raise DataError(
+                    f"{job.target} would lie among the images of {source}, and a second run would "
+                    "take it for one of them, so that images would be lost: name another folder."
+                )
+
+
+def _would_find(source: Location, target: Location, output: str) -> bool:
+    """Whether an input would include `target`, if it were there already."""
+    if isinstance(source, StorePath):
+        return output.rstrip("/") == source.address.rstrip("/")
+    if isinstance(target, StorePath):
+        return False
+    if source.is_dir():
+        return _results_in(source, output) is None and _lies_in(target, source.resolve())
+    if not glob.has_magic(str(source)):
+        return False
+    parts, pattern = Path(os.path.abspath(target)).parts, Path(os.path.abspath(source)).parts
+    fixed = next(index for index, part in enumerate(pattern) if glob.has_magic(part))
+    if _results_in(Path(*pattern[:fixed]), output) is not None:
+        return False
+    return any(_fits(parts[:end], pattern) for end in range(fixed, len(parts) + 1))
+
+
+def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether a path fits a pattern, in which ** stands for any number of folders."""
+    if not parts or not pattern:
+        return not parts and not pattern
+    if pattern[0] == "**":
+        return any(_fits(parts[skipped:], pattern[1:]) for skipped in range(len(parts) + 1))
+    return fnmatch(parts[0], pattern[0]) and _fits(parts[1:], pattern[1:])
 
 
 def _folded(path: Path) -> str:

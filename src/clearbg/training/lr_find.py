@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from clearbg.data.batches import batches as batches_of
 from clearbg.data.dataset import Pairs
 from clearbg.errors import ClearBGError, SettingsError
 from clearbg.system.files import replacing_file
+from clearbg.system.overwriting import Kind, refuse_to_lose
 from clearbg.system.progress import progress as progress_bar
 from clearbg.training.batch_size import chosen_batch
 from clearbg.training.budget import Batches, Budget
@@ -24,6 +26,8 @@ from clearbg.training.lr_curve import write_curve
 from clearbg.training.supervised import Supervised
 from clearbg.training.trial import ALONE
 
+TABLE, IMAGE = "curve.csv", "curve.png"
+CURVE = Kind("a curve of `clearbg lr-find`", re.compile(rb"\Alr,loss,smooth\b"))
 BLOWN = 4.0  # times the lowest loss, where the sweep ends
 WIDTH = 0.04  # share of the steps over which the curve is smoothed
 BEFORE = 3.0  # factor that a suggestion keeps from the rate of the lowest loss
@@ -151,9 +155,17 @@ def suggest(found: Sweep) -> Suggestion | str:
     )
 
 
+def refuse_output(folder: Path, overwrite: bool) -> None:
+    """Raise DataError where `write` would lose a file that is no curve of an earlier sweep."""
+    table, image = folder / TABLE, folder / IMAGE
+    refuse_to_lose(table, CURVE, overwrite=overwrite)
+    if not table.exists():  # else the image is the table's
+        refuse_to_lose(image, CURVE, overwrite=overwrite)
+
+
 def write(found: Sweep, suggestion: Suggestion | str, folder: Path) -> tuple[Path, Path]:
     """The curve as curve.png and curve.csv in `folder`; their paths."""
-    table, image = folder / "curve.csv", folder / "curve.png"
+    table, image = folder / TABLE, folder / IMAGE
     columns = {"lr": found.rates, "loss": found.losses, "smooth": found.smooth}
     with replacing_file(table) as aside:
         pd.DataFrame(columns).to_csv(aside, index=False, float_format="%.6g")

@@ -17,7 +17,7 @@ from clearbg.removal.distributed.cluster import (
     room_for_actors,
     shared_paths,
 )
-from clearbg.removal.files import in_order, undone
+from clearbg.removal.files import in_order, refuse_outputs, undone
 from clearbg.removal.options import OutputOptions, RayOptions, RunOptions
 from clearbg.removal.plan import STREAM, Job, left_out, plan
 from clearbg.removal.report import Outcome, RemovalReport
@@ -68,6 +68,7 @@ def remove_in_bulk(
     output_options.refuse_formats({job.format for job in jobs})
     open_model(file, "cpu", 1)  # refuses a bad model early; only the actors know their devices
     todo, made = undone(jobs, run_options), {}
+    refuse_outputs(todo, [Path(model), output_options.file], run_options.overwrite)
     if todo:
         run_options = dataclasses.replace(run_options, batch=run_options.batch or BATCH[device])
         settings = ActorSettings(device, refine, output_options, run_options, os.getcwd())
