@@ -4,11 +4,13 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import filelock
 import pytest
 
 from clearbg.errors import ClearBGError
+from clearbg.system import files
 from clearbg.system.files import exclusive, replacing_folder
 
 HOLD = """
@@ -78,6 +80,58 @@ def test_killed_process_lets_go_and_what_it_left_is_removed(tmp_path, capfd, tak
         pass
     assert capfd.readouterr().err == ""
     assert sorted(os.listdir()) == [".out.backup", "out"]
+
+
+@pytest.mark.parametrize("call", [1, 2])
+def test_folder_is_whole_at_every_rename_even_if_the_process_is_killed_there(
+    tmp_path, monkeypatch, call
+):
+    """A kill is an error that even the ending of the context manager does not survive."""
+    Path("out").mkdir()
+    Path("out/old").touch()
+    calls, rename = [], os.replace
+
+    def killed(*paths):
+        calls.append(paths)
+        if len(calls) >= call:
+            raise KeyboardInterrupt
+        rename(*paths)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(os, "replace", killed)
+        with replacing_folder("out") as aside:
+            (aside / "new").touch()
+    if call == 2:
+        assert os.listdir(".out.old") == ["old"] and not Path("out").exists()
+    with pytest.raises(ValueError), replacing_folder("out"):
+        assert os.listdir("out") == ["old"]
+        raise ValueError
+    assert sorted(os.listdir()) == ["out"] and os.listdir("out") == ["old"]
+
+
+def test_old_folder_is_removed_under_another_name(tmp_path, monkeypatch):
+    Path("out").mkdir()
+    monkeypatch.setattr(files.shutil, "rmtree", lambda path, **_: removed.append(Path(path).name))
+    removed = []
+    with replacing_folder("out"):
+        pass
+    assert "out" not in removed and ".out.old" in removed
+
+
+def test_folder_behind_a_link_is_replaced_and_the_link_stays(tmp_path):
+    Path("disk/real").mkdir(parents=True)
+    Path("out").symlink_to("disk/real")
+    with replacing_folder("out") as aside:
+        (aside / "new").touch()
+    assert Path("out").is_symlink() and os.listdir("disk/real") == ["new"]
+
+
+@pytest.mark.parametrize("name", [".", "/", "..", "file"])
+def test_what_is_no_folder_of_its_own_is_not_replaced(tmp_path, name):
+    Path("file").write_text("text")
+    with pytest.raises(ClearBGError, match="name another folder"), replacing_folder(name):
+        pass
+    assert Path("file").read_text() == "text"
 
 
 def test_folder_may_be_removed_by_who_holds_it(tmp_path):

@@ -63,23 +63,38 @@ def file_sha256(path: Path | str) -> str:
 def replacing_folder(target: Path | str) -> Iterator[Path]:
     """Yield an empty folder beside `target`; on success it takes the place of `target`.
 
-    What a killed run left beside `target` is removed first. A second process that wants to
-    replace the same folder waits until the first has ended.
+    `target` is renamed before it is removed, so that its name never stands for a part of it. What
+    a killed run left beside `target` is removed first, and an old folder that it had renamed gets
+    its name back. A second process that wants to replace the same folder waits until the first
+    has ended. Where `target` is a link to a folder, that folder is replaced and the link stays.
 
     Raises:
-        ClearBGError: the parent cannot be written to, or the disk is full.
+        ClearBGError: `target` is the working folder or a file, its parent cannot be written to, or
+            the disk is full.
     """
-    target = Path(target)
-    aside = target.with_name(f".{target.name}.aside")
+    target = Path(os.path.realpath(target)) if os.path.islink(target) else Path(target)
+    if target.name in ("", "..") or (target.exists() and not target.is_dir()):
+        raise ClearBGError(f"{target} cannot be replaced as a folder: name another folder.")
+    aside, old = (target.with_name(f".{target.name}.{end}") for end in ("aside", "old"))
     with _sentence(target), _locked(target):
+        _restore(old, target)
         shutil.rmtree(aside, ignore_errors=True)
         try:
             aside.mkdir()
             yield aside
-            shutil.rmtree(target, ignore_errors=True)
+            if target.exists():
+                os.replace(target, old)
             os.replace(aside, target)
         finally:
+            _restore(old, target)
             shutil.rmtree(aside, ignore_errors=True)
+
+
+def _restore(old: Path, target: Path) -> None:
+    """Give a renamed folder its name back where no new one has taken it; else remove it."""
+    if old.exists() and not target.exists():
+        os.replace(old, target)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 @contextlib.contextmanager
