@@ -1,5 +1,6 @@
 """What is written appears whole, and processes that want the same folder wait for each other."""
 
+import json
 import os
 import subprocess
 import sys
@@ -132,6 +133,24 @@ def test_what_is_no_folder_of_its_own_is_not_replaced(tmp_path, name):
     with pytest.raises(ClearBGError, match="name another folder"), replacing_folder(name):
         pass
     assert Path("file").read_text() == "text"
+
+
+@pytest.mark.parametrize("length", [246, 247, 251, 255])
+@pytest.mark.parametrize("letter, suffix", [("a", ".png"), ("ü", ""), ("a", "." + "b" * 99)])
+def test_longest_names_that_a_disk_holds_are_written(tmp_path, length, letter, suffix):
+    name = letter * ((length - len(suffix)) // len(letter.encode())) + suffix
+    files.write_text(name, "text")
+    assert os.listdir() == [name]
+    Path(name).unlink()
+    with replacing_folder(name):
+        pass
+    assert os.listdir() == [name]
+
+
+def test_names_that_are_not_utf8_are_written_as_json_that_names_the_file(tmp_path):
+    name = os.fsdecode(b"caf\xe9.png")
+    files.write_json("names.json", [name])
+    assert json.loads(Path("names.json").read_text()) == [name]
 
 
 def test_folder_may_be_removed_by_who_holds_it(tmp_path):

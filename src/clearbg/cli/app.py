@@ -1,6 +1,9 @@
 """The command line: every command of `clearbg`, a file each. Heavy imports wait until then."""
 
+import errno
 import functools
+import io
+import os
 import sys
 from collections.abc import Callable
 from typing import Annotated
@@ -96,4 +99,20 @@ _add(import_weights)
 
 
 def main() -> None:
-    sys.exit(app())
+    """Run the command line; what standard output cannot take ends in a sentence.
+
+    Bytes of file names that are not UTF-8 are written as \\udc80 to \\udcff, which is valid JSON.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        sys.exit(app())
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else Python tries again when it ends
+        sys.exit(
+            "clearbg: standard output could not be written, since its disk is full: free "
+            "some space, or redirect it to another disk."
+        )

@@ -166,7 +166,7 @@ def safe_id(name: str) -> str:
 
 def short_hash(text: str) -> str:
     """32 bits of sha256, as 8 hexadecimal digits."""
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
 
 def _generated_background(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:

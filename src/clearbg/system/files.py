@@ -15,6 +15,9 @@ from typing import Any
 
 from clearbg.errors import ClearBGError
 
+LONGEST_NAME = 255  # bytes; file systems hold no more
+SHORT = 16  # letters of a suffix that tells a format
+
 
 @contextlib.contextmanager
 def replacing_file(target: Path | str, synced: bool = False) -> Iterator[Path]:
@@ -28,7 +31,8 @@ def replacing_file(target: Path | str, synced: bool = False) -> Iterator[Path]:
         ClearBGError: the folder cannot be written to, or the disk is full.
     """
     target = Path(target)
-    aside = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
+    suffix = target.suffix if len(target.suffix) < SHORT else ""
+    aside = _beside(target, f"{os.getpid()}{suffix}", target.stem)
     with _sentence(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -43,9 +47,9 @@ def replacing_file(target: Path | str, synced: bool = False) -> Iterator[Path]:
 
 
 def write_text(target: Path | str, text: str) -> None:
-    """Replace a text file whole, in UTF-8."""
+    """Replace a text file whole, in UTF-8; bytes of odd file names become \\udc80 to \\udcff."""
     with replacing_file(target) as aside:
-        aside.write_text(text, encoding="utf-8")
+        aside.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(target: Path | str, value: Any) -> None:
@@ -75,7 +79,7 @@ def replacing_folder(target: Path | str) -> Iterator[Path]:
     target = Path(os.path.realpath(target)) if os.path.islink(target) else Path(target)
     if target.name in ("", "..") or (target.exists() and not target.is_dir()):
         raise ClearBGError(f"{target} cannot be replaced as a folder: name another folder.")
-    aside, old = (target.with_name(f".{target.name}.{end}") for end in ("aside", "old"))
+    aside, old = _beside(target, "aside"), _beside(target, "old")
     with _sentence(target), _locked(target):
         _restore(old, target)
         shutil.rmtree(aside, ignore_errors=True)
@@ -88,6 +92,14 @@ def replacing_folder(target: Path | str) -> Iterator[Path]:
         finally:
             _restore(old, target)
             shutil.rmtree(aside, ignore_errors=True)
+
+
+def _beside(target: Path, end: str, name: str | None = None) -> Path:
+    """A hidden path beside `target`; where its name gets too long, a hash stands for the name."""
+    name = target.name if name is None else name
+    if len(os.fsencode(f".{name}.{end}")) > LONGEST_NAME:
+        name = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:32]
+    return target.with_name(f".{name}.{end}")
 
 
 def _restore(old: Path, target: Path) -> None:
@@ -116,7 +128,7 @@ def _locked(target: Path) -> Iterator[None]:
     """Hold the lock file beside `target`; say so where another process makes this one wait."""
     from filelock import FileLock, Timeout
 
-    file = target.with_name(f".{target.name}.lock")
+    file = _beside(target, "lock")
     lock = FileLock(file)
     with _sentence(target):
         target.parent.mkdir(parents=True, exist_ok=True)
