@@ -45,10 +45,11 @@ def test_options_say_what_is_served_where_and_how_much(demo, model, monkeypatch)
     served, _ = demo(
         "--model", model, "--host", "0.0.0.0", "--port", 1234, "--megabytes", 1, "--megapixels", 2,
         "--images", 3, "--concurrency", 4, "--allow-host", "a.example", "--allow-host", "b",
+        "--gigabytes", 0.5,
     )  # fmt: skip
     limits = served["limits"]
     assert (limits.file_bytes, limits.pixels) == (1_000_000, 2_000_000)
-    assert (limits.images, limits.concurrency) == (3, 4)
+    assert (limits.images, limits.concurrency, limits.storage_bytes) == (3, 4, 500_000_000)
     assert (served["host"], served["port"]) == ("0.0.0.0", 1234)
     assert served["allowed_hosts"] == ["a.example", "b"]
     assert served["login"] == ("ann", "a:b") and list(served["models"].models) == ["model"]

@@ -1,7 +1,4 @@
-"""What reaches the page from outside, how much of it is stored, and how it is shown."""
-
-import os
-import time
+"""What reaches the page from outside, and how it is shown."""
 
 import pytest
 from starlette.responses import PlainTextResponse
@@ -10,9 +7,7 @@ from support.page import LIMITS
 
 from clearbg.page.handlers import error_html, table_html
 from clearbg.page.jobs import Row
-from clearbg.page.limits import Limits
 from clearbg.page.security import RouteFilter
-from clearbg.page.uploads import UploadFolder
 
 
 @pytest.fixture
@@ -53,40 +48,28 @@ def test_filter_opens_to_what_the_page_needs_alone(method, path, status, client,
     assert client.request(method, address, content=content).status_code == status
 
 
-def test_filter_refuses_what_is_too_long_or_does_not_say_how_long_it_is(client):
-    upload = "/gradio_api/upload"
-    assert client.post(upload, content=bytes(LIMITS.request_bytes)).status_code == 200
-    long = client.post(upload, content=bytes(LIMITS.request_bytes + 1))
-    assert (long.status_code, long.text.endswith("send less at once.")) == (413, True)
-    assert client.post("/gradio_api/queue/join", content=bytes(1_000_001)).status_code == 413
-    assert client.post(upload, content=iter([b"some"])).status_code == 411
+HOSTILE = {
+    "no JSON": b"{", "a list": b"[]", "not text": b'{"a": "\xff"}', "nothing": b"",
+    "deep": b"[" * 200_000, "rather deep": b'{"data": ' + b"[" * 60 + b"]" * 60 + b"}",
+    "long number": b'{"data": [' + b"9" * 6000 + b"]}",
+}  # fmt: skip
 
 
-def test_filter_takes_no_upload_that_the_folder_has_no_room_for(uploads):
-    limits = Limits(storage_bytes=1000)
-    held = UploadFolder(limits)
-    full = TestClient(RouteFilter(PlainTextResponse("through"), held, limits))
-    assert full.post("/gradio_api/upload", content=bytes(900)).status_code == 200
-    refused = full.post("/gradio_api/upload", content=bytes(1001))
-    assert (refused.status_code, "no room" in refused.text) == (503, True)
-    held.remove()
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
+def test_body_that_no_browser_sends_is_refused_in_a_sentence(content, client):
+    answer = client.post("/gradio_api/queue/join", content=content)
+    assert (answer.status_code, "does not fit" in answer.text) == (400, True)
 
 
-def test_old_files_go_and_beyond_the_limit_the_oldest():
-    held = UploadFolder(Limits(retention_seconds=100, storage_bytes=2_000_000))
-    for age, name in ((1000, "old"), (3, "second"), (2, "third"), (1, "last")):
-        path = held.new_folder() / name
-        path.write_bytes(bytes(10 if name == "old" else 900_000))
-        os.utime(path, (time.time() - age,) * 2)
-    empty, new = held.new_folder(), held.new_folder()
-    os.utime(empty, (time.time() - 1000,) * 2)
-    assert held.make_room()
-    assert {path.name for path in held.folder.rglob("*") if path.is_file()} == {"third", "last"}
-    assert not empty.exists() and new.exists()
-    assert held.make_room(1_500_000) and not held.make_room(2_000_001)
-    with held.cleaned_regularly():
-        assert held.folder.is_dir()
-    assert not held.folder.exists()
+@pytest.mark.parametrize("index", [-1, 3, 2**70, 0.0, True, "0", [0]])
+def test_number_of_no_function_is_refused_in_a_sentence(index, uploads):
+    filtered = RouteFilter(PlainTextResponse("through"), uploads, LIMITS, functions={0: 1, 1: 1})
+    client = TestClient(filtered)
+    for route in ("queue/join", "call/remove", "cancel"):
+        answer = client.post(f"/gradio_api/{route}", json={"fn_index": index, "data": []})
+        assert answer.status_code == 404 and "no function of this number" in answer.text
+    for known in (0, None):
+        assert client.post("/gradio_api/queue/join", json={"fn_index": known}).is_success
 
 
 def test_table_and_errors_escape_what_came_from_outside():

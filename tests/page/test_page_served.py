@@ -67,7 +67,7 @@ def test_api_gives_the_file_that_clearbg_remove_writes(client, folder, tmp_path)
 def test_every_choice_of_the_api_has_its_effect(client, tmp_path):
     photo = handle_file(write_photo(tmp_path / "p.jpg"))
     behind = handle_file(write_photo(tmp_path / "b.jpg", 5))
-    assert [row["name"] for row in client.predict(api_name="/models")] == ["model", "small"]
+    assert [row["name"] for row in client.predict(api_name="/models")][:2] == ["model", "small"]
     made = set()
     for choice in (
         {}, {"model": "small"}, {"refine_edges": False}, {"hard_edges": True},

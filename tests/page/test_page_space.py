@@ -58,6 +58,7 @@ def test_space_requires_every_library_that_its_source_imports(exports):
     assert all(version for version in required.values())
     named = {
         "cv2": "opencv-python-headless", "PIL": "pillow", "pydantic_core": "pydantic-core",
+        "yaml": "pyyaml",
     }  # fmt: skip
     optional = {"openvino", "pillow_heif", "fsspec"}  # asked for by name, or done without
     for path in Path("space").rglob("*.py"):

@@ -1,18 +1,26 @@
 """Photographs as people send them, a server of the page, and a visitor with a browser."""
 
 import functools
+import http.client
 import io
 import os
 import re
 import signal
+import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 
 import httpx
+import uvicorn
 from PIL import Image, ImageCms
+from starlette.responses import PlainTextResponse
 
+from clearbg.page.hosts import HostFilter
 from clearbg.page.limits import Limits
+from clearbg.page.security import RouteFilter
+from clearbg.page.uploads import UploadFolder
 from support.images import disc
 
 LIMITS = Limits(file_bytes=100_000, pixels=20_000, images=4)
@@ -53,6 +61,65 @@ def photo(index: int = 0, format: str = "JPEG", size: tuple[int, int] = (60, 80)
 def write_photo(path: Path, index: int = 0, size: tuple[int, int] = (60, 80)) -> Path:
     path.write_bytes(photo(index, size=size))
     return path
+
+
+class Loopback:
+    """The page's filters on 127.0.0.1, in this process, before an application that agrees."""
+
+    def __init__(self, limits: Limits):
+        self.uploads = UploadFolder(limits)
+        app = HostFilter(
+            RouteFilter(PlainTextResponse("through"), self.uploads, limits), "127.0.0.1"
+        )
+        options = uvicorn.Config(app, log_level="warning", ws="none", lifespan="off")
+        self._server = uvicorn.Server(options)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._server.run, args=([self._listener],))
+        self._thread.start()
+
+    def end(self) -> None:
+        self._server.should_exit = self._server.force_exit = True
+        self._thread.join()
+        self._listener.close()
+        self.uploads.remove()
+
+    def begin(self, content: bytes, length: int, source: str = "127.0.0.1") -> socket.socket:
+        """Begin an upload of `length` bytes, send `content`, and leave it open."""
+        opened = socket.create_connection(("127.0.0.1", self.port), 10, (source, 0))
+        head = (
+            f"POST /gradio_api/upload HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n"
+            "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+        )
+        opened.sendall(head.encode() + content)
+        return opened
+
+    def send(self, *files: bytes, source: str = "127.0.0.1") -> tuple[int, str]:
+        """Status and answer of a whole upload."""
+        body = form(*files)
+        with self.begin(body, len(body), source) as opened:
+            return answer_of(opened)
+
+    def stored(self) -> int:
+        """Bytes of all files that lie in the folder now."""
+        return sum(path.stat().st_size for path in self.uploads.folder.rglob("*") if path.is_file())
+
+
+def part(content: bytes, name: str = "files", filename: str | None = "a.jpg") -> bytes:
+    """One part of a form whose boundary is `b`, without the form's end."""
+    said = "" if filename is None else f'; filename="{filename}"'
+    head = f'--b\r\nContent-Disposition: form-data; name="{name}"{said}\r\n\r\n'
+    return head.encode() + content + b"\r\n"
+
+
+def form(*files: bytes) -> bytes:
+    return b"".join(map(part, files)) + b"--b--\r\n"
+
+
+def answer_of(opened: socket.socket) -> tuple[int, str]:
+    response = http.client.HTTPResponse(opened)
+    response.begin()
+    return response.status, response.read().decode()
 
 
 class Server:

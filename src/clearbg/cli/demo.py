@@ -42,6 +42,9 @@ def demo(
     megabytes: Annotated[float, typer.Option(min=0.01, help="Largest file of an image, MB.")] = 25,
     megapixels: Annotated[float, typer.Option(min=0.01, help="Largest image, megapixels.")] = 40,
     images: Annotated[int, typer.Option(min=1, help="Most images in a batch.")] = 20,
+    gigabytes: Annotated[
+        float, typer.Option(min=0.001, help="Largest total size of the files held, GB.")
+    ] = 2,
     concurrency: Annotated[
         int, typer.Option(min=1, help="Removals at the same time; others wait in a queue.")
     ] = 2,
@@ -76,6 +79,7 @@ def demo(
         pixels=round(megapixels * MEGA),
         images=images,
         concurrency=concurrency,
+        storage_bytes=round(gigabytes * 1000 * MEGA),
     )
     server.serve(offered(model), limits, host, port, login, typer.echo, allow_host or ())
 

@@ -2,8 +2,7 @@
 
 import contextlib
 import dataclasses
-import errno
-import os
+import io
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -120,16 +119,20 @@ class Jobs:
         sources = [item for item in items if isinstance(item, Path)]
         planned = plan(sources, folder, None) if sources else []
         archive, rows = folder / "cutouts.zip", {}
-        with _server_errors("The batch"), zipfile.ZipFile(archive, "w") as file:  # PNGs are packed
+        visitor = self._uploads.visitor(sources[0]) if sources else ""
+        with (
+            _server_errors("The batch"),
+            self._uploads.writing(archive, visitor) as take,
+            zipfile.ZipFile(archive, "w") as file,  # stored: PNGs are packed already
+        ):
             for index, job in enumerate(planned):
                 if progress is not None:
                     progress(index, len(planned), job.source.name)
-                rows[job.source] = self._row(job.source, job.target, options, file)
+                rows[job.source] = self._row(job.source, job.target, options, file, take)
         table = [rows[item] if isinstance(item, Path) else item for item in items]
         if not any(row.result for row in table):
+            self._uploads.discard(archive)
             return None, table
-        if not archive.exists():  # removed to make room for others, or for its own images
-            raise ImageError("The batch found no room on the server: send fewer images.")
         return archive, table
 
     def _source_or_row(self, sent: Any) -> Path | Row:
@@ -140,13 +143,21 @@ class Jobs:
             return Row(Path(path).name if isinstance(path, str) else "?", reason=str(error))
 
     def _row(
-        self, source: Path, target: Path, options: JobOptions, archive: zipfile.ZipFile
+        self,
+        source: Path,
+        target: Path,
+        options: JobOptions,
+        archive: zipfile.ZipFile,
+        take: Callable[[int], None],
     ) -> Row:
         try:
             with _server_errors(source.name):
                 cutout = self._cut_out(source, target, options, previews=False)
-                archive.write(target, target.name)
-                target.unlink()
+                try:
+                    take(target.stat().st_size)
+                    archive.write(target, target.name)
+                finally:
+                    self._uploads.discard(target)
         except ClearBGError as error:
             return Row(source.name, reason=str(error))
         return Row(source.name, target.name, cutout.width, cutout.height, round(cutout.seconds, 3))
@@ -164,14 +175,14 @@ class Jobs:
         started = time.perf_counter()
         image = self._parser.read(source)
         made = cut(remover, image, options.output)
-        if not self._uploads.make_room(len(made.encoded)):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        target.write_bytes(made.encoded)
+        visitor = self._uploads.visitor(source)
+        self._uploads.write(target, made.encoded, visitor)
         seconds = time.perf_counter() - started
         before = after = None
         if previews:
-            before = _preview(image, target.parent / "preview-before.jpg")
-            after = _preview(made.image, target.parent / "preview-after.jpg")
+            before, after = (target.parent / f"preview-{name}.jpg" for name in ("before", "after"))
+            self._uploads.write(before, _preview(image), visitor)
+            self._uploads.write(after, _preview(made.image), visitor)
         width, height = made.image.width, made.image.height
         return Cutout(
             target, before, after, width, height, made.coverage, seconds, model, made.notes
@@ -191,8 +202,8 @@ def _server_errors(name: str) -> Iterator[None]:
         ) from error
 
 
-def _preview(decoded: DecodedImage, path: Path) -> Path:
-    """Write a small sRGB JPEG, in which a checkerboard shows what is transparent."""
+def _preview(decoded: DecodedImage) -> bytes:
+    """A small sRGB JPEG, in which a checkerboard shows what is transparent."""
     opaque = decoded.alpha is None
     image = Image.fromarray(decoded.rgb if opaque else np.dstack([decoded.rgb, decoded.alpha]))
     image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.BILINEAR)
@@ -200,8 +211,9 @@ def _preview(decoded: DecodedImage, path: Path) -> Path:
     shown = Image.fromarray(small.srgb())
     if not opaque:
         shown = Image.composite(shown, _checkerboard(shown.size), image.getchannel("A"))
-    shown.save(path, "JPEG", quality=PREVIEW_QUALITY)
-    return path
+    buffer = io.BytesIO()
+    shown.save(buffer, "JPEG", quality=PREVIEW_QUALITY)
+    return buffer.getvalue()
 
 
 def _checkerboard(size: tuple[int, int]) -> Image.Image:

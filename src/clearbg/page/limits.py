@@ -17,7 +17,7 @@ class Limits:
         concurrency: removals that run side by side; the others wait in a queue.
         queue_length: longest queue; a visitor who finds it full is asked to come back.
         retention_seconds: age at which an uploaded file or a result is removed.
-        storage_bytes: largest total size of all such files; above it the oldest are removed first.
+        storage_bytes: largest total size of all such files; what does not fit is refused.
         sessions: number of visitors whose settings are remembered.
     """
 

@@ -2,22 +2,25 @@
 
 Gradio serves more than the page needs. Some of it fetches addresses that a client names
 (`/gradio_api/file=https://...`, `/proxy=`), records, or talks to hubs. `RouteFilter` lets a list
-of routes through, and its file route leads to the server's own temporary folder alone.
-`GuardedBlocks` checks the files that a request names before Gradio touches them.
+of routes through, and its file route leads to the server's own temporary folder alone; uploads go
+to `UploadReceiver` in place of Gradio. `GuardedBlocks` checks the files that a request names before
+Gradio touches them.
 """
 
-import contextlib
+import json
+import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 import gradio as gr
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
-from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from clearbg.page.bodies import Body, Refused, refuse, replayed, too_long, whole
 from clearbg.page.limits import MEGA, Limits
+from clearbg.page.receiving import UploadReceiver
 from clearbg.page.uploads import UploadFolder
 
 GET_ROUTES = (
@@ -34,15 +37,30 @@ UPLOAD = "/gradio_api/upload"
 FILE = "/gradio_api/file="
 BODY_BYTES = MEGA
 """Largest body of a request that is no upload."""
+QUERY_BYTES = 4096
+LENGTH_DIGITS = 15
+DEPTH = 50
+"""Deepest nesting of a request's values."""
 FOREIGN_FILE = "This server fetches no address and reads no file of its own: send the image itself."
 MISFIT = "The request does not fit this endpoint: see the page's API documentation."
 
 
 class RouteFilter:
-    """An ASGI application that stands in front of the page's."""
+    """An ASGI application that stands in front of the page's.
 
-    def __init__(self, app: ASGIApp, uploads: UploadFolder, limits: Limits):
+    Args:
+        functions: the numbers of the page's functions, which a request may name.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        uploads: UploadFolder,
+        limits: Limits,
+        functions: Container[int] = (),
+    ):
         self._app, self._uploads, self._limits = app, uploads, limits
+        self._functions, self._receiver = functions, UploadReceiver(app, uploads, limits)
         self._routes = {
             method: re.compile("/(" + "|".join(routes) + ")")
             for method, routes in {
@@ -53,35 +71,63 @@ class RouteFilter:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":  # "lifespan"
             return await self._app(scope, receive, send)
-        refusal = self._refusal(scope)
-        if refusal is not None:
-            status, sentence = refusal
-            return await PlainTextResponse(sentence, status)(scope, receive, send)
-        with contextlib.suppress(ClientDisconnect):  # somebody left while sending: no defect
-            await self._app(scope, receive, send)
+        body = Body(receive)
+        try:
+            self._check(scope)
+            if scope["method"] != "POST":
+                await self._app(scope, receive, send)
+            elif scope["path"].rstrip("/") == UPLOAD:
+                await self._receiver(scope, body, send)
+            else:
+                content = await whole(body, BODY_BYTES)
+                self._check_body(scope["path"], content)
+                await self._app(scope, replayed(content, body), send)
+        except Refused as refused:
+            await refuse(refused, body, send)
+        except ClientDisconnect:  # no defect
+            logging.getLogger(__name__).warning("A visitor left before a request was complete.")
 
-    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
-        """HTTP status and sentence for a request that is refused."""
+    def _check(self, scope: Scope) -> None:
+        """Raise `Refused` for a request whose body need not be read to refuse it."""
         method, path = scope["method"], scope["path"]
+        if len(scope["query_string"]) > QUERY_BYTES:
+            raise Refused(414, "The address is too long.")
         if path.startswith(FILE):
-            if method in ("GET", "HEAD") and self._uploads.contains(path.removeprefix(FILE)):
-                return None
-            return 403, "The page serves no such file."
-        if method not in self._routes or not self._routes[method].fullmatch(path):
-            return 404, "The page has no such address."
-        return self._size_refusal(path, Headers(scope=scope)) if method == "POST" else None
+            name = path.removeprefix(FILE)
+            if method not in ("GET", "HEAD") or not self._uploads.contains(name):
+                raise Refused(403, "The page serves no such file.")
+        elif method not in self._routes or not self._routes[method].fullmatch(path):
+            raise Refused(404, "The page has no such address.")
+        elif method == "POST":
+            self._check_length(path, Headers(scope=scope).get("content-length", ""))
 
-    def _size_refusal(self, path: str, headers: Headers) -> tuple[int, str] | None:
-        length = headers.get("content-length", "")
+    def _check_length(self, path: str, length: str) -> None:
         if not length.isdecimal():
-            return 411, "The request does not say how long it is."
-        upload = path.rstrip("/") == UPLOAD
-        largest = self._limits.request_bytes if upload else BODY_BYTES
-        if int(length) > largest:
-            return 413, f"The request is longer than {largest / MEGA:g} MB: send less at once."
-        if upload and not self._uploads.make_room(int(length)):
-            return 503, "The server has no room just now: try again later."
-        return None
+            raise Refused(411, "The request does not say how long it is.")
+        largest = self._limits.request_bytes if path.rstrip("/") == UPLOAD else BODY_BYTES
+        if len(length) > LENGTH_DIGITS or int(length) > largest:
+            raise too_long(largest)
+
+    def _check_body(self, path: str, content: bytes) -> None:
+        """Refuse what Gradio would answer with a defect of its own."""
+        if path.startswith("/login"):  # a form
+            return
+        try:
+            said = json.loads(content)
+            content.decode()
+        except (ValueError, RecursionError) as error:
+            raise Refused(400, MISFIT) from error
+        if not isinstance(said, dict) or not _shallow(said, DEPTH):
+            raise Refused(400, MISFIT)
+        index = said.get("fn_index")
+        if index is not None and (type(index) is not int or index not in self._functions):
+            raise Refused(404, "The page has no function of this number: reload it.")
+
+
+def _shallow(value: Any, depth: int) -> bool:
+    """Whether the lists and mappings of a value are nested at most so deep."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return depth > 0 and all(_shallow(one, depth - 1) for one in inner)
 
 
 def client_error(sentence: str) -> gr.Error:

@@ -47,10 +47,11 @@ def application(
         with uploads.cleaned_regularly():
             yield
 
+    page = layout.build(models, limits, uploads)
     app = FastAPI(lifespan=lifespan, openapi_url=None)
     gr.mount_gradio_app(
         app,
-        layout.build(models, limits, uploads),
+        page,
         path="/",
         auth=login,
         footer_links=["api"],
@@ -65,7 +66,7 @@ def application(
         theme=layout.theme(),
         css=layout.CSS,
     )
-    return HostFilter(RouteFilter(app, uploads, limits), host, allowed_hosts)
+    return HostFilter(RouteFilter(app, uploads, limits, page.fns), host, allowed_hosts)
 
 
 def serve(

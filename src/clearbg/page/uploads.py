@@ -1,18 +1,28 @@
-"""The server's temporary folder for uploads and results, held to an age and a total size."""
+"""The server's temporary folder for uploads and results, held to an age and a total size.
 
+Bytes count from the moment when they arrive, those of unfinished files too. A file that is finished
+stays until it is too old: when there is no room, the new file is refused.
+"""
+
+import collections
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from clearbg.page.limits import Limits
 
 CLEANING_INTERVAL = 60.0
 """Seconds between two searches for files that have become too old."""
+SHARE = 0.8
+"""Part of the room left by all others that one visitor may take; so each finds some."""
+FILE_BYTES = 4096
+"""What a file takes beside its content, so that empty files are not endless."""
 
 
 class UploadFolder:
@@ -25,7 +35,10 @@ class UploadFolder:
     def __init__(self, limits: Limits):
         self.folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="clearbg-page-")))
         self._limits = limits
-        self._cleaning, self._ended = threading.Lock(), threading.Event()
+        self._lock, self._ended = threading.RLock(), threading.Event()
+        self._files: dict[Path, tuple[str, int]] = {}  # visitor and bytes
+        self._held: collections.Counter[str] = collections.Counter()  # bytes of each visitor
+        self._writing: set[Path] = set()
 
     def new_folder(self) -> Path:
         """An empty folder inside, with a name that nobody can guess."""
@@ -37,23 +50,76 @@ class UploadFolder:
             return Path(os.path.realpath(path)).is_relative_to(self.folder)
         return False
 
-    def make_room(self, needed: int = 0) -> bool:
-        """Remove files that are too old, then the oldest until `needed` more bytes fit.
+    def visitor(self, path: Path) -> str:
+        """Who sent a file, or for whom it was made; "" when nobody knows."""
+        return self._files.get(Path(os.path.realpath(path)), ("", 0))[0]
 
-        Returns:
-            Whether they fit.
+    def fits(self, size: int, visitor: str) -> bool:
+        """Whether a visitor may store `size` more bytes now."""
+        with self._lock:
+            own = self._held[visitor]
+            others = self._held.total() - own
+            return own + size <= SHARE * (self._limits.storage_bytes - others)
+
+    @contextlib.contextmanager
+    def writing(self, path: Path, visitor: str) -> Iterator[Callable[[int], None]]:
+        """A file that is written inside the block, and removed when the block fails.
+
+        Yields:
+            A function that is called with a number of bytes before they are written. It raises
+            OSError (ENOSPC) when they do not fit.
         """
-        with self._cleaning:
-            files = sorted(_files(self.folder))
-            total = sum(size for _, size, _ in files) + needed
-            oldest = time.time() - self._limits.retention_seconds
-            for changed, size, path in files:
-                if changed >= oldest and total <= self._limits.storage_bytes:
-                    break
-                path.unlink(missing_ok=True)
-                total -= size
-            _remove_empty(self.folder, oldest)
-        return total <= self._limits.storage_bytes
+        self._writing.add(path)
+        try:
+            self._take(path, FILE_BYTES, visitor)
+            yield lambda size: self._take(path, size, visitor)
+            os.utime(path)  # its time begins when it is finished
+        except BaseException:
+            self.discard(path)
+            raise
+        finally:
+            self._writing.discard(path)
+
+    def write(self, path: Path, content: bytes, visitor: str) -> None:
+        """Write a whole file.
+
+        Raises:
+            OSError: there is no room.
+        """
+        with self.writing(path, visitor) as take:
+            take(len(content))
+            path.write_bytes(content)
+
+    def discard(self, path: Path) -> None:
+        """Remove a file, and its folder when nothing else is in it."""
+        path.unlink(missing_ok=True)
+        with self._lock:
+            visitor, size = self._files.pop(path, ("", 0))
+            self._held[visitor] -= size
+            if not self._held[visitor]:
+                del self._held[visitor]
+        if path.parent != self.folder:
+            with contextlib.suppress(OSError):  # it holds something, or is gone already
+                path.parent.rmdir()
+
+    def clean(self) -> None:
+        """Remove what is too old, and count what others have written or removed."""
+        oldest, seen = time.time() - self._limits.retention_seconds, set()
+        for changed, size, path in _files(self.folder):
+            if path in self._writing:
+                continue
+            if changed < oldest:
+                self.discard(path)
+                continue
+            seen.add(path)
+            if path not in self._files:
+                with self._lock:
+                    self._files[path] = ("", size)
+                    self._held[""] += size
+        for path in set(self._files) - seen - self._writing:
+            if not path.exists():
+                self.discard(path)
+        _remove_empty(self.folder, oldest)
 
     @contextlib.contextmanager
     def cleaned_regularly(self) -> Iterator[None]:
@@ -70,9 +136,16 @@ class UploadFolder:
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def _take(self, path: Path, size: int, visitor: str) -> None:
+        with self._lock:
+            if not self.fits(size, visitor):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._files[path] = (visitor, self._files.get(path, ("", 0))[1] + size)
+            self._held[visitor] += size
+
     def _clean(self) -> None:
         while not self._ended.wait(min(CLEANING_INTERVAL, self._limits.retention_seconds)):
-            self.make_room()
+            self.clean()
 
 
 def _remove_empty(folder: Path, oldest: float) -> None:

@@ -1,0 +1,205 @@
+"""Receives uploads in place of Gradio, so that every byte is counted before it is stored.
+
+Gradio's own route stores what arrives without a limit on the whole, keeps text fields in memory,
+and leaves the parts of an upload that broke off.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import anyio.to_thread
+from gradio.routes import file_upload_statuses as progress
+from gradio_client.utils import strip_invalid_filename_characters
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Scope, Send
+
+from clearbg.page.bodies import Body, Refused, chunks, visitor_of
+from clearbg.page.limits import MEGA, Limits
+from clearbg.page.uploads import UploadFolder
+
+LOGIN_CHECK = "/gradio_api/login_check"
+MOST_PARTS = 1000
+NO_ROOM = "The server has no room just now: try again later."
+NO_FORM = "An upload is multipart/form-data with a boundary: send the files as a form does."
+BROKEN_FORM = "The upload's form is damaged or ends early: send it again."
+PROGRESS_SECONDS = 60.0
+"""Seconds for which the progress of an upload can be asked for after its end."""
+
+
+class UploadReceiver:
+    """An ASGI application that stores the files of a form and answers with their paths.
+
+    Args:
+        app: the page, which is asked whether the visitor has logged in.
+    """
+
+    def __init__(self, app: ASGIApp, uploads: UploadFolder, limits: Limits):
+        self._app, self._uploads, self._limits = app, uploads, limits
+
+    async def __call__(self, scope: Scope, body: Body, send: Send) -> None:
+        """Store the files, or raise `Refused` or `ClientDisconnect` and store nothing."""
+        if not await self._logged_in(scope):
+            raise Refused(401, "Log in before you send files.")
+        headers = Headers(scope=scope)
+        kind, options = parse_options_header(headers.get("content-type"))
+        boundary = options.get(b"boundary")
+        if kind != b"multipart/form-data" or not boundary:
+            raise Refused(400, NO_FORM)
+        visitor = visitor_of(scope)
+        if not self._uploads.fits(int(headers["content-length"]), visitor):
+            raise Refused(503, NO_ROOM)
+        said = parse_qs(scope["query_string"].decode("latin-1")).get("upload_id", [""])[0]
+        with contextlib.ExitStack() as stack:  # it removes the files when anything fails
+            if said:
+                stack.enter_context(_tracked(said))
+            form = _Form(boundary, self._uploads, self._limits, visitor, stack, said)
+            try:
+                async for chunk in chunks(body, self._limits.request_bytes):
+                    await form.write(chunk)
+                paths = form.paths()
+            except FormParserError as error:
+                raise Refused(400, BROKEN_FORM) from error
+            except OSError as error:
+                logging.getLogger(__name__).warning("No room for an upload: %s", error.strerror)
+                raise Refused(503, NO_ROOM) from error
+        await JSONResponse([str(path) for path in paths])(scope, body, send)
+
+    async def _logged_in(self, scope: Scope) -> bool:
+        statuses = []
+
+        async def nothing() -> dict:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def heard(message) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+
+        asked = {"method": "GET", "path": LOGIN_CHECK, "raw_path": LOGIN_CHECK.encode()}
+        await self._app({**scope, **asked, "query_string": b""}, nothing, heard)
+        return statuses == [200]
+
+
+class _Form:
+    """The parts of a form, written to files while they arrive."""
+
+    def __init__(
+        self,
+        boundary: bytes,
+        uploads: UploadFolder,
+        limits: Limits,
+        visitor: str,
+        stack: contextlib.ExitStack,
+        upload_id: str,
+    ):
+        self._uploads, self._limits, self._visitor = uploads, limits, visitor
+        self._stack, self._upload_id = stack, upload_id
+        self._paths: list[Path] = []
+        self._parts, self._ended = 0, False
+        self._field, self._header, self._said = bytearray(), bytearray(), b""
+        self._file: Path | None = None
+        self._size, self._take = 0, _refuse
+        self._arrived: list[tuple[Path, bytes]] = []
+        self._parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": self._begin,
+                "on_header_field": lambda data, start, end: self._field.extend(data[start:end]),
+                "on_header_value": lambda data, start, end: self._header.extend(data[start:end]),
+                "on_header_end": self._end_header,
+                "on_headers_finished": self._open,
+                "on_part_data": self._data,
+                "on_end": self._end,
+            },
+        )
+
+    async def write(self, chunk: bytes) -> None:
+        """Store the bytes that have arrived.
+
+        Raises:
+            FormParserError, OSError, Refused: the form cannot be stored.
+        """
+        self._parser.write(chunk)
+        arrived, self._arrived = self._arrived, []
+        if arrived:
+            await anyio.to_thread.run_sync(_append, arrived)
+
+    def paths(self) -> list[Path]:
+        """The files of a form that has ended.
+
+        Raises:
+            FormParserError: it has not.
+        """
+        if not self._ended:
+            raise FormParserError
+        return self._paths
+
+    def _begin(self) -> None:
+        self._parts += 1
+        if self._parts > MOST_PARTS:
+            raise Refused(413, f"The upload has more than {MOST_PARTS} parts: send less at once.")
+        self._file, self._said = None, b""
+
+    def _end_header(self) -> None:
+        if self._field.lower() == b"content-disposition":
+            self._said = bytes(self._header)
+        self._field.clear()
+        self._header.clear()
+
+    def _open(self) -> None:
+        """Open a file for a part that is one; other parts are read and forgotten."""
+        _, options = parse_options_header(self._said)
+        if options.get(b"name") != b"files" or b"filename" not in options:
+            return
+        sent = options[b"filename"].decode("utf-8", "replace").replace("\0", "")
+        name = strip_invalid_filename_characters(Path(sent).name).strip(".") or "image"
+        path = self._uploads.new_folder() / name
+        self._take = self._stack.enter_context(self._uploads.writing(path, self._visitor))
+        path.touch()
+        self._file = path
+        self._size = 0
+        self._paths.append(path)
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        if self._file is None:
+            return
+        name, self._size = self._paths[-1].name, self._size + end - start
+        if self._size > self._limits.file_bytes:
+            largest = f"{self._limits.file_bytes / MEGA:g} MB"
+            raise Refused(413, f"{name} is larger than the maximum allowed size of {largest}.")
+        self._take(end - start)
+        self._arrived.append((self._file, data[start:end]))
+        if self._upload_id:
+            progress.append(self._upload_id, name, data[start:end])
+
+    def _end(self) -> None:
+        self._ended = True
+
+
+def _append(arrived: list[tuple[Path, bytes]]) -> None:
+    for path, data in arrived:
+        with path.open("ab") as file:  # no file stays open while a visitor thinks
+            file.write(data)
+
+
+def _refuse(size: int) -> None:
+    raise FormParserError
+
+
+@contextlib.contextmanager
+def _tracked(upload_id: str):
+    """The browser asks for the progress of an upload under a name of its own choice."""
+    progress.track(upload_id)
+    try:
+        yield
+    finally:
+        progress.set_done(upload_id)
+        loop = asyncio.get_running_loop()
+        forget: Callable[[str], None] = progress.stop_tracking
+        loop.call_later(PROGRESS_SECONDS, forget, upload_id)
