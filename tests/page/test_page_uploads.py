@@ -123,6 +123,9 @@ HEADS = {
     "many digits": (f"Content-Length: {'9' * 19}", 413),
     "chunked": ("Transfer-Encoding: chunked", 411),
     "no boundary": ("Content-Length: 4\r\nContent-Type: multipart/form-data", 400),
+    "long boundary": (
+        f"Content-Length: 4\r\nContent-Type: multipart/form-data; boundary={'b' * 300}", 400
+    ),
     "JSON": ("Content-Length: 4\r\nContent-Type: application/json", 400),
     "another host": ("Content-Length: 4\r\nX-Forwarded-Host: evil.example", 421),
 }  # fmt: skip

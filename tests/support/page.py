@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import uvicorn
@@ -24,6 +25,8 @@ from clearbg.page.uploads import UploadFolder
 from support.images import disc
 
 LIMITS = Limits(file_bytes=100_000, pixels=20_000, images=4)
+FUNCTIONS = {0: SimpleNamespace(api_name="remove"), 1: SimpleNamespace(api_name="batch")}
+"""Stands for the functions of Gradio's page."""
 DEFAULTS = {
     "background": "transparent", "background_image": None, "refine_edges": True,
     "hard_edges": False, "threshold": None, "model": None,
@@ -69,7 +72,7 @@ class Loopback:
     def __init__(self, limits: Limits):
         self.uploads = UploadFolder(limits)
         app = HostFilter(
-            RouteFilter(PlainTextResponse("through"), self.uploads, limits), "127.0.0.1"
+            RouteFilter(PlainTextResponse("through"), self.uploads, limits, FUNCTIONS), "127.0.0.1"
         )
         options = uvicorn.Config(app, log_level="warning", ws="none", lifespan="off")
         self._server = uvicorn.Server(options)

@@ -7,7 +7,7 @@ and leaves the parts of an upload that broke off.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -59,8 +59,8 @@ class UploadReceiver:
         with contextlib.ExitStack() as stack:  # it removes the files when anything fails
             if said:
                 stack.enter_context(_tracked(said))
-            form = _Form(boundary, self._uploads, self._limits, visitor, stack, said)
             try:
+                form = _Form(boundary, self._uploads, self._limits, visitor, stack, said)
                 async for chunk in chunks(body, self._limits.request_bytes):
                     await form.write(chunk)
                 paths = form.paths()
@@ -104,7 +104,8 @@ class _Form:
         self._parts, self._ended = 0, False
         self._field, self._header, self._said = bytearray(), bytearray(), b""
         self._file: Path | None = None
-        self._size, self._take = 0, _refuse
+        self._size = 0
+        self._take: Callable[[int], None] = _refuse
         self._arrived: list[tuple[Path, bytes]] = []
         self._parser = MultipartParser(
             boundary,
@@ -193,7 +194,7 @@ def _refuse(size: int) -> None:
 
 
 @contextlib.contextmanager
-def _tracked(upload_id: str):
+def _tracked(upload_id: str) -> Iterator[None]:
     """The browser asks for the progress of an upload under a name of its own choice."""
     progress.track(upload_id)
     try:
@@ -201,5 +202,4 @@ def _tracked(upload_id: str):
     finally:
         progress.set_done(upload_id)
         loop = asyncio.get_running_loop()
-        forget: Callable[[str], None] = progress.stop_tracking
-        loop.call_later(PROGRESS_SECONDS, forget, upload_id)
+        loop.call_later(PROGRESS_SECONDS, progress.stop_tracking, upload_id)

@@ -10,13 +10,13 @@ Gradio touches them.
 import json
 import logging
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import gradio as gr
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from clearbg.page.bodies import Body, Refused, refuse, replayed, too_long, whole
 from clearbg.page.limits import MEGA, Limits
@@ -35,10 +35,14 @@ POST_ROUTES = (
 )  # fmt: skip
 UPLOAD = "/gradio_api/upload"
 FILE = "/gradio_api/file="
+CALL = re.compile("/gradio_api/call/(?:v2/)?([^/]+)/?")
 BODY_BYTES = MEGA
 """Largest body of a request that is no upload."""
 QUERY_BYTES = 4096
 LENGTH_DIGITS = 15
+HTTP_DEFECT = 500
+LATE_REFUSAL = "Caught handled exception, but response already started"
+"""What Starlette says when Gradio begins its answer before it finds that there is none."""
 DEPTH = 50
 """Deepest nesting of a request's values."""
 FOREIGN_FILE = "This server fetches no address and reads no file of its own: send the image itself."
@@ -49,7 +53,7 @@ class RouteFilter:
     """An ASGI application that stands in front of the page's.
 
     Args:
-        functions: the numbers of the page's functions, which a request may name.
+        functions: the page's functions by their numbers, which a request may name.
     """
 
     def __init__(
@@ -57,7 +61,7 @@ class RouteFilter:
         app: ASGIApp,
         uploads: UploadFolder,
         limits: Limits,
-        functions: Container[int] = (),
+        functions: Mapping[int, Any],
     ):
         self._app, self._uploads, self._limits = app, uploads, limits
         self._functions, self._receiver = functions, UploadReceiver(app, uploads, limits)
@@ -81,11 +85,32 @@ class RouteFilter:
             else:
                 content = await whole(body, BODY_BYTES)
                 self._check_body(scope["path"], content)
-                await self._app(scope, replayed(content, body), send)
+                await self._answer(scope, replayed(content, body), send)
         except Refused as refused:
             await refuse(refused, body, send)
         except ClientDisconnect:  # no defect
             logging.getLogger(__name__).warning("A visitor left before a request was complete.")
+        except RuntimeError as error:
+            if not str(error).startswith(LATE_REFUSAL):
+                raise
+            logging.getLogger(__name__).warning("A visitor asked for an event that is not there.")
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let Gradio answer; where it fails over named values, say that they do not fit."""
+        if "/call/v2/" not in scope["path"]:
+            return await self._app(scope, receive, send)
+        failed = False
+
+        async def sound(message: Message) -> None:
+            nonlocal failed
+            failed = failed or message.get("status") == HTTP_DEFECT
+            if not failed:
+                await send(message)
+
+        try:
+            await self._app(scope, receive, sound)
+        except (KeyError, TypeError, ValueError) as error:
+            raise Refused(400, MISFIT) from error
 
     def _check(self, scope: Scope) -> None:
         """Raise `Refused` for a request whose body need not be read to refuse it."""
@@ -122,6 +147,9 @@ class RouteFilter:
         index = said.get("fn_index")
         if index is not None and (type(index) is not int or index not in self._functions):
             raise Refused(404, "The page has no function of this number: reload it.")
+        called = CALL.fullmatch(path)
+        if called and called[1] not in {one.api_name for one in self._functions.values()}:
+            raise Refused(404, "The page has no such endpoint: see its API documentation.")
 
 
 def _shallow(value: Any, depth: int) -> bool:
