@@ -9,6 +9,7 @@ there is none.
 """
 
 import argparse
+import math
 import os
 import sys
 import time
@@ -27,6 +28,14 @@ def age() -> float | None:
     registry = find_registry()
     version = registry.aliased(CHAMPION) if registry else None
     return None if version is None else (time.time() - version.created / 1000) / 86400
+
+
+def age_allowed(text: str) -> float:
+    """A number of days, 0 or more."""
+    number = float(text)
+    if not 0 <= number < math.inf:  # nan is neither
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of days: give one like 45")
+    return number
 
 
 def main(days: float, issue: bool) -> int:
@@ -51,7 +60,7 @@ def main(days: float, issue: bool) -> int:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Tell when the champion has grown old.")
-    parser.add_argument("--days", type=float, default=45, help="the age allowed")
+    parser.add_argument("--days", type=age_allowed, default=45, help="the age allowed")
     parser.add_argument("--issue", action="store_true", help="open an issue with gh")
     given = parser.parse_args()
     os.chdir(Path(__file__).resolve().parent.parent)

@@ -1,6 +1,7 @@
 """The removal log: what `clearbg remove --log` writes and `clearbg drift` reads."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -143,3 +144,14 @@ def test_lines_of_another_model_tell_of_the_images_only(made):
     found = samples.recent(Path("log"), 100, model)
     assert found.frame["coverage"].count() == 1 and found.frame["width"].count() == 2
     assert found.left_out == {}
+
+
+def test_lines_that_no_log_has_are_counted_and_no_pipe_is_waited_for():
+    spoilt = ["[" * 9000, "9" * 5000, line(width=10**300), line(width="1"), line(width=True)]
+    text = "\n".join([*spoilt, line(width=5).strip(), ""])
+    Path("log").write_bytes(text.encode() + b"\0" * 100_000)
+    found = log.read(Path("log"), 100)
+    assert [row["width"] for row in found.rows] == [5] and found.unreadable >= 5
+    os.mkfifo("pipe")
+    with pytest.raises(DataError, match="pipe is not a regular file"):
+        log.read(Path("pipe"), 1)

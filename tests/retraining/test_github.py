@@ -1,5 +1,6 @@
 """GitHub's program gh, as far as a stand-in answers; the alarm of a stale champion."""
 
+import argparse
 import os
 import runpy
 import sys
@@ -85,3 +86,9 @@ def test_stale_champion_is_told_by_an_issue(staleness, hub, capsys):
     assert staleness(46.0).main(45, issue=True) == 0
     assert "issue create --title The champion is stale --body" in asked.read_text()
     assert "https://hub/issues/1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-1", "x", "1e999"])
+def test_age_that_is_no_number_of_days_is_refused(staleness, text):
+    with pytest.raises((ValueError, argparse.ArgumentTypeError)):
+        staleness(1.0).age_allowed(text)

@@ -271,3 +271,24 @@ def test_pull_request_needs_a_dvc_remote(history, monkeypatch):
     monkeypatch.setattr(retraining, "dvc", lambda *_, **__: "")
     with pytest.raises(CommandError, match="dvc remote add"):
         retraining.retrain(open_pull_request=True)
+
+
+@pytest.mark.parametrize("content", ["", "outs:", "outs: [{md5: x}]", "[]", "[" * 99, "outs: [x]"])
+def test_dvc_file_that_is_none_is_named(tmp_path, content):
+    (tmp_path / "own.dvc").write_text(content)
+    with pytest.raises(CommandError, match=r"^own\.dvc .*restore it with `git restore`"):
+        retraining._tracked("own.dvc")
+
+
+def test_tracked_data_of_any_name_are_found(tmp_path):
+    process.run("git", "init", "-q")
+    (tmp_path / "größe 'x'.dvc").write_text("outs:\n- path: größe\n")
+    [path] = retraining._tracked_data()
+    assert retraining._tracked(path) == (False, ["größe"])
+
+
+def test_reason_of_dvc_is_told_and_not_its_closing_words(tmp_path):
+    script = "print('ERROR: no remote')\nprint('')\nprint('Having any troubles? Hit us up')"
+    said = f"import sys; sys.stdout = sys.stderr\n{script}\nsys.exit(1)"
+    with pytest.raises(CommandError, match="status 1: ERROR: no remote; fix that"):
+        process.run("python3", "-c", said)

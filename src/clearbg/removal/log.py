@@ -4,9 +4,9 @@ A line names neither the image, nor a path, nor a time: the newest stand last.
 """
 
 import json
-import math
 import os
 import re
+import stat
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +18,12 @@ from clearbg.errors import DataError, SettingsError
 from clearbg.images import DecodedImage
 from clearbg.removal import image_statistics
 from clearbg.system.overwriting import Kind, refuse_to_lose
+from clearbg.system.parsing import ParseError, parse_json
 
 LOG = Kind("a log of `clearbg remove --log`", re.compile(rb'\A\{"format": \d+, "model": "'))
 DIGITS = 4  # after the point
+LARGEST = 1e12  # number in a line
+LONGEST_LINE = 10_000  # bytes; a line of a log has 400
 
 
 class RemovalLog:
@@ -99,8 +102,11 @@ def read(path: Path, last: int) -> Lines:
         DataError: the file cannot be read, or none of the lines is of a removal log.
     """
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            newest = deque((line for line in file if line.strip()), maxlen=last)
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe without a writer would be waited for
+            raise DataError(f"{path} is not a regular file: give a log or a folder of images.")
+        with path.open("rb") as file:
+            lines = iter(lambda: file.readline(LONGEST_LINE), b"")
+            newest = deque((line for line in lines if line.strip()), maxlen=last)
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}): check the path.") from error
     rows = [row for line in newest if (row := _row(line)) is not None]
@@ -112,16 +118,14 @@ def read(path: Path, last: int) -> Lines:
     return Lines(rows, len(newest) - len(rows))
 
 
-def _row(line: str) -> dict[str, Any] | None:
+def _row(line: bytes) -> dict[str, Any] | None:
     try:
-        row = json.loads(line)
+        row = parse_json(line)
         if row["format"] != image_statistics.FORMAT or not isinstance(row["model"], str):
             return None
-        values = {
-            name: float(row[name]) for name in image_statistics.OF_IMAGE + image_statistics.OF_ALPHA
-        }
-    except (ValueError, TypeError, KeyError):
+        values = {name: row[name] for name in image_statistics.OF_IMAGE + image_statistics.OF_ALPHA}
+    except (ParseError, TypeError, KeyError):
         return None
-    if not all(map(math.isfinite, values.values())):
-        return None
-    return {"model": row["model"], **values}
+    if not all(type(value) in (int, float) and abs(value) < LARGEST for value in values.values()):
+        return None  # NaN is not below it either
+    return {"model": row["model"], **{name: float(value) for name, value in values.items()}}

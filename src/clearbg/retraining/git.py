@@ -79,8 +79,8 @@ def adopt(prefix: str, same: Sequence[str], files: Sequence[str], results: Seque
     newest = git("for-each-ref", "--sort=-committerdate", "--format=%(objectname)", f"{place}*")
     for sha in newest.split():
         if _agree(sha, "HEAD", same) and _agree(sha, "", files):
-            held = git("ls-tree", "--name-only", sha, "--", *results).splitlines()
-            git("restore", f"--source={sha}", "--worktree", "--", *held)
+            held = git("ls-tree", "-z", "--name-only", sha, "--", *results).split("\0")
+            git("restore", f"--source={sha}", "--worktree", "--", *filter(None, held))
             return True
     return False
 

@@ -9,8 +9,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from clearbg import config
 from clearbg.config import recipes
 from clearbg.drift import verdict as drift
@@ -21,6 +19,7 @@ from clearbg.promotion.promote import Candidate, Verdict, judge, promote
 from clearbg.retraining import git, github
 from clearbg.system import process, project
 from clearbg.system.files import write_text
+from clearbg.system.parsing import ParseError, parse_yaml, read_text
 from clearbg.system.process import dvc
 
 CODE = ("src", "pipelines", "recipes", "dvc.yaml", "requirements.txt")
@@ -140,22 +139,48 @@ def _bring(remote: str) -> None:
     are the new data.
     """
     for path in _tracked_data():
-        tracked = yaml.safe_load((project.root() / path).read_text(encoding="utf-8"))
-        if "deps" in tracked:
+        if not (project.root() / path).exists():  # git still lists what was deleted
+            continue
+        imported, outs = _tracked(path)
+        if imported:
             _say(f"asking the source of {path} for news")
             dvc("update", path, shown=True)
         elif remote and any(
-            not (project.root() / path).parent.joinpath(out["path"]).exists()
-            for out in tracked["outs"]
+            not (project.root() / path).parent.joinpath(out).exists() for out in outs
         ):
             _say(f"bringing {path.removesuffix('.dvc')}")
             dvc("pull", path, shown=True)
 
 
+def _tracked(path: str) -> tuple[bool, list[str]]:
+    """Whether the data of a .dvc file are imported, and the paths beside it of what it tracks.
+
+    Raises:
+        CommandError: it is no .dvc file.
+    """
+    try:
+        facts = parse_yaml(read_text(project.root() / path))
+        outs = [out["path"] for out in facts["outs"]]
+        if not all(isinstance(out, str) and out for out in outs):
+            raise ParseError("has an output without a path")
+        return "deps" in facts, outs
+    except ParseError as error:
+        reason = str(error)
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror})"
+    except (KeyError, TypeError):
+        reason = "names no data that it tracks"
+    raise CommandError(
+        f"{path} {reason}: restore it with `git restore`, or delete it and run `dvc add` again."
+    )
+
+
 def _tracked_data() -> list[str]:
     """The .dvc files of the project."""
-    found = process.git("ls-files", "--cached", "--others", "--exclude-standard", "--", "*.dvc")
-    return found.splitlines()
+    found = process.git(
+        "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "*.dvc"
+    )
+    return [path for path in found.split("\0") if path]
 
 
 def _reproduce(remote: str) -> None:

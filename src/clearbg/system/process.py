@@ -9,6 +9,7 @@ from clearbg.errors import CommandError
 from clearbg.system.project import root
 
 DVC = (sys.executable, "-m", "dvc")
+CLOSING = ("Having any troubles?", "hint:")  # what programs say after the reason
 
 
 def run(
@@ -34,6 +35,8 @@ def run(
         raise CommandError(f"{name} is not installed: install it, then run again.") from error
     if done.returncode not in accepted:
         said = [line for line in (done.stderr or "").splitlines() if line.strip()]
+        told = [line for line in said if not line.startswith(CLOSING)]
+        said = [line for line in told if line.startswith(("ERROR", "error", "fatal"))] or told
         reason = f": {said[-1].strip()[:300]}" if said else ", see above"
         raise CommandError(
             f"`{spoken}` failed with status {done.returncode}{reason}; fix that, then run again: "
