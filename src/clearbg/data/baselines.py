@@ -1,6 +1,5 @@
 """What lies beside weights to compare the model with masks that have not looked at the image."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from clearbg.errors import ModelError
 from clearbg.images import read_mask, resize, write_mask
 from clearbg.metrics.baselines import Comparison
 from clearbg.system.files import write_json
+from clearbg.system.parsing import parse_json, read_text
 
 MEAN_MASK = "mean_mask.png"  # beside the weights, and beside an exported model
 VALIDATION = "baselines.json"  # in a models folder
@@ -73,10 +73,10 @@ def read_validation(folder: Path) -> Comparison | None:
     if not path.is_file():
         return None
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = parse_json(read_text(path))
         masks = {str(name): float(value) for name, value in facts["masks"].items()}
         return Comparison(str(facts["metric"]), float(facts["model"]), masks)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ArithmeticError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
             f"{path} holds no figures of masks: train again, or delete it to do without."
         ) from error

@@ -13,6 +13,7 @@ import pandas as pd
 from clearbg.errors import DataError, ImageError
 from clearbg.images import read_image, read_mask
 from clearbg.system.files import replacing_file
+from clearbg.system.parsing import shown
 
 COLUMNS = {
     "id": str,
@@ -51,19 +52,53 @@ def read(folder: Path) -> pd.DataFrame:
     """The manifest of an ingested or augmented folder.
 
     Raises:
-        DataError: there is none, or it lacks a column.
+        DataError: there is none, it lacks a column, or a value is not what it should be.
     """
     path = folder / "manifest.csv"
     try:
         frame = pd.read_csv(path, dtype={**COLUMNS, "width": "Int64", "height": "Int64"})
     except FileNotFoundError:
         raise DataError(f"{path} does not exist: run `dvc repro` first.") from None
+    except (OSError, ValueError, OverflowError, TypeError) as error:  # pandas' own are ValueErrors
+        reason = (str(error).splitlines() or ["empty"])[0][:100]
+        raise DataError(
+            f"{path} is no manifest ({reason}): delete {folder} and run `dvc repro`."
+        ) from error
     missing = [name for name in COLUMNS if name not in frame]
     if missing:
         raise DataError(f"{path} has no column {missing[0]}: delete {folder} and run `dvc repro`.")
     text = [name for name, kind in COLUMNS.items() if kind is str]
     frame[text] = frame[text].fillna("")
+    if wrong := _wrong(frame):
+        raise DataError(f"{path}: {wrong}: delete {folder} and run `dvc repro`.")
     return frame
+
+
+def _wrong(frame: pd.DataFrame) -> str | None:
+    """The first value that ingest does not write, in a row that stages use; None: there is none."""
+    good = frame[frame.status == "ok"]
+    checks = {
+        "status": frame.status.isin(["ok", "quarantined"]),
+        "split": frame.split.isin(["", *SPLITS]),
+        "id": (frame.id != "") & ~good.id.duplicated().reindex(frame.index, fill_value=False),
+        "image": ~good.image.map(_leaves),
+        "mask": ~good["mask"].map(_leaves),
+        "width": ~(good.width < 1).fillna(False).astype(bool),
+        "height": ~(good.height < 1).fillna(False).astype(bool),
+        "coverage": good.coverage.isna() | good.coverage.between(0, 1),
+        "soft_fraction": good.soft_fraction.isna() | good.soft_fraction.between(0, 1),
+        "phash": good.phash.str.fullmatch("([0-9a-f]{16})?"),
+    }
+    for name, right in checks.items():
+        bad = right.index[~right.astype(bool)]
+        if len(bad):
+            return f"{name} = {shown(str(frame.loc[bad[0], name]))} in row {int(bad[0]) + 2}"
+    return None
+
+
+def _leaves(path: str) -> bool:
+    """Whether a path leads out of the manifest's folder."""
+    return Path(path).is_absolute() or ".." in Path(path).parts or "\0" in path
 
 
 def read_pair(folder: Path, row: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,6 @@
 Every check is made, also after one has failed, so that a verdict gives all reasons at once.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from clearbg.promotion import paired_test
 from clearbg.promotion.paired_test import Gain, Slice
 from clearbg.promotion.scoring import Measured, Split
 from clearbg.system import dvc_lock
+from clearbg.system.parsing import parse_json, read_text
 
 BUDGETS = {"max_difference": "tolerance", "mae_loss": "mae_loss", "max_f_loss": "max_f_loss",
            "boundary_iou_loss": "boundary_iou_loss"}  # fmt: skip
@@ -172,9 +172,9 @@ def of_parity(parity: Path, exports: Path, lock: Path, settings: config.Export) 
     def look() -> str:
         again = "run `dvc repro export`"
         try:
-            found = json.loads(parity.read_text(encoding="utf-8"))["fp32"]
+            found = parse_json(read_text(parity))["fp32"]
             values = {name: float(found[name]) for name in BUDGETS}
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ArithmeticError, ValueError, KeyError, TypeError):
             raise ClearBGError(
                 f"{parity} is missing or tells nothing of model.onnx: {again}."
             ) from None

@@ -13,12 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from clearbg.system import project
+from clearbg.system.parsing import ParseError, parse_yaml
 
 FILE = "dvc.lock"
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -43,8 +41,8 @@ class Output:
 def stages(text: str) -> dict[str, Any]:
     """Stage -> its entry in dvc.lock; empty if the text is not a lock."""
     try:
-        lock = yaml.load(text, _Loader)
-    except yaml.YAMLError:
+        lock = parse_yaml(text)
+    except ParseError:
         return {}
     found = lock.get("stages") if isinstance(lock, dict) else None
     return found if isinstance(found, dict) else {}
@@ -53,8 +51,10 @@ def stages(text: str) -> dict[str, Any]:
 def outputs(lock: dict[str, Any]) -> Iterator[Output]:
     """All outputs of the stages of a lock."""
     for stage, facts in lock.items():
-        for out in facts.get("outs", ()):
-            yield Output(stage, out["path"], out.get("md5", ""))
+        outs = facts.get("outs") if isinstance(facts, dict) else None
+        for out in outs if isinstance(outs, list) else ():
+            if isinstance(out, dict) and isinstance(out.get("path"), str):
+                yield Output(str(stage), out["path"], str(out.get("md5", "")))
 
 
 def names(lock: dict[str, Any], folder: Path) -> bool:
