@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import math
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -56,10 +57,20 @@ def read(folder: Path) -> pd.DataFrame:
     """
     path = folder / "manifest.csv"
     try:
-        frame = pd.read_csv(path, dtype={**COLUMNS, "width": "Int64", "height": "Int64"})
+        kinds = {**COLUMNS, "width": "Int64", "height": "Int64"}
+        with warnings.catch_warnings():
+            # Of a row with too many cells, whose first ones pandas makes its name otherwise.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(path, dtype=kinds, index_col=False)
     except FileNotFoundError:
         raise DataError(f"{path} does not exist: run `dvc repro` first.") from None
-    except (OSError, ValueError, OverflowError, TypeError) as error:  # pandas' own are ValueErrors
+    except (
+        OSError,
+        ValueError,
+        OverflowError,
+        TypeError,
+        Warning,
+    ) as error:  # pandas' own are ValueErrors
         reason = (str(error).splitlines() or ["empty"])[0][:100]
         raise DataError(
             f"{path} is no manifest ({reason}): delete {folder} and run `dvc repro`."
