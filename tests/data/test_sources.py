@@ -115,3 +115,11 @@ def test_masks_name_may_go_on_after_its_images(tmp_path):
     assert pairs == [
         ("a", "a_mask"), ("b", "b"), (None, "b_mask"), ("c-alpha", "c-alpha"), (None, "d-gt")
     ]  # fmt: skip
+
+
+def test_names_of_macos_pair_with_the_same_names_of_other_systems(tmp_path):
+    composed, decomposed = "\u00fc", "u\u0308"
+    for folder, name in (("images", composed), ("masks", decomposed)):
+        write_image(tmp_path / folder / f"{name}.png", disc(0, (6, 8))[0])
+    [pair] = sources.by_stem(tmp_path / "images", tmp_path / "masks")
+    assert pair.image is not None and pair.mask is not None

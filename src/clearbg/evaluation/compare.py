@@ -60,10 +60,11 @@ def compare(
         pair = FilePair(path.name, path, truths.get(path))
         image, truth = read.with_image(pair) if masks else (read_image(path), None)
         alphas = [remover.matte(image) for remover in removers]
-        views = [image.srgb(), *alphas, contact_sheet.on_checkerboard(image.srgb(), alphas[0])]
+        rgb, *alphas = (_small(view) for view in [image.srgb(), *alphas])
+        views = [rgb, *alphas, contact_sheet.on_checkerboard(rgb, alphas[0])]
         if truth is not None:
-            views.insert(1 + len(alphas), truth)
-        rows.append([_small(view) for view in views])
+            views.insert(1 + len(alphas), _small(truth))
+        rows.append(views)
     names = [f"prediction {n + 1}" for n in range(len(models))]
     names = names if len(models) > 1 else ["prediction"]
     titles = ["input", *names, *(["truth"] if masks else []), "cutout"]

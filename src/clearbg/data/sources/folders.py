@@ -1,6 +1,7 @@
 """Pairs from two folders, by file name."""
 
 import re
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,9 @@ MASK_FILE = re.compile(r"[-_. ](?:mask|gt|matte|alpha|label|seg)$", re.IGNORECAS
 
 
 def relative_stem(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).with_suffix("").as_posix()
+    """The path in a folder without suffix, in NFC: macOS writes the same name in NFD."""
+    stem = path.relative_to(folder).with_suffix("").as_posix()
+    return unicodedata.normalize("NFC", stem)
 
 
 def by_stem(
