@@ -25,6 +25,7 @@ PAGES = [
 RUN_BY = {
     r"make (repro|check|test|env)\b": ".ci/run",
     r"python3 -m venv": "benchmarks/first_hour.py",
+    r"torchrun": "tests/training/test_several_processes.py",
     r"make ui": "tests/project/test_docs.py",
     r"dvc (exp|queue)": "tests/project/test_pipeline.py",
     r"make retrain": "tests/retraining/test_retraining.py",
