@@ -72,6 +72,12 @@ def test_number_of_no_function_is_refused_in_a_sentence(index, client):
         assert client.post("/gradio_api/queue/join", json={"fn_index": known}).is_success
 
 
+def test_upload_without_login_is_refused(uploads):
+    closed = RouteFilter(PlainTextResponse("log in", 401), uploads, LIMITS, FUNCTIONS)
+    answer = TestClient(closed).post("/gradio_api/upload", files={"files": b"some"})
+    assert answer.status_code == 401 and list(uploads.folder.iterdir()) == []
+
+
 def test_table_and_errors_escape_what_came_from_outside():
     rows = [Row("<b>.jpg", reason="<i>"), Row("&.jpg", "&.png", 3, 2, 0.5)]
     shown = table_html(rows, 1.0) + error_html("<script>")

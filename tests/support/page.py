@@ -89,13 +89,7 @@ class Loopback:
 
     def begin(self, content: bytes, length: int, source: str = "127.0.0.1") -> socket.socket:
         """Begin an upload of `length` bytes, send `content`, and leave it open."""
-        opened = socket.create_connection(("127.0.0.1", self.port), 10, (source, 0))
-        head = (
-            f"POST /gradio_api/upload HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n"
-            "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
-        )
-        opened.sendall(head.encode() + content)
-        return opened
+        return begin_upload(self.port, content, length, source)
 
     def send(self, *files: bytes, source: str = "127.0.0.1") -> tuple[int, str]:
         """Status and answer of a whole upload."""
@@ -106,6 +100,17 @@ class Loopback:
     def stored(self) -> int:
         """Bytes of all files that lie in the folder now."""
         return sum(path.stat().st_size for path in self.uploads.folder.rglob("*") if path.is_file())
+
+
+def begin_upload(port: int, content: bytes, length: int, source: str) -> socket.socket:
+    """A connection over which an upload of `length` bytes has begun with `content`."""
+    opened = socket.create_connection(("127.0.0.1", port), 10, (source, 0))
+    head = (
+        f"POST /gradio_api/upload HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n"
+        "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+    )
+    opened.sendall(head.encode() + content)
+    return opened
 
 
 def part(content: bytes, name: str = "files", filename: str | None = "a.jpg") -> bytes:

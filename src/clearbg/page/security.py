@@ -43,6 +43,7 @@ LENGTH_DIGITS = 15
 HTTP_DEFECT = 500
 LATE_REFUSAL = "Caught handled exception, but response already started"
 """What Starlette says when Gradio begins its answer before it finds that there is none."""
+NO_EVENT = b'event: error\ndata: "The page has no such event: send the request again."\n\n'
 DEPTH = 50
 """Deepest nesting of a request's values."""
 FOREIGN_FILE = "This server fetches no address and reads no file of its own: send the image itself."
@@ -94,6 +95,7 @@ class RouteFilter:
             if not str(error).startswith(LATE_REFUSAL):
                 raise
             logging.getLogger(__name__).warning("A visitor asked for an event that is not there.")
+            await send({"type": "http.response.body", "body": NO_EVENT})
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let Gradio answer; where it fails over named values, say that they do not fit."""
