@@ -53,9 +53,13 @@ def test_stage_is_run_by_dvc_and_ends_with_its_status(status, tmp_path, monkeypa
     assert calls == [([sys.executable, "-m", "dvc", "repro", "train"], tmp_path)]
 
 
-def test_command_whose_packages_are_missing_is_a_sentence(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pandas", None)
-    monkeypatch.delitem(sys.modules, "clearbg.evaluation.score_files", raising=False)
-    answer = CliRunner().invoke(app, ["score", str(tmp_path), str(tmp_path)])
-    assert answer.exit_code == 1
-    assert "pip install '.[train]'" in answer.output
+def test_command_whose_packages_are_missing_is_a_sentence(tmp_path):
+    program = (
+        "import sys; sys.modules['pandas'] = None; from clearbg.cli.app import app;"
+        "app(['score', sys.argv[1], sys.argv[1]])"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("clearbg: pandas is not installed")
+    assert "pip install '.[train]'" in done.stderr

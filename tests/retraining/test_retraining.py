@@ -30,7 +30,9 @@ OWN = {
 LEAN = {
     **TINY,
     "data": OWN,
-    "train": {**TINY["train"], "epochs": 1},
+    "augment": {"size": 64},
+    "transform": {"crop": 64},
+    "train": {**TINY["train"], "epochs": 1, "init_from": "clearbg-lite", "lr": 1e-4},
     "export": {**TINY["export"], "hugging_face": False},
     "promote": {"min_score": 0.0, "min_images": 2},
 }  # fmt: skip

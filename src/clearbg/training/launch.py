@@ -17,13 +17,14 @@ from clearbg.training import processes
 PATIENCE = timedelta(minutes=30)  # that processes wait for each other, for example at validation
 
 
-def launch(settings: config.Train) -> Fabric:
+def launch(settings: config.Train, alone: bool = False) -> Fabric:
     """Start Fabric.
 
     `train.determinism: exact` gives the same bits on one type of machine, with deterministic
     algorithms alone; `fast` lets cuDNN and cuBLAS choose the quickest ones, and TF32.
 
-    Several devices are several processes: see `processes.run_all`.
+    Several devices are several processes: see `processes.run_all`. With `alone`, this process uses
+    one device for itself, whatever other processes there are.
 
     Raises:
         SettingsError: the device or the precision is not to be had on this machine, or other
@@ -50,7 +51,10 @@ def launch(settings: config.Train) -> Fabric:
         precision=settings.precision,
         strategy=DDPStrategy(timeout=PATIENCE) if settings.devices * settings.nodes > 1 else "auto",
     )
-    _launch(fabric, settings)
+    if alone:
+        fabric.launch()
+    else:
+        _launch(fabric, settings)
     return fabric
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,7 +21,7 @@ LONG = 2.0  # seconds after which no further step is timed
 FEW = 2  # images of the first step on a CPU
 QUICK = 2**17  # pixels of a batch that any machine has room for
 MOST = 3  # steps that are timed
-ALONE = {"devices": 1, "nodes": 1, "strategy": "auto", "sync_batch_norm": False}
+ALONE: dict[str, Any] = {"devices": 1, "nodes": 1, "sync_batch_norm": False}
 QUIET = {"compile": "off", "init_from": None, "lr": 1e-9}
 """The compiler takes minutes, weights a download; large rates could end in nan."""
 
@@ -34,7 +35,7 @@ class Trial:
         if model.pretrained:
             model = model.model_copy(update={"pretrained": False})
         self.settings = dataclasses.replace(settings, model=model, train=own)
-        self.fabric = launch(own)
+        self.fabric = launch(own, alone=True)
         self.method = self._method()
         self._needed = 0
 
