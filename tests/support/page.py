@@ -1,5 +1,6 @@
 """Photographs as people send them, a server of the page, and a visitor with a browser."""
 
+import contextlib
 import functools
 import http.client
 import io
@@ -99,7 +100,12 @@ class Loopback:
 
     def stored(self) -> int:
         """Bytes of all files that lie in the folder now."""
-        return sum(path.stat().st_size for path in self.uploads.folder.rglob("*") if path.is_file())
+        total = 0
+        for folder, _, names in os.walk(self.uploads.folder):  # bears what is removed meanwhile
+            for name in names:
+                with contextlib.suppress(FileNotFoundError):
+                    total += os.stat(os.path.join(folder, name)).st_size
+        return total
 
 
 def begin_upload(port: int, content: bytes, length: int, source: str) -> socket.socket:
