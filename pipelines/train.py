@@ -41,11 +41,11 @@ DATA, MODELS, REPORTS = Path("data/augmented"), Path("models"), Path("reports/tr
 
 
 def main() -> None:
-    settings = start.permitted(config.load())
-    past = provenance(settings, DATA)
+    settings = config.load()
     fabric = launch(settings.train)
     with processes.ending_together(fabric):
-        train(fabric, settings, past)
+        settings = start.permitted(settings)
+        train(fabric, settings, provenance(settings, DATA))
 
 
 def train(fabric: Fabric, settings: config.Settings, past: Provenance) -> None:

@@ -19,10 +19,11 @@ def estimate(
     from clearbg.data.dataset import Pairs
     from clearbg.system import project
     from clearbg.training import estimate as training
+    from clearbg.training import start
     from clearbg.training.image_counts import AUGMENTED, counted
 
     root = project.root()
-    settings = config.load(params or root / "params.yaml")
+    settings = start.permitted(config.load(params or root / "params.yaml"))
     counts = counted(settings, root, images)
     pairs = []
     if counts.origin == AUGMENTED:

@@ -26,11 +26,12 @@ def lr_find(
     from clearbg.data.dataset import Pairs
     from clearbg.system import project
     from clearbg.training import lr_find as training
+    from clearbg.training import start
 
     root = project.root()
     folder = output or project.state() / "lr-find"
     training.refuse_output(folder, overwrite)
-    settings = config.load(params or root / "params.yaml")
+    settings = start.permitted(config.load(params or root / "params.yaml"))
     found = training.sweep(
         settings, Pairs(root / "data/augmented", "train", settings), lowest, highest, steps
     )

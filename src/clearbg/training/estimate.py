@@ -156,7 +156,8 @@ def _validating(
     start = time.monotonic()
     validate(trial.fabric, trial.method, source, trial.settings)
     measured = counts.validation + bool(settings.train.hard_examples) * counts.train
-    return (time.monotonic() - start) * measured / images
+    processes = settings.train.devices * settings.train.nodes
+    return (time.monotonic() - start) * measured / (images * processes)
 
 
 def _length(
