@@ -112,3 +112,8 @@ def test_mutations_raise_nothing_but_image_errors(recwarn):
                 with contextlib.suppress(ImageError):
                     read(bytes(mutant))
     assert not recwarn.list
+
+
+@pytest.mark.parametrize("length", [b"\x1f\x8b", b"\xff\x0a"])  # the signs of gzip and of JPEG XL
+def test_cut_photograph_is_cut_short_whatever_its_lengths_spell(length):
+    assert reason(b"\xff\xd8\xff\xe1" + length + b"Exif\0\0" + bytes(200)) == "truncated"

@@ -172,6 +172,9 @@ NAMED = {
     encoded(RGB, "JPEG").replace(b"\xff\xc0\0\x11\x08", b"\xff\xc0\0\x11\x0c"): "12 bits",
     encoded(RGB, "JPEG").replace(b"\xff\xc0\0\x11\x08", b"\xff\xc3\0\x11\x08"): "lossless",
     tiff((np.dstack([RGB, RGB]), {"photometric": "minisblack", "planarconfig": "contig"})): "6 ch",
+    tiff((RGB.astype(np.uint16), {"photometric": "rgb"})).replace(
+        b"\x10\0" * 3, b"\x0c\0" * 3
+    ): "12 bits",
 }
 
 

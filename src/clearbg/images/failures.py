@@ -43,15 +43,20 @@ NO_IMAGES = {  # the same -> what it is, and what to do
 HEAD = 512  # bytes that tell the kind
 
 
+def _begins(head: bytes, sign: bytes) -> bool:
+    """Whether a file begins with a sign; those of ISO's boxes stand from the fifth byte on."""
+    return head.startswith(sign, 4 if sign.startswith(b"ftyp") else 0)
+
+
 def failure(error: Exception, stream: BinaryIO, name: str) -> ImageError:
     """What a failed decoding means, by the error and by the file's first and last bytes."""
     stream.seek(0)
     head = stream.read(HEAD)
     for sign, kind in OTHER_IMAGES.items():
-        if head.startswith(sign) or head[4:].startswith(sign):
+        if _begins(head, sign):
             return unsupported(name, kind)
     for sign, (what, action) in NO_IMAGES.items():
-        if head.startswith(sign) or head[4:].startswith(sign):
+        if _begins(head, sign):
             return ImageError(f"{name} is {what} and no image: {action}.", "not-an-image")
     if odd := _odd_jpeg(stream):
         return unsupported(name, odd)

@@ -88,7 +88,8 @@ def read(stream: BinaryIO, max_pixels: int, name: str) -> Decoded:
         colors = COLORS.get(page.photometric)
         extra = page.samplesperpixel - (colors or 0)
         kind = np.dtype(page.dtype) if page.dtype else None
-        if colors is None or not 0 <= extra <= 1 or kind is None or kind.kind not in "fu":
+        whole = page.bitspersample in (8, 16, 32, 64)
+        if colors is None or not 0 <= extra <= 1 or not whole or not kind or kind.kind not in "fu":
             raise unsupported(name, f"a TIFF file of {_described(page)}")
         try:
             values = page.asarray(maxworkers=1)
