@@ -212,7 +212,7 @@ def _json(text: str | bytes, origin: str) -> dict[str, Any]:
     try:
         facts = parse_json(text)
     except ParseError as error:
-        if text and "JSON" not in str(error):
+        if text and str(error) != "is no JSON":
             raise ModelError(f"{origin}: its contract {error}: export the model again.") from None
         facts = None
     if not isinstance(facts, dict):

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from clearbg import Remover, pretrained
 from clearbg.cli.app import app
-from clearbg.errors import ModelError
+from clearbg.errors import ModelError, RegistryError
 from clearbg.images import write_image
 from clearbg.licenses import OFFICIAL, origin
 from clearbg.pretrained.choice import choose, introduction
@@ -125,3 +125,18 @@ def test_models_are_listed_with_task_terms_and_figures(export):
     export.write_text("damaged")
     done = clearbg("models")
     assert "left out" in done.stderr and "clearbg-lite-fp16" in done.stdout
+
+
+def test_models_are_listed_while_the_registry_does_not_answer(tmp_path, monkeypatch):
+    def silent(alias: str) -> None:
+        raise RegistryError("the store does not answer: start it.")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setattr("clearbg.tracking.registry.fetch", silent)
+    monkeypatch.setattr("clearbg.pretrained.catalog.entry", lambda choice: choice.name)
+    monkeypatch.setattr("clearbg.pretrained.catalog.table", " ".join)
+    answer = CliRunner().invoke(app, ["models"])
+    assert answer.exit_code == 0
+    assert "left out: the store does not answer" in answer.output
+    assert "clearbg-lite clearbg-lite-fp16" in answer.output

@@ -1,5 +1,6 @@
 """The command `clearbg benchmark`. Heavy imports wait until they are used."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -23,8 +24,9 @@ def benchmark(
     """Measure the seconds and memory that exported models need on this machine."""
     from clearbg.evaluation import benchmark as speed
     from clearbg.pretrained import choice
+    from clearbg.system import project
 
-    exports = sorted(map(str, choice.EXPORT.parent.glob("*.onnx")))
+    exports = sorted(map(os.path.relpath, (project.root() / choice.EXPORT).parent.glob("*.onnx")))
     models = models or exports or choice.shipped()
 
     costs = list(speed.measure(models, device, images))

@@ -2,7 +2,7 @@
 
 import typer
 
-from clearbg.errors import ModelError
+from clearbg.errors import ClearBGError
 
 
 def models() -> None:
@@ -21,7 +21,7 @@ def models() -> None:
     for one in known:
         try:
             entries.append(catalog.entry(choice_of(one) if isinstance(one, str) else one))
-        except ModelError as error:
+        except ClearBGError as error:
             typer.echo(f"clearbg: left out: {error}", err=True)
     typer.echo(catalog.table(entries))
     typer.echo(

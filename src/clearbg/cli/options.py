@@ -69,9 +69,9 @@ def choice_of(model: str | None, device: str = "cpu") -> "Choice":
 
 def folder_of(model: str) -> Path | None:
     """The folder that `--model` names; None: it names something else."""
-    from clearbg import pretrained
+    from clearbg.pretrained.choice import shipped
 
-    return Path(model) if model not in pretrained.names() and Path(model).is_dir() else None
+    return Path(model) if model not in shipped() and Path(model).is_dir() else None
 
 
 def _champion() -> Path:

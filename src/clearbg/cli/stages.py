@@ -1,12 +1,13 @@
 """The commands `clearbg train` and `clearbg export`: stages of the pipeline, run by DVC."""
 
 import subprocess
-import sys
+from importlib.util import find_spec
 
 import typer
 
 from clearbg.errors import ClearBGError
 from clearbg.system import project
+from clearbg.system.process import DVC
 
 
 def train() -> None:
@@ -30,7 +31,9 @@ def _reproduce(stage: str) -> None:
             f"there is no dvc.yaml here or above: run `clearbg {stage}` in a project, that is, in "
             "a clone of ClearBG."
         )
-    command = [sys.executable, "-m", "dvc", "repro", stage]
+    if find_spec("dvc") is None:
+        raise ModuleNotFoundError("DVC is not installed", name="dvc")
+    command = [*DVC, "repro", stage]
     status = subprocess.run(command, cwd=project.root(), check=False).returncode
     if status:
         raise typer.Exit(status)

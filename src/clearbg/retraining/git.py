@@ -24,7 +24,7 @@ def refuse_edits(*paths: str) -> None:
         CommandError: a file was changed or added, or this is no repository with a commit.
     """
     git("rev-parse", "--verify", "HEAD")
-    edits = git("status", "--porcelain", "--", *paths).splitlines()
+    edits = git("-c", "core.quotePath=false", "status", "--porcelain", "--", *paths).splitlines()
     if edits:
         names = ", ".join(line.split(maxsplit=1)[1] for line in edits[:3])
         more = " and others" if len(edits) > 3 else ""

@@ -68,7 +68,7 @@ def remove_in_bulk(
     output_options.refuse_formats({job.format for job in jobs})
     open_model(file, "cpu", 1)  # refuses a bad model early; only the actors know their devices
     todo, made = undone(jobs, run_options), {}
-    refuse_outputs(todo, [Path(model), output_options.file], run_options.overwrite)
+    refuse_outputs(todo, [file, output_options.file], run_options.overwrite)
     if todo:
         run_options = dataclasses.replace(run_options, batch=run_options.batch or BATCH[device])
         settings = ActorSettings(device, refine, output_options, run_options, os.getcwd())
