@@ -25,12 +25,12 @@ BESIDE_RESULTS = {
 
 BESIDE_WEIGHTS = {
     "images/contact_sheet.py": "a sheet for people beside the weights is not worth a training",
-    "training/card.md.jinja": "the same, of the model's card",
+    "training/card.md.jinja": "a card for people beside the weights is not worth a training",
     "training/estimate.py": "it says what a training will need, and changes nothing of it",
-    "training/image_counts.py": "the same",
+    "training/image_counts.py": "it counts for the estimate of what a training will need",
     "training/lr_curve.py": "it is drawn by clearbg lr-find, which trains nothing that stays",
-    "training/lr_find.py": "the same",
-    "training/model_card.py": "the same, of the model's card",
+    "training/lr_find.py": "it is clearbg lr-find, which trains nothing that stays",
+    "training/model_card.py": "a card for people beside the weights is not worth a training",
     "training/tensorboard.py": "it draws curves outside the outputs",
 }
 """What a training writes for people only: editing it repeats no training."""

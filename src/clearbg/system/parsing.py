@@ -40,7 +40,7 @@ def read_text(path: Path | str, most: int = MAX_BYTES) -> str:
         raise ParseError("is not text in UTF-8") from None
 
 
-def parse_json(text: str | bytes, most: int = MAX_BYTES, values: int = MAX_VALUES) -> Any:
+def parse_json(text: str | bytes) -> Any:
     """The value of a JSON text, in which no key stands twice.
 
     NaN and infinities are read as such, as Python writes them.
@@ -48,8 +48,8 @@ def parse_json(text: str | bytes, most: int = MAX_BYTES, values: int = MAX_VALUE
     Raises:
         ParseError: it is no JSON, repeats a key, or exceeds a limit.
     """
-    if len(text) > most:
-        raise ParseError(f"has {len(text)} characters, more than {most}")
+    if len(text) > MAX_BYTES:
+        raise ParseError(f"has {len(text)} characters, more than {MAX_BYTES}")
     try:
         found = json.loads(text, object_pairs_hook=_unique, parse_int=_integer)
     except ParseError:
@@ -58,7 +58,7 @@ def parse_json(text: str | bytes, most: int = MAX_BYTES, values: int = MAX_VALUE
         raise ParseError(_too_deep()) from None
     except ValueError:  # UnicodeDecodeError is one too
         raise ParseError("is no JSON") from None
-    _limit(found, values)
+    _limit(found, MAX_VALUES)
     return found
 
 
