@@ -5,8 +5,8 @@
 Trains U²-Net-lite on generated JPEG files of 32×32 pixels: for two epochs on 1,000, 5,000 and
 20,000 images, each in a process of its own, then for EPOCHS epochs on 1,000. Prints, for each
 number of images, the processor's seconds in the second epoch (its validation included), those for
-1,000 images, and the largest memory of the training and its loading processes (proportional set
-sizes: what they share counts once); then the memory after a tenth of the epochs and after all.
+1,000 images, and the memory of the training and its loading processes after an epoch (proportional
+set sizes: what they share counts once); then the memory after a tenth of the epochs and after all.
 Processor time, since other programs on the machine do not change it.
 """
 
@@ -31,7 +31,7 @@ SIDE, COUNTS = 32, (1_000, 5_000, 20_000)
 
 def main() -> None:
     epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 50
-    print(f"{'images':>7} {'seconds an epoch':>17} {'s per 1,000':>12} {'MiB at most':>12}")
+    print(f"{'images':>7} {'seconds an epoch':>17} {'s per 1,000':>12} {'MiB after':>12}")
     with tempfile.TemporaryDirectory() as place:
         for count in COUNTS:
             data = Path(place) / str(count)

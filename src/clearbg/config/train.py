@@ -108,7 +108,7 @@ class Train(Section):
     devices: Annotated[Positive, Field(description="of each machine")]
     nodes: Annotated[Positive, Field(description="machines; start each with torchrun")]
     sync_batch_norm: Annotated[
-        bool, Field(description="statistics of batch norms over the batches of all GPUs")
+        bool, Field(description="statistics of batch norms over the batches of all devices")
     ]
     threads: Annotated[Positive, Field(description="CPU threads; changes the last digits")]
     workers: Annotated[int, Field(ge=0, description="processes that load images")]
