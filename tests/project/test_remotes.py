@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 from PIL import Image
+from support import object_stores
 from support.models import brightness_model
 from support.project import Project
 
@@ -142,14 +143,9 @@ def wait_until_it_listens(port: int, server: subprocess.Popen) -> None:
 def s3_remote(tmp_path) -> Iterator[Remote]:
     pytest.importorskip("dvc_s3")
     boto3 = pytest.importorskip("boto3")
-    from moto.server import ThreadedMotoServer
-
     access = {"access_key_id": "someone", "secret_access_key": "secret"}
     nothing = str(tmp_path / "none")
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        endpoint = "http://{}:{}".format(*server.get_host_and_port())
+    with object_stores.s3() as endpoint:
         keys = {f"aws_{name}": value for name, value in access.items()}
         client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", **keys)
         client.create_bucket(Bucket="bucket")
@@ -159,8 +155,6 @@ def s3_remote(tmp_path) -> Iterator[Remote]:
             access,
             {"AWS_CONFIG_FILE": nothing, "AWS_SHARED_CREDENTIALS_FILE": nothing},
         )
-    finally:
-        server.stop()
 
 
 @pytest.mark.parametrize("kind", ["folder", "ssh", "s3"])

@@ -13,7 +13,7 @@ import pytest
 import requests
 import yaml
 from PIL import Image
-from support import dockerfile, mlflow_servers
+from support import dockerfile, mlflow_servers, object_stores
 from support.models import brightness_model
 from support.project import ROOT
 
@@ -78,12 +78,8 @@ def database():
 def storage():
     """A client of S3 with the buckets that compose.yaml makes; AWS_ENDPOINT_URL names it."""
     import boto3
-    from moto.server import ThreadedMotoServer
 
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    address = "http://{}:{}".format(*server.get_host_and_port())
-    with pytest.MonkeyPatch.context() as patch:
+    with object_stores.s3() as address, pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", SECRETS["S3_KEY"])
         patch.setenv("AWS_SECRET_ACCESS_KEY", SECRETS["S3_SECRET"])
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -94,7 +90,6 @@ def storage():
             if argument.startswith("storage/"):
                 client.create_bucket(Bucket=argument.removeprefix("storage/"))
         yield client
-    server.stop()
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import onnxruntime
 import psutil
 import pyarrow
 import pytest
+from support import object_stores
 from support.images import disc
 from support.models import brightness_model
 from typer.testing import CliRunner
@@ -153,11 +154,8 @@ AWS = {
 @pytest.fixture(scope="module")
 def s3():
     """A store on loopback whose address every process finds in its surroundings."""
-    server = pytest.importorskip("moto.server").ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**AWS, "AWS_ENDPOINT_URL": f"http://{host}:{port}"}.items():
+    with object_stores.s3() as address, pytest.MonkeyPatch.context() as patch:
+        for name, value in {**AWS, "AWS_ENDPOINT_URL": address}.items():
             patch.setenv(name, value)
         s3fs = pytest.importorskip("s3fs")
         s3fs.S3FileSystem.clear_instance_cache()
@@ -165,7 +163,6 @@ def s3():
         store.mkdir("bucket")
         yield store
         s3fs.S3FileSystem.clear_instance_cache()
-    server.stop()
 
 
 @pytest.fixture(scope="module")
