@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections import Counter
 from pathlib import Path
 
@@ -20,6 +21,10 @@ from clearbg.images import write_image, write_mask
 
 # Threads that wait for one another on busy cores make small networks a hundred times slower.
 torch.set_num_threads(1)
+
+# In the background (`nohup pytest &`) these are ignored, also by the programs that tests start.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_xdist_auto_num_workers():
