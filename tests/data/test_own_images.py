@@ -144,8 +144,9 @@ def test_bad_line_of_a_table_is_named(tmp_path, text, message):
 
 
 def test_image_that_a_table_names_in_vain_is_set_aside(tmp_path):
-    pairs = found(table(tmp_path, "image,mask\np/nowhere.jpg,m/0.png\n"), tmp_path)
-    assert [reason(pair) for pair in pairs.values()] == ["missing"]
+    lines = "p/0.jpg,m/0.png\np/nowhere.jpg,m/1.png\n"
+    pairs = found(table(tmp_path, f"image,mask\n{lines}"), tmp_path).values()
+    assert [reason(pair) for pair in pairs if pair.image.stem == "nowhere"] == ["missing"]
 
 
 def test_missing_table_is_a_sentence(tmp_path):

@@ -1,13 +1,13 @@
 """Pairs from two folders, by file name."""
 
 import re
-import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
 from clearbg.data.pairs import FilePair, safe_id
 from clearbg.errors import DataError
 from clearbg.images import SUFFIXES, find_images
+from clearbg.system.names import composed
 
 MASK_FILE = re.compile(r"[-_. ](?:mask|gt|matte|alpha|label|seg)$", re.IGNORECASE)
 """How a mask's name may go on after its image's."""
@@ -16,7 +16,7 @@ MASK_FILE = re.compile(r"[-_. ](?:mask|gt|matte|alpha|label|seg)$", re.IGNORECAS
 def relative_stem(path: Path, folder: Path) -> str:
     """The path in a folder without suffix, in NFC: macOS writes the same name in NFD."""
     stem = path.relative_to(folder).with_suffix("").as_posix()
-    return unicodedata.normalize("NFC", stem)
+    return composed(stem)
 
 
 def by_stem(

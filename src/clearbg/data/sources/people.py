@@ -13,7 +13,7 @@ from clearbg.data.sources.archives import (
     open_inner_archive,
 )
 from clearbg.data.sources.folders import by_stem
-from clearbg.data.sources.table import rows
+from clearbg.data.sources.rows import rows
 from clearbg.errors import DataError
 from clearbg.images import find_images
 

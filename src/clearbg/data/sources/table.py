@@ -1,13 +1,14 @@
 """Pairs from a CSV file; every error names the file's line."""
 
-import csv
-import difflib
-from collections.abc import Iterator, Sequence
+import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
 from clearbg.data.pairs import FilePair, safe_id, short_hash
+from clearbg.data.sources.rows import rows
 from clearbg.errors import DataError
+from clearbg.system.names import Disk, composed
 
 NEEDED = ("image", "mask")
 FLAGS = ("index_foreground", "invert")
@@ -16,6 +17,7 @@ SPLITS = {
     "": "", "train": "train", "validation": "validation", "valid": "validation",
     "val": "validation", "test": "test",
 }  # fmt: skip
+WINDOWS = re.compile(r"[A-Za-z]:|\\\\")  # a drive or a server
 TRUTH = {"": False, "0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 
 
@@ -23,15 +25,17 @@ def pairs(path: Path) -> list[FilePair]:
     """The pairs of a table with the columns image and mask, paths relative to its folder.
 
     Further columns: `split` (train, validation, test; empty: drawn by share), `group`,
-    `index_foreground` and `invert` (true or false). A group with a split keeps to it.
+    `index_foreground` and `invert` (true or false). A group with a split keeps to it. Paths may
+    have the backslashes of Windows, and any form of Unicode.
 
     Raises:
-        DataError: naming the line that is not as it should be.
+        DataError: naming the line that is not as it should be, or that no file of a column exists.
     """
     found: dict[str, tuple[int, FilePair]] = {}
     splits: dict[str, tuple[int, str]] = {}
+    disk = Disk()
     for line, row in rows(path, NEEDED, "a table of pairs", OPTIONAL):
-        pair = _pair(path, line, row)
+        pair = _pair(path, line, row, disk)
         first, _ = found.setdefault(pair.id, (line, pair))
         if first != line:
             raise DataError(
@@ -44,63 +48,24 @@ def pairs(path: Path) -> list[FilePair]:
                     f"{path}, line {line}: group {pair.group} is in {pair.split} here and in "
                     f"{split} in line {first}; a group must stay in one split."
                 )
+    _refuse_absent(path, [*found.values()])
     return [_with_split(pair, splits) for _, pair in found.values()]
 
 
-def rows(
-    path: Path, needed: Sequence[str], what: str, optional: Sequence[str] = ()
-) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line number and cells, stripped, of a table parted by commas, semicolons or tabs.
-
-    Raises:
-        DataError: it cannot be read, lacks a needed column or cell, or a line has another
-            number of cells than the header; `what` says in messages what the file should be.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header = file.readline()
-            file.seek(0)
-            reader = csv.DictReader(file, delimiter=max(",;\t", key=header.count))
-            _refuse_columns(path, reader.fieldnames or [], needed, what, optional)
-            for row in reader:
-                line, cells = reader.line_num, len([v for v in row.values() if v is not None])
-                if None in row or cells != len(reader.fieldnames):
-                    raise DataError(
-                        f"{path}, line {line}: the number of cells is not the header's "
-                        f"({len(reader.fieldnames)}): correct the line."
-                    )
-                row = {name.strip(): value.strip() for name, value in row.items()}
-                empty = [name for name in needed if not row[name]]
-                if empty:
-                    raise DataError(
-                        f"{path}, line {line}: the cell {empty[0]} is empty: fill it in."
-                    )
-                yield line, row
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist: give {what}, or correct the setting.") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(
-            f"{path} is not a readable CSV file in UTF-8 ({error}): export it again."
-        ) from error
-
-
-def _refuse_columns(
-    path: Path, header: Sequence[str], needed: Sequence[str], what: str, optional: Sequence[str]
-) -> None:
-    names = [name.strip() for name in header]
-    for name in needed:
-        if name not in names:
+def _refuse_absent(path: Path, found: list[tuple[int, FilePair]]) -> None:
+    """Raise DataError where not one file of a column exists: the paths are meant otherwise."""
+    for name in NEEDED:
+        files = [(line, getattr(pair, name)) for line, pair in found]
+        if files and not any(os.path.exists(file) for _, file in files):
+            line, file = files[0]
             raise DataError(
-                f"{path}, line 1: there is no column {name}, which {what} has; "
-                f"its columns are {', '.join(names) or 'none'}: add it."
+                f"{path}: not one of the {len(files)} files in the column {name} exists; {file}, "
+                f"in line {line}, is the first: write paths relative to {path.parent}, the table's "
+                "folder."
             )
-    for name in names:
-        near = difflib.get_close_matches(name, optional, n=1, cutoff=0.75)
-        if near and near[0] not in names:
-            raise DataError(f"{path}, line 1: column {name} is not known; did you mean {near[0]}?")
 
 
-def _pair(path: Path, line: int, row: dict[str, str]) -> FilePair:
+def _pair(path: Path, line: int, row: dict[str, str], disk: Disk) -> FilePair:
     split = row.get("split", "").lower()
     if split not in SPLITS:
         raise DataError(
@@ -115,15 +80,39 @@ def _pair(path: Path, line: int, row: dict[str, str]) -> FilePair:
                 f"{path}, line {line}: {name} is {row[name]!r}; allowed: true, false, or nothing."
             )
         flags[name] = TRUTH[value]
-    image = Path(row["image"])
+    image, mask = (_file(path, line, row[name], disk) for name in NEEDED)
+    inside = Path(composed(os.path.relpath(image, path.parent)))
     return FilePair(
-        f"{safe_id(image.stem)}-{short_hash(image.as_posix())}",
-        path.parent / image,
-        path.parent / row["mask"],
+        f"{safe_id(inside.stem)}-{short_hash(inside.as_posix())}",
+        image,
+        mask,
         SPLITS[split],
         group=row.get("group", ""),
         **flags,
     )
+
+
+def _file(table: Path, line: int, name: str, disk: Disk) -> Path:
+    """The file that a cell names."""
+    place = f"{table}, line {line}"
+    if "\0" in name:
+        raise DataError(f"{place}: a name holds the number 0: export the table again.")
+    spellings = (name, name.replace("\\", "/"))
+    files = [disk.meant(table.parent / spelling) for spelling in spellings]
+    file = next(filter(os.path.exists, files), files[-1])
+    if os.path.exists(file):
+        return file
+    if WINDOWS.match(name):
+        raise DataError(
+            f"{place}: {name} is a path on a Windows computer: write it relative to "
+            f"{table.parent}, the table's folder."
+        )
+    if any("\udc80" <= letter <= "\udcff" for letter in name):
+        raise DataError(
+            f"{place}: {name} is not in UTF-8, and no file has these bytes as its name: export the "
+            "table again as CSV in UTF-8."
+        )
+    return file
 
 
 def _with_split(pair: FilePair, splits: dict[str, tuple[int, str]]) -> FilePair:
