@@ -43,7 +43,7 @@ DATA, MODELS, REPORTS = Path("data/augmented"), Path("models"), Path("reports/tr
 def main() -> None:
     settings = config.load()
     fabric = launch(settings.train)
-    with processes.ending_together(fabric):
+    with processes.ending_together(fabric), signals.noted():
         settings = start.permitted(settings)
         train(fabric, settings, provenance(settings, DATA))
 
@@ -77,18 +77,17 @@ def train(fabric: Fabric, settings: config.Settings, past: Provenance) -> None:
                 outputs.write_samples(method, validation, settings, sheet)
             logs.history(progress.history, sheet)
 
-        with signals.noted():
-            method, progress = loop.fit(fabric, settings, pairs, validation, checkpoint, on_epoch)
-            if fabric.is_global_zero:
-                compared = outputs.write_model(
-                    method, progress, settings, past, pairs.mean_mask, MODELS
-                )
-                outputs.write_reports(method, progress, settings, validation, samples, REPORTS)
-                stage_logs.log_training(run, read_contract(MODELS), settings)
-                if not compared.beats_baselines:
-                    print(compared.warning("validation images"), file=sys.stderr)
-    if fabric.is_global_zero:
-        checkpoint.remove()  # last: a run that is stopped before goes on from it
+        method, progress = loop.fit(fabric, settings, pairs, validation, checkpoint, on_epoch)
+        if not fabric.is_global_zero:
+            signals.ignore_from_now()
+            return
+        compared = outputs.write_model(method, progress, settings, past, pairs.mean_mask, MODELS)
+        outputs.write_reports(method, progress, settings, validation, samples, REPORTS)
+        stage_logs.log_training(run, read_contract(MODELS), settings)
+        if not compared.beats_baselines:
+            print(compared.warning("validation images"), file=sys.stderr)
+        signals.ignore_from_now(checkpoint.finish)
+    checkpoint.remove()  # last: a run that is stopped before goes on from it
 
 
 if __name__ == "__main__":

@@ -53,8 +53,12 @@ class CommandError(ClearBGError):
 
 
 class Stopped(ClearBGError):
-    """A signal has asked the work to end, and what is done so far is saved."""
+    """A signal has asked the work to end; `saved`: what is done so far can be gone on from."""
 
-    def __init__(self, signal: Signals):
-        super().__init__(f"stopped by {signal.name}, its state is saved: run it again to go on.")
+    def __init__(self, signal: Signals, saved: bool = True):
+        super().__init__(
+            f"stopped by {signal.name}, its state is saved: run it again to go on."
+            if saved
+            else f"stopped by {signal.name}: run it again to go on from the last checkpoint."
+        )
         self.signal = signal

@@ -62,6 +62,7 @@ def write_augmented(folder: Path, validation: int = 4) -> Path:
         split = "train" if index < 12 else "validation"
         rows.append({**dict.fromkeys(manifest.COLUMNS, ""), "id": str(index), "split": split,
                      "image": image, "mask": mask, "width": 32, "height": 32,
-                     "status": "ok"})  # fmt: skip
+                     "status": "ok", "ingested_sha256": f"{index:064x}",
+                     "phash": f"{index << 40:016x}"})  # fmt: skip
     manifest.write(rows, folder / "manifest.csv")
     return folder

@@ -24,7 +24,7 @@ def noted() -> Iterator[None]:
 
     Raises:
         Stopped: the work has ended without asking for the signal, or has failed since a process
-            that loads images died of it.
+            that loads images died of it; what it had saved before is still there.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -34,7 +34,8 @@ def noted() -> Iterator[None]:
 
     def restore() -> None:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) != signal.SIG_IGN:  # see `ignore_from_now`
+                signal.signal(number, handler)
 
     def note(number: int, _frame: object) -> None:
         _requested.append(Signals(number))
@@ -47,7 +48,7 @@ def noted() -> Iterator[None]:
         stop_if_requested(lambda: None)
     except RuntimeError as error:
         if _requested and "DataLoader worker" in str(error):
-            raise Stopped(_requested[0]) from error
+            raise Stopped(_requested[0], saved=False) from error
         raise
     finally:
         restore()
@@ -69,3 +70,24 @@ def stop_if_requested(save: Callable[[], None]) -> None:
     if requested is not None:
         save()
         raise Stopped(requested)
+
+
+def ignore_from_now(save: Callable[[], None] | None = None) -> None:
+    """Let this process end by itself: its results are whole, and what led to them is removed next.
+
+    One that a signal ended now would have its work done again from the beginning.
+
+    Args:
+        save: completes what a later run goes on from, where a signal has come before. None: such a
+            signal is forgotten, since another process decides.
+
+    Raises:
+        Stopped: a signal has come before.
+    """
+    if threading.current_thread() is threading.main_thread():
+        for number in STOPPING:
+            signal.signal(number, signal.SIG_IGN)
+    if save is None:
+        _requested.clear()
+    else:
+        stop_if_requested(save)

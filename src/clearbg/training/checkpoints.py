@@ -66,13 +66,14 @@ class Checkpoint:
         """Write the state; the one that was the last becomes the earlier one.
 
         Without `wait` a copy of the state is written while the training goes on: a disk that is
-        busy with other files can take minutes. What goes wrong then is raised by the next call.
+        busy with other files can take minutes. What goes wrong then is raised by the next call,
+        or by `finish`.
 
         Raises:
             ClearBGError: the disk is full, or the folder cannot be written to; what was saved
                 before is still there.
         """
-        self._finish()
+        self.finish()
         self._saved = time.monotonic()
         state = {"method": method.state_dict(), "progress": vars(progress)}
         if wait:
@@ -90,7 +91,8 @@ class Checkpoint:
             with contextlib.suppress(FileNotFoundError):
                 os.replace(self.path, self.earlier)
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
+        """Wait for the state that is written beside the training; errors are those of `save`."""
         writing, self._writing = self._writing, None
         if writing is not None:
             writing.result()
@@ -116,7 +118,7 @@ class Checkpoint:
 
     def remove(self) -> None:
         with contextlib.suppress(ClearBGError):
-            self._finish()
+            self.finish()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

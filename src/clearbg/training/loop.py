@@ -99,11 +99,13 @@ class Training:
             total=math.ceil(self.budget.total),
             disable=not self.fabric.is_global_zero,
         )
-        while progress.step or not self._over():  # killed before it was validated: an epoch too
-            self._epoch()
-            self._finish_epoch()
-            self.fabric.barrier()
-        self.bar.close()
+        with self.bar:
+            while progress.step or not self._over():  # killed before it was validated: an epoch too
+                self._epoch()
+                self._finish_epoch()
+                self.fabric.barrier()
+        if self.fabric.is_global_zero:  # whatever may happen while the results are written
+            self.checkpoint.save(self.method, progress, wait=False)
 
     def _epoch(self) -> None:
         progress, batches = self.progress, self.batches
@@ -215,7 +217,7 @@ class Training:
             progress.image_errors = self.image_errors.measure(self.method)
         keep_best(self.method, progress, scores, self.settings.train.select_by)
         progress.epoch, progress.step, progress.offset = progress.epoch + 1, 0, 0
-        progress.loss_sums = {}
+        progress.loss_sums, progress.seconds = {}, self.budget.clock.seconds()
         self._save_or_stop()
         if self.fabric.is_global_zero:
             self.bar.write(epoch_line(progress, self.settings.train.select_by), sys.stderr)
