@@ -1,7 +1,8 @@
 """Score the trained model on the test split, at the images' own size.
 
 reads   params.yaml (evaluate), models/, data/ingested/
-writes  reports/evaluate/{metrics.json,per_image.csv,curves.csv,report.html,sheet.jpg}
+writes  reports/evaluate/{metrics.json,per_image.csv,curves.csv,robustness.csv,report.html,
+        sheet.jpg}; robustness.csv has no rows unless evaluate.robustness is true
 """
 
 import sys
@@ -12,7 +13,7 @@ from clearbg import config
 from clearbg.contract import read_contract
 from clearbg.data import leaks
 from clearbg.data.baselines import read_mean_mask
-from clearbg.evaluation import evaluate, report
+from clearbg.evaluation import evaluate, report, robustness
 from clearbg.images import contact_sheet
 from clearbg.inference.torch_network import trained_network
 from clearbg.system.files import replacing_file, write_json
@@ -31,11 +32,16 @@ def main() -> None:
     result = evaluate.evaluate(network, contract, DATA, "test", settings.evaluate, seen, mask)
     cases = evaluate.cases(result, network, contract, DATA, settings.evaluate.cases)
 
+    varied = robustness.of_split(
+        network, contract, DATA, "test", result.shown(5), settings.evaluate
+    )
+
     compared = result.compared
     own = result.figures | {"beats_baselines": compared.beats_baselines}
     nested = result.nested() | {"leaks": result.marks.counts()}
     write_json(REPORTS / "metrics.json", own | nested)
-    for name, table in (("per_image", result.per_image), ("curves", result.curve_table())):
+    tables = {"per_image": result.per_image, "curves": result.curve_table(), "robustness": varied}
+    for name, table in tables.items():
         with replacing_file(REPORTS / f"{name}.csv") as aside:
             table.to_csv(aside, index=False, float_format="%.6f")
     report.write_evaluation_page(
@@ -48,6 +54,7 @@ def main() -> None:
         curves=result.curves,
         per_image=result.per_image,
         cases=cases,
+        varied=varied,
         settings=asdict(contract)
         | {"trained_on": "; ".join(f"{o.source} ({o.license})" for o in contract.trained_on)}
         | {f"evaluate.{k}": v for k, v in settings.evaluate},

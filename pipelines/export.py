@@ -1,6 +1,6 @@
 """Write the trained model as ONNX and check that it does what the trained one does.
 
-reads   params.yaml (export), models/, data/ingested/
+reads   params.yaml (export), models/, data/ingested/, reports/evaluate/robustness.csv
 writes  exports/{model.onnx,card.md,training_images.csv,mean_mask.png},
         reports/export/parity.json, and as params.yaml asks:
         exports/{model-fp16.onnx,model-int8.onnx}, exports/rembg/SESSION.onnx,
@@ -15,6 +15,7 @@ from pathlib import Path
 from clearbg import config
 from clearbg.contract import read_contract
 from clearbg.data import baselines, leaks
+from clearbg.evaluation import robustness
 from clearbg.export import formats, latency, onnx
 from clearbg.models import build, weights
 from clearbg.system.files import replacing_folder, write_json
@@ -23,6 +24,7 @@ from clearbg.tracking import stage_logs
 
 DATA, MODELS = Path("data/ingested"), Path("models")
 EXPORTS, REPORTS = Path("exports"), Path("reports/export")
+CARD, ROBUSTNESS = "card.md", Path("reports/evaluate/robustness.csv")
 
 
 def main() -> None:
@@ -34,9 +36,12 @@ def main() -> None:
         figures = formats.complete(network, contract, MODELS, DATA, folder, settings.export)
         milliseconds = latency.of_exports(network, folder, DATA, settings.export)
         # Imported weights come without any.
-        for path in (MODELS / "card.md", MODELS / leaks.FILE, MODELS / baselines.MEAN_MASK):
+        for path in (MODELS / CARD, MODELS / leaks.FILE, MODELS / baselines.MEAN_MASK):
             if path.is_file():
                 shutil.copyfile(path, folder / path.name)
+        if (card := folder / CARD).is_file():
+            with card.open("a", encoding="utf-8") as text:
+                text.write(robustness.section(ROBUSTNESS, contract.weights_sha256))
     compared = baselines.read_validation(MODELS)
     if compared is not None:
         figures["validation"] = compared.figures()

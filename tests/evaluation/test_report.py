@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from support.images import disc
 
-from clearbg.evaluation import report
+from clearbg.evaluation import report, robustness
 from clearbg.images import contact_sheet
 from clearbg.metrics.baselines import Comparison
 
@@ -118,6 +118,7 @@ def content(**changes) -> dict:
         "curves": {"raw": curve, "min_max": curve},
         "per_image": per_image,
         "cases": cases,
+        "varied": robustness.empty(),
         "settings": {"model.name": "u2netp", "data.license": "CC0-1.0"},
     } | changes  # fmt: skip
 
@@ -197,6 +198,19 @@ def test_page_needs_nothing_beside_itself(tmp_path):
     html = page(tmp_path)
     assert not re.search(r"https?://|<script|<link|@import|url\(", html)
     assert all(src.startswith("data:") for src in re.findall(r'src="([^"]*)"', html))
+
+
+def test_losses_by_variations_have_a_section_where_there_are_any(tmp_path):
+    assert "Robustness" not in page(tmp_path)
+    loss = {"loss": 0.1234, "loss_low": 0.05, "loss_high": 0.2}
+    figures = {"max_f": 0.9, **{f"max_f_{end}": np.nan for end in loss}}
+    dimmed = {"max_f": 0.8, **{f"max_f_{end}": value for end, value in loss.items()}}
+    rows = [{"variation": "original", **figures}, {"variation": "dimmed", **dimmed}]
+    html = page(tmp_path, varied=pd.DataFrame(rows))
+    assert cells(html, "as they are") == ["as they are", "0.900"]
+    name, cell = cells(html, "dimmed")
+    assert name == "dimmed to 30%"
+    assert '<span class="lost">+0.123</span>' in cell and "+0.050 to +0.200" in cell
 
 
 def test_page_takes_names_as_text(tmp_path):

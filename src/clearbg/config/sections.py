@@ -105,6 +105,10 @@ class Evaluate(Section):
     max_leaked: Annotated[
         Fraction, Field(description="share of test images that training may have seen")
     ]
+    robustness: Annotated[
+        bool,
+        Field(description="also score the images dimmed, noisy, small, turned and the like"),
+    ]
 
 
 class Export(Section):

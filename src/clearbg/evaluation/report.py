@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from clearbg.evaluation import robustness
 from clearbg.images import contact_sheet
 from clearbg.metrics.baselines import NAMES, Comparison
 from clearbg.metrics.names import LOWER_IS_BETTER, PROTOCOLS, SUBJECT_SIZES, heading, label
@@ -16,6 +17,8 @@ from clearbg.templates import render
 
 KINDS = {"worst": "Worst", "middle": "In the middle", "best": "Best"}
 BINS = 20
+WORTH_A_COLOR = 0.02
+"""A loss by a variation of the images that is surely above it is colored."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ def write_evaluation_page(
     curves: Mapping[str, Mapping[str, np.ndarray]],
     per_image: pd.DataFrame,
     cases: Sequence[Case],
+    varied: pd.DataFrame,
     settings: Mapping[str, Any],
 ) -> None:
     """Write the page. The same arguments give the same bytes.
@@ -61,6 +65,7 @@ def write_evaluation_page(
         curves: protocol -> "threshold", "precision", "recall", "f", ascending, in [0, 1].
         per_image: a row an image: coverage, empty, mae and other scores.
         cases: in the order to show.
+        varied: what `robustness.measure` gives, or no rows: then the page has no such section.
         settings: name -> value, shown as text.
 
     Raises:
@@ -99,6 +104,8 @@ def write_evaluation_page(
             heading: [(case, _views(case)) for case in cases if case.kind == kind]
             for kind, heading in KINDS.items()
         },
+        varied=_varied(varied),
+        worth=WORTH_A_COLOR,
         added=contact_sheet.ADDED,
         missed=contact_sheet.MISSED,
         settings=settings,
@@ -159,6 +166,22 @@ def _slices(
     return [
         (name, int(rows.sum()), per_image.loc[rows, columns].mean().to_dict())
         for name, rows in {**chosen, "no subject": empty}.items()
+    ]
+
+
+def _varied(table: pd.DataFrame) -> list[tuple[str, dict[str, dict[str, float]]]]:
+    """(variation in words, metric -> its figure, or loss, low and high) for each row."""
+    return [
+        (
+            robustness.title(row["variation"]),
+            {
+                metric: {"figure": row[metric]}
+                if row["variation"] == robustness.ORIGINAL
+                else {end: row[f"{metric}_{end}"] for end in ("loss", "loss_low", "loss_high")}
+                for metric in robustness.metrics_of(table)
+            },
+        )
+        for row in table.to_dict("records")
     ]
 
 

@@ -62,6 +62,12 @@ def log_evaluation(run: runs.Run, reports: Path) -> None:
     run.file(reports / "sheet.jpg")
     run.file(reports / "report.html", "reports")
     run.file(reports / "per_image.csv", "reports")
+    varied = pd.read_csv(reports / "robustness.csv")
+    if not varied.empty:
+        losses = varied.set_index("variation").filter(regex="_loss$").dropna()
+        for name, row in losses.iterrows():
+            run.metrics({f"robustness/{name}/{metric}": loss for metric, loss in row.items()})
+        run.file(reports / "robustness.csv", "reports")
 
 
 def log_export(run: runs.Run, model: Path, parity: Path, latency: dict[str, float]) -> None:
