@@ -2,7 +2,6 @@
 
 import errno
 import functools
-import io
 import os
 import sys
 from collections.abc import Callable
@@ -29,6 +28,7 @@ from clearbg.cli.score import score
 from clearbg.cli.stages import export, train
 from clearbg.cli.use import use
 from clearbg.errors import ClearBGError
+from clearbg.system.names import print_any_name
 
 app = typer.Typer(
     help="Train, measure, reproduce and run background removers.",
@@ -99,13 +99,8 @@ _add(import_weights)
 
 
 def main() -> None:
-    """Run the command line; what standard output cannot take ends in a sentence.
-
-    Bytes of file names that are not UTF-8 are written as \\udc80 to \\udcff, which is valid JSON.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    """Run the command line; what standard output cannot take ends in a sentence."""
+    print_any_name()
     try:
         sys.exit(app())
     except OSError as error:

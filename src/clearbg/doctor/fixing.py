@@ -14,6 +14,7 @@ from clearbg.doctor.checkup import Checked
 from clearbg.errors import DataError
 from clearbg.images import MAX_PIXELS, read_mask, write_image, write_mask
 from clearbg.system.files import replacing_folder
+from clearbg.system.names import printable
 from clearbg.system.progress import on_all_cores
 
 LOG = "changes.csv"
@@ -53,8 +54,8 @@ def fix(rows: Sequence[Checked], folder: Path) -> pd.DataFrame:
     with replacing_folder(folder) as target:
         jobs = [(row, target / row.pair.split, names[row.pair.id]) for row in rows]
         log = [
-            {"id": row.pair.id, "split": row.pair.split, "file": str(row.file_with(kind) or ""),
-             "kind": kind, "change": change}
+            {"id": row.pair.id, "split": row.pair.split, "kind": kind, "change": printable(change),
+             "file": printable(str(row.file_with(kind) or ""))}
             for row, changes in zip(rows, on_all_cores(_fix_pair, jobs, "fix"))
             for kind, change in changes
         ]  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from clearbg.system.files import replacing_file
+from clearbg.system.names import printable
 
 SQUARE = 12  # pixels a side of the checkerboard's squares
 ADDED, MISSED = (224, 77, 38), (31, 119, 214)  # told apart by color-blind eyes too
@@ -95,7 +96,7 @@ def sheet(
             x = left + column * (width + GAP) + (width - view.width) // 2
             canvas.paste(view, (x, top + (height - view.height) // 2))
         if index < len(captions):
-            caption = _shortened(captions[index], font, block - MARGIN)
+            caption = _shortened(printable(captions[index]), font, block - MARGIN)
             draw.text((left, top + height + GAP), caption, PALE_INK, font)
 
     told = {}

@@ -1,6 +1,8 @@
 """File names as other systems write them."""
 
+import io
 import os
+import sys
 import unicodedata
 from pathlib import Path
 
@@ -8,6 +10,18 @@ from pathlib import Path
 def composed(name: str) -> str:
     """A name in NFC: macOS writes the same name in NFD, with accents as letters of their own."""
     return unicodedata.normalize("NFC", name)
+
+
+def printable(text: str) -> str:
+    """The text with bytes of names that are not UTF-8 as \\udc80 to \\udcff, as JSON has them."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def print_any_name() -> None:
+    """Let standard output and standard error take every name, as `printable` writes it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 class Disk:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clearbg.errors import ClearBGError, Stopped
+from clearbg.system.names import print_any_name
 
 
 @contextlib.contextmanager
@@ -17,6 +18,7 @@ def stage(name: str, *outputs: str) -> Iterator[None]:
     A `ClearBGError` ends the process with status 1 and its sentence on stderr (with 128 and the
     signal's number, if it was `Stopped`); anything else is a defect and keeps its traceback.
     """
+    print_any_name()
     os.chdir(Path(sys.argv[0]).resolve().parent.parent)
     started = time.monotonic()
     try:

@@ -15,6 +15,7 @@ from clearbg.data.ingest.cache import Cache
 from clearbg.data.pairs import Pair
 from clearbg.images import write_image, write_mask
 from clearbg.system.files import file_sha256
+from clearbg.system.names import printable
 
 FRESH, DETAIL = "fresh", "detail"  # of a row, beside the manifest's columns
 
@@ -27,7 +28,7 @@ def ingest_pair(pair: Pair, data: config.Data, folder: Path, cache: Cache) -> di
     """
     row = dict.fromkeys(manifest.COLUMNS, "") | {
         "id": pair.id,
-        "group": pair.group or pair.id,
+        "group": printable(pair.group or pair.id),
         "split": pair.split,
         "source": data.source,
         "license": data.license,
@@ -47,7 +48,12 @@ def ingest_pair(pair: Pair, data: config.Data, folder: Path, cache: Cache) -> di
     examination = examine(pair, data.max_pixels)
     row |= {FRESH: True, "findings": " ".join(sorted(examination.kinds))}
     if fault := broken(examination):
-        bad = {"split": "", "status": "quarantined", "reason": fault.kind, DETAIL: fault.detail}
+        bad = {
+            "split": "",
+            "status": "quarantined",
+            "reason": fault.kind,
+            DETAIL: printable(fault.detail),
+        }
         return row | bad
     facts = {"findings": row["findings"], **_write(pair.id, examination, folder)}
     if key:
