@@ -17,6 +17,7 @@ from clearbg.data.sources import by_stem, cutouts, documents, people, table
 from clearbg.data.sources.folders import MASK_FILE, relative_stem
 from clearbg.errors import DataError, ImageError
 from clearbg.images import find_images, finding, read_image
+from clearbg.system.names import composed
 
 IMAGES = "images?|imgs?|ims?|pictures?|photos?|originals?|inputs?|jpegimages"
 MASKS = "masks?|gts?|annotations?|labels?|alphas?|mattes?|truths?|segmentationclass"
@@ -144,7 +145,8 @@ def _walk(folder: Path, root: Path, data_set: DataSet) -> None:
         data_set.add(f"{images.name}/ with {masks.name}/", [_with_split(p, root) for p in pairs])
         children = [child for child in children if child not in (images, masks)]
     own = [path for path in find_images(folder) if path.parent == folder]
-    if {MASK_FILE.sub("", p.stem) for p in own if MASK_FILE.search(p.stem)} & {p.stem for p in own}:
+    images, masks = _by_role(own)
+    if {*images} & {*masks}:
         pairs = [_with_split(pair, root) for pair in _side_by_side(own, root)]
         data_set.add("images beside their masks", pairs)
     elif _are_cutouts(own):
@@ -169,8 +171,8 @@ def _images_or_none(folder: Path) -> list[Path]:
 
 def _partners(folders: Sequence[Path]) -> list[tuple[Path, Path]]:
     """Folders beside each other that hold the images and the masks of one set."""
-    named = {folder.name.lower(): folder for folder in folders}
-    roles = {folder: ROLE.fullmatch(folder.name) for folder in folders}
+    named = {composed(folder.name).lower(): folder for folder in folders}
+    roles = {folder: ROLE.fullmatch(composed(folder.name)) for folder in folders}
     result = []
     for folder, role in roles.items():
         if not (role and role["mask"]):
@@ -183,9 +185,15 @@ def _partners(folders: Sequence[Path]) -> list[tuple[Path, Path]]:
     return result
 
 
+def _by_role(files: Sequence[Path]) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Images and masks of one folder, by the stem that an image shares with its mask."""
+    stems = {path: composed(path.stem) for path in files}
+    masks = {MASK_FILE.sub("", s): p for p, s in stems.items() if MASK_FILE.search(s)}
+    return {s: p for p, s in stems.items() if not MASK_FILE.search(s)}, masks
+
+
 def _side_by_side(files: Sequence[Path], root: Path) -> list[FilePair]:
-    masks = {MASK_FILE.sub("", p.stem): p for p in files if MASK_FILE.search(p.stem)}
-    images = {p.stem: p for p in files if not MASK_FILE.search(p.stem)}
+    images, masks = _by_role(files)
     place = files[0].parent.relative_to(root)
     return [
         FilePair(safe_id((place / stem).as_posix()), images.get(stem), masks.get(stem))

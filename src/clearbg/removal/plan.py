@@ -11,6 +11,7 @@ from pathlib import Path
 
 from clearbg.errors import DataError, SettingsError
 from clearbg.images import SUFFIXES, WRITERS, find_images, finding
+from clearbg.system.names import composed
 from clearbg.system.object_store import Location, StorePath, location, without_file_scheme
 
 STREAM = "-"  # standard input or standard output
@@ -204,7 +205,7 @@ def _format(output: Location, asked: str | None) -> str:
 def _into_folder(found: list[_Found], folder: Location, suffix: str) -> list[Job]:
     """Jobs with different targets, whatever the order of the inputs.
 
-    Names that differ only in upper and lower case count as the same.
+    Names that differ only in upper and lower case, or in the form of Unicode, count as the same.
     """
     plain = {one: _folded(one.inside.with_suffix("")) for one in found}
     shared = Counter(plain.values())
@@ -261,7 +262,7 @@ def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
 
 
 def _folded(path: Path) -> str:
-    return os.fspath(path).casefold()
+    return composed(os.fspath(path).casefold())
 
 
 def _refuse_to_lose(jobs: Iterable[Job]) -> None:

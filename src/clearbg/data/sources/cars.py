@@ -8,6 +8,7 @@ from clearbg.data.pairs import FilePair, Pair, UnusablePair, safe_id
 from clearbg.data.sources.archives import display_name, folders, open_archives, open_inner_archive
 from clearbg.errors import DataError
 from clearbg.images import find_images
+from clearbg.system.names import composed
 
 VIEW = re.compile(r"(?P<car>.+)_\d{2}")  # the sixteen sides of a car are numbered
 MASK = "_mask"
@@ -25,8 +26,8 @@ def carvana(data: config.CarvanaData, downloads: Path) -> list[Pair]:
     """
     images, masks = {}, {}
     for path in _files(open_archives(data.archives, data.sha256, downloads), downloads):
-        is_mask = path.stem.endswith(MASK)
-        (masks if is_mask else images)[path.stem.removesuffix(MASK)] = path
+        stem = composed(path.stem)
+        (masks if stem.endswith(MASK) else images)[stem.removesuffix(MASK)] = path
     for what, there in (("photographs (.jpg)", images), ("masks (_mask.gif)", masks)):
         if not there:
             raise DataError(

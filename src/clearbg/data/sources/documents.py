@@ -10,6 +10,7 @@ from clearbg.data.pairs import FilePair, Pair, UnusablePair, safe_id
 from clearbg.data.sources.archives import display_name, open_archives
 from clearbg.errors import DataError
 from clearbg.images import find_images
+from clearbg.system.names import composed
 
 YEAR = re.compile(r"20(?:09|1\d)|(?<=dibco)(?:09|1\d)(?!\d)", re.IGNORECASE)
 TRUTH_FILE = re.compile(r"_(?:est)?gt$", re.IGNORECASE)
@@ -73,7 +74,9 @@ def _scan(source: str, inside: Path, path: Path) -> _Scan:
     name = Path(source).stem
     years = YEAR.findall(f"{source if '://' in source else name}/{inside.parent}")
     contest = f"20{years[-1][-2:]}" if years else name
-    return _Scan((contest, name, *inside.parent.parts), TRUTH_FILE.sub("", path.stem), path)
+    return _Scan(
+        (contest, name, *inside.parent.parts), TRUTH_FILE.sub("", composed(path.stem)), path
+    )
 
 
 def _in_truth_folder(place: tuple[str, ...]) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from clearbg.data.pairs import FilePair, safe_id
 from clearbg.errors import DataError
 from clearbg.images import SUFFIXES, find_images
-from clearbg.system.names import composed
+from clearbg.system.names import Disk, composed
 
 MASK_FILE = re.compile(r"[-_. ](?:mask|gt|matte|alpha|label|seg)$", re.IGNORECASE)
 """How a mask's name may go on after its image's."""
@@ -58,6 +58,7 @@ def images_by(
     Raises:
         DataError: it is missing or holds no image.
     """
+    folder = Disk().meant(folder)
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder: check data.path and what it should hold.")
     found: dict[str, list[Path]] = {}

@@ -16,6 +16,7 @@ from clearbg.data.sources.folders import by_stem
 from clearbg.data.sources.rows import rows
 from clearbg.errors import DataError
 from clearbg.images import find_images
+from clearbg.system.names import composed
 
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
 NAME_COLUMN = {1: "attachment_id", 2: "image_name"}
@@ -53,8 +54,10 @@ def easyportrait(data: config.EasyPortraitData, downloads: Path) -> list[Pair]:
             if folder.name == name
             for path in find_images(folder)
         ]
-        masks = {path.stem: path for path in files if path.suffix.lower() == ".png"}
-        images = {path.stem: path for path in files if path.suffix.lower() != ".png"}
+        masks, images = (
+            {composed(p.stem): p for p in files if (p.suffix.lower() == ".png") is is_mask}
+            for is_mask in (True, False)
+        )
         for what, there in (("photographs (jpg)", images), ("annotations (png)", masks)):
             if not there:
                 raise DataError(
@@ -99,7 +102,7 @@ def _users(data: config.EasyPortraitData, roots: list[Path], downloads: Path) ->
     listed = list(
         rows(file, (name, "user_id"), f"EasyPortrait version {data.version} (data.version)")
     )
-    return {row[name].removesuffix(".jpg"): row["user_id"] for _, row in listed}
+    return {composed(row[name]).removesuffix(".jpg"): row["user_id"] for _, row in listed}
 
 
 def _meta_file(roots: list[Path]) -> Path | None:
