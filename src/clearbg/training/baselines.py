@@ -30,17 +30,11 @@ def measured(
     return {f"{name}/{metric}": value for name in NAMES for metric, value in figures[name].items()}
 
 
-def known(history: list[dict[str, float]]) -> dict[str, float]:
-    """What `measured` gave for an earlier epoch: it is the same for each."""
-    row = history[-1] if history else {}
-    return {name: value for name, value in row.items() if name.split("/")[0] in NAMES}
-
-
 def compare(row: Mapping[str, float], metric: str) -> Comparison:
     """The model of an epoch beside the masks, by `train.select_by` or what stands in for it.
 
     Args:
-        row: of the training's history.
+        row: of the training's history, with what `measured` gave.
     """
     tables: dict[str, dict[str, float]] = {name: {} for name in ("validation", *NAMES)}
     for key, value in row.items():

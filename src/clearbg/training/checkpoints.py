@@ -37,6 +37,7 @@ class Progress:
     pace: dict[str, float] = field(default_factory=dict)  # of the latest epoch; told, not kept
     loss_sums: dict[str, float] = field(default_factory=dict)  # over those batches
     history: list[dict] = field(default_factory=list)  # a row for each finished epoch
+    baselines: dict[str, float] = field(default_factory=dict)  # figures of masks, measured once
     image_errors: torch.Tensor | None = None  # of the training images after the latest epoch
     best_score: float | None = None
     best_epoch: int = -1

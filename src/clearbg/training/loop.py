@@ -210,8 +210,10 @@ class Training:
                 "train/lr": self.method.lr,
                 **{f"train/{n}": total / progress.step for n, total in progress.loss_sums.items()},
                 **{f"validation/{name}": value for name, value in scores.items()},
-                **self._baselines(),
             }
+        )
+        progress.baselines = progress.baselines or baselines.measured(
+            self.fabric, self.train, self.validation, self.settings
         )
         if self.image_errors is not None:
             progress.image_errors = self.image_errors.measure(self.method)
@@ -222,12 +224,6 @@ class Training:
         if self.fabric.is_global_zero:
             self.bar.write(epoch_line(progress, self.settings.train.select_by), sys.stderr)
             self.on_epoch(self.method, progress)
-
-    def _baselines(self) -> dict[str, float]:
-        """Figures of masks that have not looked at the image, measured once a training."""
-        return baselines.known(self.progress.history) or baselines.measured(
-            self.fabric, self.train, self.validation, self.settings
-        )
 
 
 def keep_best(method: Method, progress: Progress, scores: dict[str, float], metric: str) -> None:
@@ -257,7 +253,7 @@ def epoch_line(progress: Progress, metric: str) -> str:
     best = "the best so far" if row["epoch"] == progress.best_epoch else (
         f"best {abs(progress.best_score):.4f} in epoch {progress.best_epoch}"
     )  # fmt: skip
-    compared = baselines.compare(row, metric)
+    compared = baselines.compare(row | progress.baselines, metric)
     other = "" if compared.metric == metric else f"{compared.metric} {compared.model:.4f}, "
     return (
         f"epoch {row['epoch']}: train loss {row['train/loss']:.4f}, validation "

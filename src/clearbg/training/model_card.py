@@ -26,7 +26,8 @@ def text(
     Args:
         images: listed beside the weights, each an original that was trained or validated on.
         parameters: numbers in the weights that a training changes.
-        best: the row of the training's history that the weights come from.
+        best: the row of the training's history that the weights come from, and the figures of the
+            masks beside it.
         shipped: of a model that comes with the package instead, its made.json.
     """
     origins, compared = contract.trained_on, baselines.compare(best or {}, contract.headline)

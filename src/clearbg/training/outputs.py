@@ -119,7 +119,9 @@ def write_reports(
 
 
 def _best(progress: Progress) -> dict:
-    return next(row for row in progress.history if row["epoch"] == progress.best_epoch)
+    """The row of the best epoch, and the figures of the masks beside it."""
+    row = next(row for row in progress.history if row["epoch"] == progress.best_epoch)
+    return row | progress.baselines
 
 
 def write_samples(method: Method, pairs: Pairs, settings: config.Settings, path: Path) -> None:
