@@ -30,6 +30,7 @@ from clearbg.training import (
     processes,
     start,
     tensorboard,
+    trouble,
 )
 from clearbg.training.fingerprint import fingerprint
 from clearbg.training.image_counts import Counts
@@ -43,7 +44,7 @@ DATA, MODELS, REPORTS = Path("data/augmented"), Path("models"), Path("reports/tr
 def main() -> None:
     settings = config.load()
     fabric = launch(settings.train)
-    with processes.ending_together(fabric), signals.noted():
+    with processes.ending_together(fabric), signals.noted(), trouble.memory_told(settings):
         settings = start.permitted(settings)
         train(fabric, settings, provenance(settings, DATA))
 

@@ -21,6 +21,7 @@ def estimate(
     from clearbg.training import estimate as training
     from clearbg.training import start
     from clearbg.training.image_counts import AUGMENTED, counted
+    from clearbg.training.trouble import memory_told
 
     root = project.root()
     settings = start.permitted(config.load(params or root / "params.yaml"))
@@ -28,4 +29,5 @@ def estimate(
     pairs = []
     if counts.origin == AUGMENTED:
         pairs = [Pairs(root / AUGMENTED, split, settings) for split in ("train", "validation")]
-    typer.echo(training.report(settings, counts, *pairs))
+    with memory_told(settings):
+        typer.echo(training.report(settings, counts, *pairs))

@@ -27,14 +27,15 @@ def lr_find(
     from clearbg.system import project
     from clearbg.training import lr_find as training
     from clearbg.training import start
+    from clearbg.training.trouble import memory_told
 
     root = project.root()
     folder = output or project.state() / "lr-find"
     training.refuse_output(folder, overwrite)
     settings = start.permitted(config.load(params or root / "params.yaml"))
-    found = training.sweep(
-        settings, Pairs(root / "data/augmented", "train", settings), lowest, highest, steps
-    )
+    with memory_told(settings):
+        pairs = Pairs(root / "data/augmented", "train", settings)
+        found = training.sweep(settings, pairs, lowest, highest, steps)
     suggestion = training.suggest(found)
     image, table = training.write(found, suggestion, folder)
     if isinstance(suggestion, str):

@@ -1,11 +1,12 @@
 """Batches on the device before they are asked for, and how long that was waited for."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, default_collate
 
 Pair = tuple[Tensor, Tensor]
 
@@ -26,7 +27,7 @@ class Prefetcher:
 
     def __init__(
         self,
-        loader: Iterable[Any],
+        loader: DataLoader,
         device: torch.device | str,
         bring: Callable[[Any], Pair] | None = None,
     ):
@@ -40,6 +41,11 @@ class Prefetcher:
             return
         for batch in self._timed():
             yield self.bring(batch)
+
+    def again(self, places: Sequence[Any]) -> Pair:
+        """The batch of these places once more, with the same random changes, made alike."""
+        dataset = self.loader.dataset
+        return self.bring(default_collate([dataset[place] for place in places]))
 
     def _one_ahead(self) -> Iterator[Pair]:
         beside = torch.cuda.Stream(self.device)

@@ -182,7 +182,10 @@ class Training:
         return self.budget.over(progress.epoch, progress.steps)
 
     def _refuse(self, losses: dict[str, float], step: int) -> None:
-        refuse_non_finite(losses, step, self.progress, self.batches, self.train, self.checkpoint)
+        refuse_non_finite(
+            losses, step, self.progress, self.batches, self.train, self.on_device.again,
+            self.checkpoint,
+        )  # fmt: skip
 
     def _save_or_stop(self) -> None:
         """Save when it is time, and end when a signal asks: all processes after the same step."""

@@ -1,17 +1,24 @@
 """What goes wrong while a training runs, said so that a person can go on."""
 
+import contextlib
+import errno
 import math
+import re
 import statistics
 import traceback
 from collections import deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from clearbg import config
 from clearbg.data.dataset import Pairs, Place
+from clearbg.data.prefetch import Pair
 from clearbg.errors import ClearBGError
+from clearbg.system import signals
 from clearbg.system.files import replacing_file
 from clearbg.training.budget import Batches
 from clearbg.training.checkpoints import Checkpoint, Progress
@@ -21,6 +28,9 @@ WINDOW = 100  # steps that a loss is compared with
 ENOUGH = 30  # of them, before any is called a spike
 SPIKE, HIGHEST = 5, 3  # times the median, and times the highest loss
 MOST_SPIKES = 3  # told of; more would hide what else is said
+SHARED = re.compile(r"signal: Bus error|file </torch_|shared memory")
+KILLED = re.compile(r"DataLoader worker \(pid.*(signal: Killed|exited unexpectedly)")
+LACKING = re.compile(r"an't allocate memory|annot allocate memory|Insufficient memory|bad_alloc")
 
 
 def refuse_non_finite(
@@ -29,9 +39,13 @@ def refuse_non_finite(
     progress: Progress,
     batches: Batches,
     train: Pairs,
+    again: Callable[[list[Place]], Pair],
     checkpoint: Checkpoint,
 ) -> None:
     """Stop a training whose loss is not a number, and save the batch that it happened on.
+
+    Args:
+        again: makes the batch of some places once more, as it was trained on.
 
     Raises:
         ClearBGError: names the loss, the step, the images and the saved batch.
@@ -43,7 +57,7 @@ def refuse_non_finite(
     saved = ""
     if places:
         path = checkpoint.folder / "non_finite_batch.safetensors"
-        _save_batch(path, train, places)
+        _save_batch(path, *again(places), _ids(places, train))
         saved = f" The batch is saved as {path}."
     raise ClearBGError(
         f"the {name.replace('_', ' ')} became {losses[name]} in epoch {progress.epoch + 1}, step "
@@ -61,15 +75,10 @@ def _named(places: list[Place], train: Pairs) -> str:
     return f"images {', '.join(ids[:NAMED])}" + f" and {len(ids) - NAMED} more" * (len(ids) > NAMED)
 
 
-def _save_batch(path: Path, train: Pairs, places: list[Place]) -> None:
-    images, alpha = (torch.stack(parts) for parts in zip(*(train[place] for place in places)))
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _save_batch(path: Path, images: Tensor, alpha: Tensor, ids: list[str]) -> None:
+    batch = {"images": images.cpu().contiguous(), "alpha": alpha.cpu().contiguous()}
     with replacing_file(path) as aside:
-        save_file(
-            {"images": images.contiguous(), "alpha": alpha.contiguous()},
-            aside,
-            metadata={"ids": "\n".join(_ids(places, train))},
-        )
+        save_file(batch, aside, metadata={"ids": "\n".join(ids)})
 
 
 def out_of_memory(
@@ -82,10 +91,8 @@ def out_of_memory(
         # What the failed step has made would count against the batches that are tried.
         traceback.clear_frames(error.__traceback__)
         torch.cuda.empty_cache()
-        total = torch.cuda.get_device_properties(0).total_memory
-        where = f"the GPU's {total / 2**30:.0f} GB"
-        fits = largest_batch(settings, size, most=batch - 1)
-    elif isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):
+        where, fits = f"the GPU's {_gigabytes()}", largest_batch(settings, size, most=batch - 1)
+    elif _lacks_memory(error):
         where, fits = "memory", batch // 2
     else:
         return None
@@ -93,6 +100,73 @@ def out_of_memory(
         f"a batch of {batch} images of {size}×{size} does not fit into {where}: "
         f"{_smaller(settings, fits, size)}."
     )
+
+
+@contextlib.contextmanager
+def memory_told(settings: config.Settings) -> Iterator[None]:
+    """Say in a sentence that memory has run out inside, also that of a process that loads images.
+
+    Raises:
+        ClearBGError: it has; names the settings that help.
+    """
+    try:
+        yield
+    except Exception as error:
+        told = _told(error, settings)
+        if told is None:
+            raise
+        raise ClearBGError(told) from error
+
+
+def _told(error: Exception, settings: config.Settings) -> str | None:
+    text, workers = _with_causes(error), f"train.workers (now {settings.train.workers})"
+    if isinstance(error, ClearBGError) or signals.stop_requested() is not None:
+        return None
+    if SHARED.search(text):
+        return (
+            f"a process that loads images found no room in shared memory: lower {workers} or "
+            f"train.batch_size (now {settings.train.batch_size}), or let the container have more "
+            "(docker run --shm-size 8g)."
+        )
+    if KILLED.search(text):
+        return (
+            "a process that loads images was killed, probably since memory had run out: lower "
+            f"{workers}, and run it again to go on from the last checkpoint."
+        )
+    if isinstance(error, torch.cuda.OutOfMemoryError):
+        return f"the GPU's {_gigabytes()} have run out: {_sparing(settings, on_gpu=True)}."
+    return f"memory has run out: {_sparing(settings)}." if _lacks_memory(error) else None
+
+
+def _with_causes(error: BaseException | None) -> str:
+    texts = []
+    while error is not None:
+        texts.append(str(error))
+        error = error.__cause__ or error.__context__
+    return "\n".join(texts)
+
+
+def _lacks_memory(error: Exception) -> bool:
+    number = error.errno if isinstance(error, OSError) else None
+    lacking = number == errno.ENOMEM or LACKING.search(str(error)) is not None
+    return lacking or isinstance(error, MemoryError)
+
+
+def _gigabytes() -> str:
+    return f"{torch.cuda.get_device_properties(0).total_memory / 2**30:.0f} GB"
+
+
+def _sparing(settings: config.Settings, on_gpu: bool = False) -> str:
+    """What to set where it is not known how many images would fit."""
+    train, ways = settings.train, []
+    least = 2 if settings.model.norm == "batch" else 1
+    if train.batch_size != "auto" and train.batch_size // 2 >= least:
+        ways.append(f"set train.batch_size to {train.batch_size // 2}")
+    if train.workers and not on_gpu:
+        ways.append(f"lower train.workers (now {train.workers})")
+    if train.cache != "off":
+        ways.append('set train.cache to "off"')
+    return ", or ".join(ways or ["lower augment.size and transform.crop"])
 
 
 def _smaller(settings: config.Settings, fits: int, size: int) -> str:
