@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from support.page import Loopback, answer_of, form, part
 
-from clearbg.page import bodies
 from clearbg.page.limits import Limits
 from clearbg.page.uploads import FILE_BYTES, UploadFolder
+from clearbg.web import bodies
 
 MB = 1_000_000
 SMALL = Limits(file_bytes=MB, images=4, storage_bytes=4 * MB)

@@ -14,13 +14,13 @@ from clearbg.system import code
 PACKAGE = ROOT / "src/clearbg"
 FLOORS = [
     {"errors", "licenses"},
-    {"system", "templates"},
+    {"system", "templates", "web"},
     {"images", "config", "metrics", "losses"},
     {"contract", "synthetic", "models"},
     {"data", "inference", "pretrained"},
     {"removal", "training", "export", "importing", "doctor", "drift", "evaluation"},
     {"tracking"},
-    {"lineage", "page", "promotion", "retraining"},
+    {"lineage", "page", "promotion", "retraining", "serving"},
     {"cli"},
     {"__main__"},
 ]

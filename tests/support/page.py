@@ -19,10 +19,10 @@ import uvicorn
 from PIL import Image, ImageCms
 from starlette.responses import PlainTextResponse
 
-from clearbg.page.hosts import HostFilter
 from clearbg.page.limits import Limits
 from clearbg.page.security import RouteFilter
 from clearbg.page.uploads import UploadFolder
+from clearbg.web.hosts import HostFilter
 from support.images import disc
 
 LIMITS = Limits(file_bytes=100_000, pixels=20_000, images=4)

@@ -71,7 +71,8 @@ def demo(
         )
 
     from clearbg.page import server
-    from clearbg.page.limits import MEGA, Limits
+    from clearbg.page.limits import Limits
+    from clearbg.web import MEGA
 
     login = server.login(os.environ)
     limits = Limits(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-MEGA = 1_000_000
+from clearbg.web import MEGA
 
 
 @dataclass(frozen=True)

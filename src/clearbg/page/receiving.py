@@ -7,28 +7,25 @@ and leaves the parts of an upload that broke off.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs
 
 import anyio.to_thread
 from gradio.routes import file_upload_statuses as progress
 from gradio_client.utils import strip_invalid_filename_characters
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Scope, Send
 
-from clearbg.page.bodies import Body, Refused, chunks, visitor_of
-from clearbg.page.limits import MEGA, Limits
+from clearbg.page.limits import Limits
 from clearbg.page.uploads import UploadFolder
+from clearbg.web import MEGA
+from clearbg.web.bodies import Body, Refused, chunks, visitor_of
+from clearbg.web.multipart import NO_FORM, FormReader, Sink, boundary_of
 
 LOGIN_CHECK = "/gradio_api/login_check"
-MOST_PARTS = 1000
 NO_ROOM = "The server has no room just now: try again later."
-NO_FORM = "An upload is multipart/form-data with a boundary: send the files as a form does."
-BROKEN_FORM = "The upload's form is damaged or ends early: send it again."
 PROGRESS_SECONDS = 60.0
 """Seconds for which the progress of an upload can be asked for after its end."""
 
@@ -48,9 +45,8 @@ class UploadReceiver:
         if not await self._logged_in(scope):
             raise Refused(401, "Log in before you send files.")
         headers = Headers(scope=scope)
-        kind, options = parse_options_header(headers.get("content-type"))
-        boundary = options.get(b"boundary")
-        if kind != b"multipart/form-data" or not boundary:
+        boundary = boundary_of(headers.get("content-type"))
+        if not boundary:
             raise Refused(400, NO_FORM)
         visitor = visitor_of(scope)
         if not self._uploads.fits(int(headers["content-length"]), visitor):
@@ -64,8 +60,6 @@ class UploadReceiver:
                 async for chunk in chunks(body, self._limits.request_bytes):
                     await form.write(chunk)
                 paths = form.paths()
-            except FormParserError as error:
-                raise Refused(400, BROKEN_FORM) from error
             except OSError as error:
                 logging.getLogger(__name__).warning("No room for an upload: %s", error.strerror)
                 raise Refused(503, NO_ROOM) from error
@@ -101,32 +95,16 @@ class _Form:
         self._uploads, self._limits, self._visitor = uploads, limits, visitor
         self._stack, self._upload_id = stack, upload_id
         self._paths: list[Path] = []
-        self._parts, self._ended = 0, False
-        self._field, self._header, self._said = bytearray(), bytearray(), b""
-        self._file: Path | None = None
-        self._size = 0
-        self._take: Callable[[int], None] = _refuse
         self._arrived: list[tuple[Path, bytes]] = []
-        self._parser = MultipartParser(
-            boundary,
-            {
-                "on_part_begin": self._begin,
-                "on_header_field": lambda data, start, end: self._field.extend(data[start:end]),
-                "on_header_value": lambda data, start, end: self._header.extend(data[start:end]),
-                "on_header_end": self._end_header,
-                "on_headers_finished": self._open,
-                "on_part_data": self._data,
-                "on_end": self._end,
-            },
-        )
+        self._reader = FormReader(boundary, self._open)
 
     async def write(self, chunk: bytes) -> None:
         """Store the bytes that have arrived.
 
         Raises:
-            FormParserError, OSError, Refused: the form cannot be stored.
+            OSError, Refused: the form cannot be stored.
         """
-        self._parser.write(chunk)
+        self._reader.write(chunk)
         arrived, self._arrived = self._arrived, []
         if arrived:
             await anyio.to_thread.run_sync(_append, arrived)
@@ -135,62 +113,40 @@ class _Form:
         """The files of a form that has ended.
 
         Raises:
-            FormParserError: it has not.
+            Refused: it has not.
         """
-        if not self._ended:
-            raise FormParserError
+        self._reader.end()
         return self._paths
 
-    def _begin(self) -> None:
-        self._parts += 1
-        if self._parts > MOST_PARTS:
-            raise Refused(413, f"The upload has more than {MOST_PARTS} parts: send less at once.")
-        self._file, self._said = None, b""
-
-    def _end_header(self) -> None:
-        if self._field.lower() == b"content-disposition":
-            self._said = bytes(self._header)
-        self._field.clear()
-        self._header.clear()
-
-    def _open(self) -> None:
+    def _open(self, part: str, sent: str | None) -> Sink | None:
         """Open a file for a part that is one; other parts are read and forgotten."""
-        _, options = parse_options_header(self._said)
-        if options.get(b"name") != b"files" or b"filename" not in options:
-            return
-        sent = options[b"filename"].decode("utf-8", "replace").replace("\0", "")
+        if part != "files" or sent is None:
+            return None
         name = strip_invalid_filename_characters(Path(sent).name).strip(".") or "image"
         path = self._uploads.new_folder() / name
-        self._take = self._stack.enter_context(self._uploads.writing(path, self._visitor))
+        take = self._stack.enter_context(self._uploads.writing(path, self._visitor))
         path.touch()
-        self._file = path
-        self._size = 0
         self._paths.append(path)
+        size = 0
 
-    def _data(self, data: bytes, start: int, end: int) -> None:
-        if self._file is None:
-            return
-        name, self._size = self._paths[-1].name, self._size + end - start
-        if self._size > self._limits.file_bytes:
-            largest = f"{self._limits.file_bytes / MEGA:g} MB"
-            raise Refused(413, f"{name} is larger than the maximum allowed size of {largest}.")
-        self._take(end - start)
-        self._arrived.append((self._file, data[start:end]))
-        if self._upload_id:
-            progress.append(self._upload_id, name, data[start:end])
+        def sink(data: bytes) -> None:
+            nonlocal size
+            size += len(data)
+            if size > self._limits.file_bytes:
+                largest = f"{self._limits.file_bytes / MEGA:g} MB"
+                raise Refused(413, f"{name} is larger than the maximum allowed size of {largest}.")
+            take(len(data))
+            self._arrived.append((path, data))
+            if self._upload_id:
+                progress.append(self._upload_id, name, data)
 
-    def _end(self) -> None:
-        self._ended = True
+        return sink
 
 
 def _append(arrived: list[tuple[Path, bytes]]) -> None:
     for path, data in arrived:
         with path.open("ab") as file:  # no file stays open while a visitor thinks
             file.write(data)
-
-
-def _refuse(size: int) -> None:
-    raise FormParserError
 
 
 @contextlib.contextmanager

@@ -11,10 +11,11 @@ import numpy as np
 from clearbg.errors import DataError, ImageError, SettingsError
 from clearbg.images import DecodedImage, read_image
 from clearbg.images.decoding import count_pixels
-from clearbg.page.limits import MEGA, Limits
+from clearbg.page.limits import Limits
 from clearbg.page.uploads import UploadFolder
 from clearbg.removal.backgrounds import BLUR, Background, color
 from clearbg.removal.options import OutputOptions
+from clearbg.web import MEGA
 
 TRANSPARENT = "transparent"
 HALF = 0.5

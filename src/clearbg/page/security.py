@@ -18,10 +18,11 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from clearbg.page.bodies import Body, Refused, refuse, replayed, too_long, whole
-from clearbg.page.limits import MEGA, Limits
+from clearbg.page.limits import Limits
 from clearbg.page.receiving import UploadReceiver
 from clearbg.page.uploads import UploadFolder
+from clearbg.web import MEGA
+from clearbg.web.bodies import Body, Refused, refuse, replayed, too_long, whole
 
 GET_ROUTES = (
     "", "config/?", "theme.css", "favicon.ico", "manifest.json", "robots.txt", "pwa_icon(/.*)?",

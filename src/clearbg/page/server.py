@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import socket
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from clearbg.errors import SettingsError
 from clearbg.page.limits import Limits
 from clearbg.page.models import ModelChoices
 from clearbg.page.uploads import UploadFolder
+from clearbg.web.listening import LOCAL_HOSTS, address, listen
 
 LOGIN = "CLEARBG_PAGE_LOGIN"
 NO_ANALYTICS = {
@@ -17,7 +17,6 @@ NO_ANALYTICS = {
     "GRADIO_ANALYTICS_MAX_EVENTS": "100",  # or it keeps thousands in memory
     "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000",  # or it counts them anew at every request
 }
-LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
 def application(
@@ -39,8 +38,8 @@ def application(
     from fastapi import FastAPI
 
     from clearbg.page import layout
-    from clearbg.page.hosts import HostFilter
     from clearbg.page.security import RouteFilter
+    from clearbg.web.hosts import HostFilter
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI):
@@ -91,22 +90,14 @@ def serve(
     """
     import uvicorn
 
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listener = socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise SettingsError(
-            f"Port {port} of {host} cannot be used ({error.strerror or error}): choose another."
-        ) from error
-    with listener:
+    with listen(host, port) as listener:
         app = application(models, limits, login, host, allowed_hosts)
         if host not in LOCAL_HOSTS and login is None:
             say(
                 f"Everybody who reaches this computer can use the page: set {LOGIN}=name:password "
                 "to ask for a login."
             )
-        shown = f"[{host}]" if ":" in host else host
-        say(f"The page: http://{shown}:{listener.getsockname()[1]} (Ctrl+C ends it)")
+        say(f"The page: {address(listener, host)} (Ctrl+C ends it)")
         options = uvicorn.Config(
             app, log_level="warning", ws="none", timeout_graceful_shutdown=2, server_header=False
         )

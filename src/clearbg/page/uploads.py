@@ -4,7 +4,6 @@ Bytes count from the moment when they arrive, those of unfinished files too. A f
 stays until it is too old: when there is no room, the new file is refused.
 """
 
-import collections
 import contextlib
 import errno
 import os
@@ -16,11 +15,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from clearbg.page.limits import Limits
+from clearbg.web.room import Room
 
 CLEANING_INTERVAL = 60.0
 """Seconds between two searches for files that have become too old."""
-SHARE = 0.8
-"""Part of the room left by all others that one visitor may take; so each finds some."""
 FILE_BYTES = 4096
 """What a file takes beside its content, so that empty files are not endless."""
 
@@ -37,7 +35,7 @@ class UploadFolder:
         self._limits = limits
         self._lock, self._ended = threading.RLock(), threading.Event()
         self._files: dict[Path, tuple[str, int]] = {}  # visitor and bytes
-        self._held: collections.Counter[str] = collections.Counter()  # bytes of each visitor
+        self._room = Room(limits.storage_bytes)
         self._writing: set[Path] = set()
 
     def new_folder(self) -> Path:
@@ -56,10 +54,7 @@ class UploadFolder:
 
     def fits(self, size: int, visitor: str) -> bool:
         """Whether a visitor may store `size` more bytes now."""
-        with self._lock:
-            own = self._held[visitor]
-            others = self._held.total() - own
-            return own + size <= SHARE * (self._limits.storage_bytes - others)
+        return self._room.fits(size, visitor)
 
     @contextlib.contextmanager
     def writing(self, path: Path, visitor: str) -> Iterator[Callable[[int], None]]:
@@ -95,9 +90,7 @@ class UploadFolder:
         path.unlink(missing_ok=True)
         with self._lock:
             visitor, size = self._files.pop(path, ("", 0))
-            self._held[visitor] -= size
-            if not self._held[visitor]:
-                del self._held[visitor]
+            self._room.give_back(size, visitor)
         if path.parent != self.folder:
             with contextlib.suppress(OSError):  # it holds something, or is gone already
                 path.parent.rmdir()
@@ -115,7 +108,7 @@ class UploadFolder:
             if path not in self._files:
                 with self._lock:
                     self._files[path] = ("", size)
-                    self._held[""] += size
+                    self._room.add(size, "")
         for path in set(self._files) - seen - self._writing:
             if not path.exists():
                 self.discard(path)
@@ -138,10 +131,9 @@ class UploadFolder:
 
     def _take(self, path: Path, size: int, visitor: str) -> None:
         with self._lock:
-            if not self.fits(size, visitor):
+            if not self._room.take(size, visitor):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._files[path] = (visitor, self._files.get(path, ("", 0))[1] + size)
-            self._held[visitor] += size
 
     def _clean(self) -> None:
         while not self._ended.wait(min(CLEANING_INTERVAL, self._limits.retention_seconds)):

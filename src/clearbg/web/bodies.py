@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import ipaddress
+import json
 from collections.abc import AsyncIterator
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
-from clearbg.page.limits import MEGA
+from clearbg.web import MEGA
 
 SILENCE = 30.0
 """Seconds that may pass between two pieces of a body."""
@@ -23,11 +24,15 @@ SLOW = "The request came too slowly: send it again."
 
 
 class Refused(Exception):
-    """A request that is answered with a status and one sentence."""
+    """A request that is answered with a status and one sentence.
 
-    def __init__(self, status: int, sentence: str):
+    Args:
+        retry_after: seconds after which the client may try again; None: nobody knows.
+    """
+
+    def __init__(self, status: int, sentence: str, retry_after: int | None = None):
         super().__init__(sentence)
-        self.status, self.sentence = status, sentence
+        self.status, self.sentence, self.retry_after = status, sentence, retry_after
 
 
 def too_long(largest: int) -> Refused:
@@ -86,14 +91,20 @@ def replayed(content: bytes, body: Body) -> Receive:
     return receive
 
 
-async def refuse(refused: Refused, body: Body, send: Send) -> None:
-    """Answer at once, and read on for a moment."""
-    answer = refused.sentence.encode()
-    headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", str(len(answer)).encode()),
-        (b"connection", b"close"),
-    ]
+async def refuse(refused: Refused, body: Body, send: Send, as_json: bool = False) -> None:
+    """Answer at once, and read on for a moment if the body has not ended.
+
+    Args:
+        as_json: answer with {"detail": sentence} in place of text.
+    """
+    kind, answer = b"text/plain; charset=utf-8", refused.sentence.encode()
+    if as_json:
+        kind, answer = b"application/json", json.dumps({"detail": refused.sentence}).encode()
+    headers = [(b"content-type", kind), (b"content-length", str(len(answer)).encode())]
+    if not body.ended:
+        headers.append((b"connection", b"close"))
+    if refused.retry_after is not None:
+        headers.append((b"retry-after", str(refused.retry_after).encode()))
     await send({"type": "http.response.start", "status": refused.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer, "more_body": True})
     with contextlib.suppress(TimeoutError):

@@ -4,7 +4,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
-from clearbg.page.hosts import HostFilter
+from clearbg.web.hosts import HostFilter
 
 
 def status(listening: str, host: str, *further: str, **headers: str) -> int:
