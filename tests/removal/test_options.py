@@ -20,6 +20,8 @@ from clearbg.removal.run import remove_images
         (lambda: OutputOptions(mask=True, background="red"), "A mask has no background"),
         (lambda: OutputOptions(margin="5%"), "The margin needs crop"),
         (lambda: OutputOptions(crop=True, margin="wide"), "neither pixels"),
+        (lambda: OutputOptions(crop=True, margin="9" * 5000), "neither pixels"),
+        (lambda: OutputOptions(crop=True, margin="9" * 400 + "%"), "neither pixels"),
         (lambda: OutputOptions(threshold=1.5), "threshold 1.5 is not in the range"),
         (lambda: OutputOptions(threshold=float("nan")), "threshold nan is not in the range"),
         (lambda: OutputOptions(quality=0), "quality 0 is not in the range"),

@@ -1,16 +1,15 @@
 """The command `clearbg remove`. Heavy imports wait until they are used."""
 
-import dataclasses
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar
 
 import typer
 
 from clearbg.cli.options import DeviceOption, ModelOption, choice_of
 from clearbg.errors import SettingsError
-from clearbg.removal.options import OutputOptions, RayOptions, RunOptions
+from clearbg.removal.options import OutputOptions, RayOptions, RunOptions, parameters
 from clearbg.removal.run import remove_images
 from clearbg.system import memory
 
@@ -24,7 +23,6 @@ NONE = 2  # exit status when no image has its result, as of wrong usage
 RESULT, RUN, RAY = "What the result looks like", "How the run goes", "Ray"
 """Headings in the help."""
 PANELS = {OutputOptions: RESULT, RunOptions: RUN, RayOptions: RAY}
-TEXT = {"background", "margin"}  # which take objects too in Python
 
 Inputs = Annotated[
     list[str],
@@ -85,25 +83,24 @@ JsonOption = Annotated[
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give the command an option for each field of the classes in `PANELS`."""
     signature = inspect.signature(command)
-    parameters = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    listed = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     for options, panel in PANELS.items():
-        for field in dataclasses.fields(options):
-            kind, about = get_args(field.type)
-            name = f"--{field.name}".replace("_", "-")
+        for one in parameters(options):
+            name = f"--{one.name}".replace("_", "-")
             option = typer.Option(
-                f"{name}/--{about.off}" if about.off else name,
-                help=about.text,
-                show_default=about.default or True,
+                f"{name}/--{one.help.off}" if one.help.off else name,
+                help=one.help.text,
+                show_default=one.help.default or True,
                 rich_help_panel=panel,
             )
             parameter = inspect.Parameter(
-                field.name,
+                one.name,
                 inspect.Parameter.KEYWORD_ONLY,
-                default=field.default,
-                annotation=Annotated[str | None if field.name in TEXT else kind, option],
+                default=one.default,
+                annotation=Annotated[one.kind, option],
             )
-            parameters.append(parameter)
-    vars(command)["__signature__"] = signature.replace(parameters=parameters)
+            listed.append(parameter)
+    vars(command)["__signature__"] = signature.replace(parameters=listed)
     return command
 
 

@@ -1,13 +1,15 @@
 """What a user can choose for a removal. Every wrong choice is refused here, in one sentence.
 
-The command line, Python callers, the page and Ray share these classes, and so the refusals. The
-command makes its options from the fields and shows their texts as its help.
+The command line, Python callers, the page, the server and Ray share these classes, and so the
+refusals. The command and the server make their options from the fields and show their texts.
 """
 
+import dataclasses
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, get_args
 
 from clearbg.errors import SettingsError
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:  # at run time this module stays light: the command imports it
 
 LOSSY = {"JPEG", "WEBP"}
 """Formats, by Pillow's names, that have a quality."""
+TEXT = {"background", "margin"}
+"""Fields that take objects too in Python."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ def parse_margin(text: str) -> Margin:
     Raises:
         SettingsError: it is neither.
     """
-    number = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%|(\d+)", text.strip())
+    number = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*%|(\d{1,9})", text.strip())
     if number is None:
         raise SettingsError(f"The margin {text!r} is neither pixels (20) nor a share (5%).")
     share, pixels = number.groups()
@@ -55,6 +59,27 @@ class Help(NamedTuple):
     text: str
     default: str | None = None
     off: str | None = None
+
+
+class Parameter(NamedTuple):
+    """A field of the classes below as a program's user gives it.
+
+    Attributes:
+        kind: its type; text for a field that takes objects too in Python.
+    """
+
+    name: str
+    kind: Any
+    default: Any
+    help: Help
+
+
+def parameters(options: type) -> Iterator[Parameter]:
+    """The fields of one of the classes below."""
+    for field in dataclasses.fields(options):
+        kind, about = get_args(field.type)
+        kind = str | None if field.name in TEXT else kind
+        yield Parameter(field.name, kind, field.default, about)
 
 
 @dataclass(frozen=True)
