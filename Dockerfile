@@ -1,6 +1,6 @@
 # Three images of one file; docs/docker.md tells how each is used.
 #   docker build --target train -t clearbg-train .     the pipeline, on a GPU or without one
-#   docker build --target serve -t clearbg-serve .     removal and the page; no torch
+#   docker build --target serve -t clearbg-serve .     removal, the server and the page; no torch
 #   docker build --target mlflow -t clearbg-mlflow .   the tracking server of compose.yaml
 #
 # The base is Debian's Python and not NVIDIA's: torch's wheels bring the CUDA libraries that
@@ -54,13 +54,14 @@ COPY src /opt/clearbg/src
 RUN pip install --no-cache-dir --no-deps --no-build-isolation /opt/clearbg && mkdir -m 777 /images
 ENV GRADIO_ANALYTICS_ENABLED=False
 USER $UID
-# Relative paths of the command line start here: exports/model.onnx is mounted below.
+# Relative paths of the command line start here: exports/model.onnx is mounted below, else the
+# model of the package runs.
 WORKDIR /images
-EXPOSE 7860
+EXPOSE 7000 7860
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
-    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:7860/', timeout=4)"]
+    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:7000/healthz', timeout=4)"]
 ENTRYPOINT ["clearbg"]
-CMD ["demo", "--host", "0.0.0.0"]
+CMD ["serve", "--host", "0.0.0.0"]
 
 
 FROM base AS mlflow

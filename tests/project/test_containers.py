@@ -108,7 +108,7 @@ def test_services_are_pinned_or_built_here_and_healthy_before_others_rely_on_the
 
 def test_services_listen_here_alone_unless_told_otherwise(compose):
     ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
-    assert len(ports) == 4
+    assert len(ports) == 5
     assert all(port.startswith("${BIND:-127.0.0.1}:") for port in ports)
 
 

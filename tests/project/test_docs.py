@@ -39,6 +39,7 @@ RUN_BY = {
     r"dvc (status --cloud|repro --pull)": "tests/project/test_remotes.py",
     r"clearbg remove (s3:|photos/)|ray start": "tests/removal/test_bulk.py",
     r"clearbg demo": "tests/page/test_page_served.py",
+    r"clearbg serve|curl .*:7000": "tests/serving/test_serving_page.py",
     r"mlflow models serve|echo|curl|jq": "tests/export/test_pyfunc.py",
     r"make (promote|rollback)|clearbg lineage": "tests/promotion/test_promote.py",
     r"REMBG_HOME": "tests/export/test_export_rembg.py",
@@ -46,7 +47,10 @@ RUN_BY = {
 }
 """Commands of the pages that are not run here -> what runs them."""
 
-BEYOND = {"bulk": "tests/export/test_spark.py", "page": "tests/page/test_page_served.py"}
+BEYOND = {
+    "bulk": "tests/export/test_spark.py", "page": "tests/page/test_page_served.py",
+    "serving": "tests/serving/test_serving_page.py",
+}  # fmt: skip
 """Pages whose Python wants a server or a cluster -> what runs it."""
 
 ANSWERING = {"doctor", "drift"}

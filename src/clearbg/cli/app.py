@@ -25,6 +25,7 @@ from clearbg.cli.models import models
 from clearbg.cli.options import Command
 from clearbg.cli.remove import NONE, remove
 from clearbg.cli.score import score
+from clearbg.cli.serve import serve
 from clearbg.cli.stages import export, train
 from clearbg.cli.use import use
 from clearbg.errors import ClearBGError
@@ -90,6 +91,7 @@ _add(remove, failure=NONE)
 _add(models)
 _add(benchmark)
 _add(demo)
+_add(serve)
 _add(drift)
 _add(lineage)
 _add(compare)

@@ -1,0 +1,1 @@
+"""The server of `clearbg serve`: removal for other programs over HTTP."""

@@ -1,0 +1,82 @@
+"""The server of `clearbg serve` in this process or its own, and a model that waits."""
+
+import contextlib
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+from starlette.testclient import TestClient
+
+from clearbg.removal.remover import Remover
+from clearbg.serving.api import application
+from clearbg.serving.limits import Limits
+from clearbg.serving.metrics import Metrics
+from clearbg.serving.removals import Removals
+
+LIMITS = Limits(file_bytes=100_000, pixels=20_000, concurrency=2, queue=2)
+
+
+@contextlib.contextmanager
+def served(model: Path, limits: Limits = LIMITS, *hosts: str, **options) -> Iterator[TestClient]:
+    """A client of a server that is ready, which has the attribute `removals`."""
+    metrics = Metrics()
+    removals = Removals(options.pop("opened", lambda: Remover(model)), limits, metrics)
+    app = application(removals, limits, metrics, model.stem, allowed_hosts=hosts)
+    with TestClient(app, "http://127.0.0.1", raise_server_exceptions=False) as client:
+        client.removals = removals
+        assert options.get("loading") or waited(lambda: removals.ready)
+        yield client
+
+
+def waited(condition) -> bool:
+    for _ in range(500):
+        if condition():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+class Gate(Remover):
+    """A remover whose network waits, once it has warmed up, until the gate is opened."""
+
+    def __init__(self, model: Path):
+        super().__init__(model)
+        self.opened, self.warm = threading.Event(), False
+
+    def infer(self, images) -> list[np.ndarray]:
+        if self.warm:
+            assert self.opened.wait(20)
+        self.warm = True
+        return super().infer(images)
+
+
+class Process:
+    """A server in a process of its own, which is ready."""
+
+    def __init__(self, folder: Path, *options: str):
+        self.log = folder / "log.txt"
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-u", "-m", "clearbg", "serve", "--port", "0", *options],
+                cwd=folder, stdout=log, stderr=log,
+            )  # fmt: skip
+        self.url = self._wait()
+
+    def _wait(self) -> str:
+        for _ in range(1200):
+            found = re.search(r"The server: (http://\S+)", self.log.read_text())
+            if found or self.process.poll() is not None:
+                break
+            time.sleep(0.05)
+        assert found and self.process.poll() is None, self.log.read_text()
+        for _ in range(600):
+            if httpx.get(f"{found[1]}/readyz", timeout=60).status_code == 200:
+                return found[1]
+            time.sleep(0.05)
+        raise AssertionError(self.log.read_text())
