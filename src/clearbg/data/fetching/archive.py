@@ -8,8 +8,10 @@ import bz2
 import errno
 import gzip
 import lzma
+import re
 import shutil
 import stat
+import sys
 import tarfile
 import unicodedata
 import zipfile
@@ -19,6 +21,7 @@ from typing import Any, BinaryIO
 
 from tqdm import tqdm
 
+from clearbg.data.fetching import zip_names
 from clearbg.errors import ArchiveError
 from clearbg.system.files import file_sha256, replacing_folder
 
@@ -202,8 +205,13 @@ def _article(kind: str) -> str:
 def _zip_members(archive: Path, budget: _Budget) -> Iterator[Member]:
     with zipfile.ZipFile(archive) as file:
         budget.expect(sum(info.file_size for info in file.infolist()))
-        for info in file.infolist():
-            name = info.orig_filename
+        names, supposed = zip_names.names(file.infolist())
+        if supposed:
+            print(
+                f"{archive}: its names do not say their encoding: read as {supposed}.",
+                file=sys.stderr,
+            )
+        for info, name in zip(file.infolist(), names, strict=True):
             if info.flag_bits & 1:
                 raise budget.refusal(f"is encrypted ({name!r})")
             if info.compress_type not in READABLE:
@@ -270,6 +278,7 @@ def _write(members: Iterator[Member], folder: Path, budget: _Budget) -> None:
 
 def _safe(name: str, budget: _Budget) -> PurePosixPath:
     """The relative path of a stored name, in which some writers use backslashes."""
+    name = re.sub(r"(?<=[\udc80-\udcff])\\", "_", name)  # half a letter of Shift-JIS, GBK or Big5
     parts = name.replace("\\", "/").split("/")
     if ".." in parts or parts[0] == "" or PureWindowsPath(name).drive:
         raise budget.refusal(f"has a name that leaves the folder ({name!r})")
