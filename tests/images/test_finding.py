@@ -66,6 +66,19 @@ def test_what_is_left_out_is_counted_and_named(odd):
     assert ".txt" in plan.left_out([f"{odd}/*"], None)[0]
 
 
+def test_folder_is_looked_at_once_and_its_other_names_are_said(tmp_path):
+    folder = tmp_path / "photos"
+    for place in (folder, tmp_path / "elsewhere"):
+        place.mkdir()
+        write_image(place / "a.jpg", made_image())
+    (folder / "out").symlink_to(tmp_path / "elsewhere")
+    (folder / "round").symlink_to(folder)
+    (folder / "two").symlink_to(tmp_path / "elsewhere")
+    found, left = finding.survey(folder)
+    assert found == [folder / "a.jpg", folder / "out/a.jpg"]
+    assert left == {finding.LINKED: [folder / "round", folder / "two"]}
+
+
 def test_results_of_an_earlier_run_are_not_called_left_out(tmp_path):
     (tmp_path / "cutouts").mkdir()
     (tmp_path / "cutouts/report.json").touch()

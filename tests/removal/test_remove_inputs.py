@@ -79,8 +79,20 @@ def test_file_whose_name_looks_like_a_pattern_is_itself():
 
 def test_file_in_several_inputs_is_done_once():
     images("in/a.jpg", "in/b.jpg")
-    os.symlink("a.jpg", "in/z.jpg")
-    assert list(targets("in/b.jpg", "in", "in/*.jpg")) == ["in/b.jpg", "in/a.jpg"]
+    os.symlink("in", "link")
+    named = targets("in/b.jpg", "in", "in/*.jpg", "./in/../in/a.jpg", "link", "link/a.jpg")
+    assert list(named) == ["in/b.jpg", "in/a.jpg"]
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_every_name_of_a_file_in_dvcs_cache_has_its_result(link):
+    images("cache/0a")
+    Path("in/deep").mkdir(parents=True)
+    for name in ("a.jpg", "b.jpg", "deep/c.jpg"):
+        link(Path("cache/0a").absolute(), f"in/{name}")
+    expected = {"in/a.jpg", "in/b.jpg", "in/deep/c.jpg"}
+    assert set(targets("in")) == set(targets(*sorted(expected))) == set(targets("in/**/*.jpg"))
+    assert set(targets("in")) == expected
 
 
 def test_results_of_an_earlier_run_are_no_inputs():

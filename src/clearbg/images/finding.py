@@ -33,6 +33,7 @@ HIDDEN = "hidden"
 SYSTEM = "a folder of the system"
 FORBIDDEN = "a folder that may not be read"
 SPECIAL = "no regular file"
+LINKED = "linked to a folder that is looked at already"
 
 LeftOut = dict[str, list[Path]]  # reason -> what is left out for it
 NAMED = 3  # examples of a reason in a sentence
@@ -46,8 +47,9 @@ def find_images(folder: Path | str) -> list[Path]:
 def survey(folder: Path | str) -> tuple[list[Path], LeftOut]:
     """The images under `folder`, sorted, and what is left out.
 
-    Linked folders are followed, each folder once. Hidden files and folders, folders of the system
-    such as a NAS's @eaDir, folders that may not be read, and what is no regular file are left out.
+    Two links to one file are two images, as in DVC's cache. Linked folders are followed, each
+    folder once. Hidden files and folders, folders of the system such as a NAS's @eaDir, folders
+    that may not be read, and what is no regular file are left out.
 
     Raises:
         ImageError: `folder` itself cannot be listed.
@@ -67,6 +69,7 @@ def survey(folder: Path | str) -> tuple[list[Path], LeftOut]:
         real = os.path.realpath(parent)
         if real in seen:
             folders.clear()
+            leave(LINKED, Path(parent))
             continue
         seen.add(real)
         for name in folders:

@@ -185,9 +185,12 @@ def _in_store(source: StorePath, output: str) -> list[_Found]:
 
 
 def _identity(one: _Found) -> str:
+    """What is the same for two ways of naming one file; links to one file are two files."""
     if isinstance(one.source, StorePath):
         return one.source.address
-    return STREAM if one.source is None else os.path.realpath(one.source)
+    if one.source is None:
+        return STREAM
+    return os.path.join(os.path.realpath(one.source.parent), one.source.name)
 
 
 def _format(output: Location, asked: str | None) -> str:
