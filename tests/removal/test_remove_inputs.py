@@ -86,10 +86,10 @@ def test_file_in_several_inputs_is_done_once():
 
 @pytest.mark.parametrize("link", [os.symlink, os.link])
 def test_every_name_of_a_file_in_dvcs_cache_has_its_result(link):
-    images("cache/0a")
+    images("cache/0a.png")
     Path("in/deep").mkdir(parents=True)
     for name in ("a.jpg", "b.jpg", "deep/c.jpg"):
-        link(Path("cache/0a").absolute(), f"in/{name}")
+        link(Path("cache/0a.png").absolute(), f"in/{name}")
     expected = {"in/a.jpg", "in/b.jpg", "in/deep/c.jpg"}
     assert set(targets("in")) == set(targets(*sorted(expected))) == set(targets("in/**/*.jpg"))
     assert set(targets("in")) == expected
