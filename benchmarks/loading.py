@@ -35,7 +35,7 @@ def main() -> None:
     raw["augment"].update(size=320)
     raw["transform"].update(crop=288, flip=0.5, color=0.0)
     settings = config.parse(raw)
-    transform = training_transform(settings.transform, 320, channels=3)
+    transform = training_transform(settings.transform, 320)
     normalize = Normalize(settings.model.mean, settings.model.std)
 
     def ours(file: Path, mask: Path) -> tuple[torch.Tensor, torch.Tensor]:

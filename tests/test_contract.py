@@ -72,7 +72,7 @@ def test_page_in_tiles_with_one_channel_of_negative_deviation_is_read():
         ({"kernel": "nearest"}, f" asks for kernel = 'nearest', {UPDATE} 'bilinear', 'bicubic'"),
         ({"fit": ["tile"]}, f" asks for fit = ['tile'], {UPDATE} 'stretch' or 'tile'"),
         ({"output": {}}, f" asks for output = {{}}, {UPDATE} 'cutout' or 'ink'"),
-        ({"color_order": "BGR"}, f" asks for color_order = 'BGR', {UPDATE} 'RGB' or 'L'"),
+        ({"color_order": "BGR"}, f" asks for color_order = 'BGR', {UPDATE} 'RGB', 'L' or 'dark"),
         ({"antialias": False}, f" asks for antialias = False, {UPDATE} True"),
         ({"format": 99, "new": 1}, f" asks for format = 99, {UPDATE} 3: update ClearBG"),
         ({"new": 1}, " has the unknown key new: update ClearBG"),

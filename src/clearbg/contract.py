@@ -27,11 +27,11 @@ METADATA_KEY = "clearbg"  # in an ONNX file
 MAX_SIDE = 8192  # pixels of the network's input
 MAX_PIXELS = 2**24  # of it: 4096×4096, which are 200 MB of numbers
 MAX_MEAN = 1e6  # and of std, whose smallest is its inverse: float32 divides by it without overflow
-CHANNELS = {"RGB": 3, "L": 1}
+CHANNELS = {"RGB": 3, "L": 1, "darker": 1}
 
 Fit = Literal["stretch", "tile"]
 Kernel = Literal["bilinear", "bicubic", "lanczos"]
-ColorOrder = Literal["RGB", "L"]
+ColorOrder = Literal["RGB", "L", "darker"]
 Output = Literal["cutout", "ink"]
 
 
@@ -47,7 +47,7 @@ class Contract:
             own size, into inputs that share `overlap` pixels with their neighbors.
         overlap: pixels, less than half of height and width.
         kernel: Pillow's resampling kernel for "stretch".
-        color_order: "RGB", or "L": one channel, the luma.
+        color_order: "RGB", or one channel: "L", the luma, or "darker", the lesser of R and G.
         mean, std: of each channel, of values in [0, 1]; no std is 0.
         threshold: alpha from which a pixel counts as foreground in a mask, above 0 and up to 1.
         output: "cutout": the subject keeps its colors; "ink": it becomes black ink.

@@ -7,7 +7,7 @@ from clearbg import config
 from clearbg.data import manifest
 from clearbg.data.dataset import Pairs, loader
 from clearbg.errors import DataError
-from clearbg.images import luma
+from clearbg.images import darker
 from clearbg.training.budget import Batches, Budget
 
 STRONG = {
@@ -88,13 +88,13 @@ def test_global_random_state_is_left_alone(augmented):
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_gray_model_takes_luma_and_may_invert_it(augmented):
-    gray = {"name": "stacked_unet", "blocks": 2, "mean": [1.0], "std": [-1.0]}
+def test_gray_model_takes_what_it_names_and_may_invert_it(augmented):
+    gray = {"name": "stacked_unet", "blocks": 2, "gray": "darker", "mean": [1.0], "std": [-1.0]}
     pairs = Pairs(augmented, "validation", config.parse(demo(**{**TINY, "model": gray})))
     image, alpha = pairs[0, 0]
     rgb, _ = manifest.read_pair(augmented, pairs.rows[0])
     assert image.shape == alpha.shape == (1, 32, 32)
-    assert np.allclose(image[0], 1 - luma(rgb) / 255, atol=1e-6)
+    assert np.allclose(image[0], 1 - darker(rgb) / 255, atol=1e-6)
 
 
 def test_validation_images_are_the_same_in_every_epoch(augmented):

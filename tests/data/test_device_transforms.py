@@ -15,6 +15,7 @@ from clearbg.errors import SettingsError
 from clearbg.images import resize
 
 SIZE, COUNT = 64, 6
+GRAY = {"name": "stacked_unet", "blocks": 1, "mean": [1.0], "std": [-1.0]}
 LITE = {
     "crop_area": [0.55, 1.0], "aspect": 0.18, "rotate": 10.0, "rotate_chance": 0.5, "flip": 0.5,
     "brightness": [0.7, 1.3], "contrast": [0.55, 1.4], "saturation": [0.3, 1.5],
@@ -56,7 +57,7 @@ def on_device(first: int = 0, side: int | None = None, **changes) -> tuple[Tenso
 
 def on_cpu(first: int = 0, **changes) -> tuple[Tensor, Tensor]:
     chosen = settings(**changes)
-    transform = training_transform(chosen.transform, SIZE, len(chosen.model.mean))
+    transform = training_transform(chosen.transform, SIZE, chosen.model.gray)
     normalize = Normalize(chosen.model.mean, chosen.model.std)
     results = []
     for number, (image, alpha) in enumerate(zip(*stored())):
@@ -82,7 +83,7 @@ def difference(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> t
         {"brightness": [0.7, 1.3]}, {"contrast": [0.55, 1.4]}, {"saturation": [0.3, 1.5]},
         {"grayscale": 0.5}, {"dark": 0.5}, {"channel_shift": 0.05}, LITE, {"color": 0.1},
         {"blur": 1.0}, {"coarse_dropout": 8}, {"crop": 48, "coarse_dropout": 2},
-        {"model": {"name": "stacked_unet", "blocks": 1, "mean": [1.0], "std": [-1.0]}, **LITE},
+        {"model": {**GRAY, "gray": "luma"}, **LITE}, {"model": {**GRAY, "gray": "darker"}, **LITE},
     ],
     ids=str,
 )  # fmt: skip

@@ -36,7 +36,7 @@ def recolored(seed: int = 0, **changes) -> np.ndarray:
 def test_each_setting_alone_changes_colors_and_leaves_alpha(name):
     image = tv_tensors.Image(torch.tensor(example()).permute(2, 0, 1))
     alpha = tv_tensors.Mask(torch.arange(64, dtype=torch.uint8).expand(1, 64, 64))
-    transform = training_transform(settings(**{name: EACH[name]}), 64, 3)
+    transform = training_transform(settings(**{name: EACH[name]}), 64)
     torch.manual_seed(0)
     results = [transform(image, alpha) for _ in range(8)]
     assert all(torch.equal(truth, alpha) for _, truth in results)
@@ -98,7 +98,7 @@ def test_share_is_enlarged_with_its_alpha():
     ramp = torch.arange(64, dtype=torch.uint8) * 4
     alpha = tv_tensors.Mask(ramp.expand(1, 64, 64))
     image = tv_tensors.Image(alpha.expand(3, -1, -1))
-    transform = training_transform(settings(crop_area=[0.25, 0.25]), 64, 3)
+    transform = training_transform(settings(crop_area=[0.25, 0.25]), 64)
     torch.manual_seed(0)
     image, truth = transform(image, alpha)
     assert torch.equal(image[:1], truth) and truth.shape == (1, 64, 64)

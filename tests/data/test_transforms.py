@@ -9,7 +9,7 @@ from torchvision.transforms import v2
 from clearbg import config, synthetic
 from clearbg.data.transforms import Normalize, training_transform
 from clearbg.data.warp import RandomWarp
-from clearbg.images import luma, resize
+from clearbg.images import GRAYS, resize
 
 WARP = {"crop": 48, "scale": [0.6, 1.5], "rotate": 180.0}
 ON_THE_IMAGE = {
@@ -35,16 +35,16 @@ def as_pair(rgb: np.ndarray, alpha: np.ndarray) -> tuple[tv_tensors.Image, tv_te
     return image, tv_tensors.Mask(torch.tensor(alpha).unsqueeze(0))
 
 
-def changed(image, alpha, seed: int = 0, channels: int = 3, size: int = 64, **changes):
+def changed(image, alpha, seed: int = 0, gray: str | None = None, size: int = 64, **changes):
     torch.manual_seed(seed)
-    return training_transform(settings(**changes), size, channels)(image, alpha)
+    return training_transform(settings(**changes), size, gray)(image, alpha)
 
 
 def test_all_off_changes_nothing_and_draws_nothing():
     image, alpha = pair()
     torch.manual_seed(0)
     before = torch.random.get_rng_state()
-    same, truth = training_transform(settings(), 64, 3)(image, alpha)
+    same, truth = training_transform(settings(), 64)(image, alpha)
     assert torch.equal(same, image) and torch.equal(truth, alpha)
     assert torch.equal(before, torch.random.get_rng_state())
 
@@ -76,7 +76,7 @@ def test_setting_changes_the_image_and_leaves_alpha_alone(name):
 )
 def test_chance_is_the_share_of_changed_images(name):
     image, alpha = pair(32)
-    transform = training_transform(settings(crop=32, **{name: 0.25}), 32, 3)
+    transform = training_transform(settings(crop=32, **{name: 0.25}), 32)
     torch.manual_seed(0)
     share = np.mean([not torch.equal(transform(image, alpha)[0], image) for _ in range(200)])
     assert 0.13 < share < 0.35
@@ -135,7 +135,7 @@ def slopes(turned: tv_tensors.Mask) -> tuple[float, float]:
 def warped_columns(times: int, **changes) -> list[tuple[float, float]]:
     """The slopes that `times` random warps give to an image of 96×96 whose one is (0, 1)."""
     columns = np.tile(np.arange(96, dtype=np.uint8) * 2, (96, 1))
-    transform = training_transform(settings(crop=96, **changes), 96, 3)
+    transform = training_transform(settings(crop=96, **changes), 96)
     columns = as_pair(np.dstack([columns] * 3), columns)
     torch.manual_seed(0)
     return [slopes(transform(*columns)[1]) for _ in range(times)]
@@ -226,15 +226,16 @@ def test_noise_is_of_two_sorts_even_and_growing_with_the_signal():
     assert 5 <= sum(ratio > 1.3 for ratio in ratios) <= 15
 
 
-def test_gray_is_the_luma_that_removal_takes_and_comes_after_the_colors():
+@pytest.mark.parametrize("name", GRAYS)
+def test_gray_comes_after_the_colors(name):
     image, alpha = pair()
-    gray, truth = changed(image, alpha, channels=1)
+    gray, truth = changed(image, alpha, gray=name)
     assert gray.shape == (1, 64, 64) and torch.equal(truth, alpha)
-    assert np.array_equal(gray[0].numpy(), luma(image.permute(1, 2, 0).numpy()))
+    assert np.array_equal(gray[0].numpy(), GRAYS[name](image.permute(1, 2, 0).numpy()))
     for seed in range(5):
-        colored, _ = changed(image, alpha, seed, channels=3, **EVERYTHING)
-        gray, _ = changed(image, alpha, seed, channels=1, **EVERYTHING)
-        assert np.array_equal(gray[0].numpy(), luma(colored.permute(1, 2, 0).numpy()))
+        colored, _ = changed(image, alpha, seed, **EVERYTHING)
+        gray, _ = changed(image, alpha, seed, gray=name, **EVERYTHING)
+        assert np.array_equal(gray[0].numpy(), GRAYS[name](colored.permute(1, 2, 0).numpy()))
 
 
 def test_same_seed_gives_the_same_pair_and_another_one_another():

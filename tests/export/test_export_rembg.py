@@ -96,14 +96,15 @@ def test_subject_that_fills_the_image_stays(folder, session):
     assert np.mean(np.abs(found.astype(int) - 243) <= 1) > 0.99
 
 
-def test_gray_model_gets_luma(tmp_path):
-    source = brightness_model(tmp_path / "model.onnx", mean=(0.0,), std=(1.0,), color_order="L")
+@pytest.mark.parametrize(("order", "gray_level"), [("L", 0.587 * 105 + 150), ("darker", 150)])
+def test_gray_model_gets_its_gray(tmp_path, order, gray_level):
+    source = brightness_model(tmp_path / "model.onnx", mean=(0.0,), std=(1.0,), color_order=order)
     contract = Remover(source).contract
     rembg.write(source, tmp_path / "rembg/u2net_custom.onnx", contract, "u2net_custom")
-    rgb = gray(0)
+    rgb = gray(150)
     rgb[..., 1] = 255  # green weighs 0.587
     found = by_rembg(tmp_path, "u2net_custom", rgb)
-    assert np.median(found) == pytest.approx(0.587 * 255, abs=1)
+    assert np.median(found) == pytest.approx(gray_level, abs=1)
 
 
 def test_equal_models_give_equal_bytes_and_the_contract_travels_along(folder, tmp_path):

@@ -144,12 +144,15 @@ def test_network_of_another_tile_size_is_refused():
         predict([gray((90, 90))], lambda batch: batch[..., 1:], PAGE)
 
 
-def test_gray_network_sees_the_luma_of_colors():
+def test_gray_network_sees_the_luma_of_colors_or_the_darker_of_them():
     rgb = np.zeros((SIDE, SIDE, 3), np.uint8)
     rgb[..., 1] = 255
     contract = dataclasses.replace(PAGE, mean=(0.0,), std=(1.0,))
     assert prepare(rgb, contract).shape == (1, SIDE, SIDE)
     assert prepare(rgb, contract) == pytest.approx(150 / 255)  # 0.587 of green, in 8 bits
+    darker = dataclasses.replace(contract, color_order="darker")
+    assert prepare(rgb, darker).max() == 0
+    assert prepare(np.uint8([[[90, 80, 10]]]), darker) == pytest.approx(80 / 255)  # not blue
 
 
 def test_color_network_takes_tiles_too():

@@ -65,6 +65,11 @@ class Model(Section):
         BelongsTo("name", "isnet"),
         Field(ge=0, description="epochs at most of the ground-truth encoder; 0 = do without"),
     ] = None
+    gray: Annotated[
+        Literal["luma", "darker"] | None,
+        BelongsTo("name", "stacked_unet"),
+        Field(description="what it reads: the luma, or the lesser of R and G"),
+    ] = None
     mean: Annotated[Channels, Field(description="of R, G, B, or of gray, in [0, 1]")]
     std: Annotated[Channels, Field(description="of R, G, B, or of gray; -1 with mean 1 inverts")]
     threshold: Annotated[float, Field(gt=0, lt=1, description="alpha counted as foreground")]

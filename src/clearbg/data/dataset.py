@@ -35,8 +35,8 @@ class Pairs(Dataset):
     """One split of an augmented folder.
 
     Item `(epoch, index)` or `(epoch, index, size)` is `images (C,H,W)` float32, normalized, and
-    `alpha (1,H,W)` float32 in [0, 1], whole 255ths; C is 3, or 1 (luma) where the model's mean
-    and std have one value. Training items are changed at random (see
+    `alpha (1,H,W)` float32 in [0, 1], whole 255ths; C is 3, or 1 where the model
+    takes gray images. Training items are changed at random (see
     `clearbg.data.transforms`), others are not; then both are reduced to `size`×`size` pixels,
     where that is given, and the image is normalized.
 
@@ -57,11 +57,11 @@ class Pairs(Dataset):
             raise DataError(f"{folder} holds no {split} images: check data.{split} and rerun.")
         self.folder, self.seed = folder, settings.train.seed
         self.pixels = cached(folder, self.rows, split, cache)
-        self.channels = len(settings.model.mean)
+        self.gray = settings.model.gray
         self.transform = (
-            training_transform(settings.transform, settings.augment.size, self.channels)
+            training_transform(settings.transform, settings.augment.size, self.gray)
             if split == "train"
-            else to_channels(self.channels)
+            else to_channels(self.gray)
         )
         self.normalize = Normalize(settings.model.mean, settings.model.std)
 
@@ -82,7 +82,7 @@ class Pairs(Dataset):
     def unchanged(self) -> "Pairs":
         """The same images without random changes, at the size of the stage augment."""
         same = copy.copy(self)
-        same.transform = to_channels(self.channels)
+        same.transform = to_channels(self.gray)
         return same
 
     @functools.cached_property

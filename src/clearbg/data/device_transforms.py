@@ -187,7 +187,9 @@ class DeviceTransform:
         return self._normalized(rgb), alpha.round() / 255
 
     def _normalized(self, rgb: Tensor) -> Tensor:
-        if len(self.model.mean) == 1:
+        if self.model.gray == "darker":
+            rgb = rgb[:, :2].amin(1, keepdim=True)
+        elif self.model.gray == "luma":
             weights = rgb.new_tensor(colors.LUMA).view(-1, 1, 1)
             rgb = (rgb * weights).sum(1, keepdim=True)
         mean, std = (

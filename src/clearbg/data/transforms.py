@@ -21,14 +21,16 @@ from torchvision.transforms import v2
 from clearbg import config
 from clearbg.data import colors
 from clearbg.data.warp import RandomWarp, array, tensor, warps
-from clearbg.images import luma
+from clearbg.images import GRAYS
 
 Change = Callable[[np.ndarray], np.ndarray]
 GAUSSIAN = v2.GaussianBlur(9, sigma=(0.3, 1.5))
 
 
-def training_transform(settings: config.Transform, size: int, channels: int) -> v2.Transform:
-    """Pairs of `size`×`size` -> pairs of `crop`×`crop`, the image with 1 or 3 channels.
+def training_transform(
+    settings: config.Transform, size: int, gray: str | None = None
+) -> v2.Transform:
+    """Pairs of `size`×`size` -> pairs of `crop`×`crop`; for `gray` see `to_channels`.
 
     In this order: warp or plain crop, flips, bleed-through, colors, blur (of the lens), noise
     (of the sensor), holes, gray. A step whose setting is 0 is left out and draws nothing.
@@ -46,12 +48,12 @@ def training_transform(settings: config.Transform, size: int, channels: int) -> 
         steps.append(_one_of(settings.noise, noises))
     if settings.coarse_dropout:
         steps.append(_on_image(partial(_coarse_dropout, settings.coarse_dropout)))
-    return v2.Compose([*steps, to_channels(channels)])
+    return v2.Compose([*steps, to_channels(gray)])
 
 
-def to_channels(channels: int) -> v2.Transform:
-    """3 leaves images as they are; 1 reduces them to luma `(1,H,W)`, as removal does."""
-    return _on_image(luma) if channels == 1 else v2.Identity()
+def to_channels(gray: str | None) -> v2.Transform:
+    """None leaves images as they are; else `model.gray`, which makes one channel `(1,H,W)`."""
+    return _on_image(GRAYS[gray]) if gray else v2.Identity()
 
 
 class Normalize:

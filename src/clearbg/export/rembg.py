@@ -46,7 +46,7 @@ BEFORE = """<ir_version: {ir}, opset_import: ["" : {opset}]>
 before (float[1,3,{side},{side}] image) => (float[1,{channels},{height},{width}] prepared) {{
   spread = Mul(image, session_std)
   rgb = Add(spread, session_mean)
-  mixed = {mixed}
+  {mixed}
   reduced = {reduced}
   low = Constant<value = float {{0.0}}>()
   high = Constant<value = float {{1.0}}>()
@@ -54,6 +54,10 @@ before (float[1,3,{side},{side}] image) => (float[1,{channels},{height},{width}]
   centered = Sub(bounded, mean)
   prepared = Div(centered, std)
 }}"""
+
+DARKER = """red_and_green = Gather<axis=1>(rgb, two)
+  mixed = ReduceMin<keepdims=1>(red_and_green, channel)"""
+"""As clearbg.images.darker."""
 
 AFTER = """<ir_version: {ir}, opset_import: ["" : {opset}]>
 after (float[1,1,{height},{width}] alpha) => (float[1,1,{side},{side}] mask) {{
@@ -106,9 +110,15 @@ def _before(model: onnx.ModelProto, contract: Contract, session: str) -> onnx.Mo
         "mean": _channels(contract.mean),
         "std": _channels(contract.std),
     }
-    mixed = "Identity(rgb)"
-    if contract.channels == 1:
-        mixed, values["luma"] = "Conv(rgb, luma)", np.array(LUMA, np.float32).reshape(1, 3, 1, 1)
+    mixed = "mixed = Identity(rgb)"
+    if contract.color_order == "darker":
+        mixed = DARKER
+        values["two"], values["channel"] = np.array([0, 1], np.int64), np.array([1], np.int64)
+    elif contract.color_order == "L":
+        mixed, values["luma"] = (
+            "mixed = Conv(rgb, luma)",
+            np.array(LUMA, np.float32).reshape(1, 3, 1, 1),
+        )
     reduced = "Identity(mixed)"
     if (contract.height, contract.width) != (side, side):
         reduced = f"Resize<antialias=1, axes=[2,3], {MODES[contract.kernel]}>(mixed, , , size)"

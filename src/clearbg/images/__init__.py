@@ -3,9 +3,11 @@
 from clearbg.images.decoding import MAX_PIXELS
 from clearbg.images.finding import SUFFIXES, find_images
 from clearbg.images.read import (
+    GRAYS,
     WRITERS,
     DecodedImage,
     Kernel,
+    darker,
     encode_image,
     luma,
     of_image,
@@ -18,11 +20,13 @@ from clearbg.images.read import (
 )
 
 __all__ = [
+    "GRAYS",
     "MAX_PIXELS",
     "SUFFIXES",
     "WRITERS",
     "DecodedImage",
     "Kernel",
+    "darker",
     "encode_image",
     "find_images",
     "luma",

@@ -198,9 +198,21 @@ def resize(array: np.ndarray, size: tuple[int, int], kernel: Kernel = "bilinear"
 def luma(rgb: np.ndarray) -> np.ndarray:
     """The luma of an image, uint8 (H, W, 3) sRGB -> (H, W): (299 R + 587 G + 114 B) / 1000.
 
-    ITU-R BT.601's weights, as Pillow's mode "L"; the one way to gray in training and removal.
+    ITU-R BT.601's weights, as Pillow's mode "L".
     """
     return np.array(Image.fromarray(rgb).convert("L"))
+
+
+def darker(rgb: np.ndarray) -> np.ndarray:
+    """The lesser of R and G, uint8 (H, W, 3) -> (H, W): colored ink is as dark as black ink.
+
+    Blue is left out. In it yellowed paper is dark, and cameras and JPEG are noisiest.
+    """
+    return rgb[..., :2].min(axis=2)
+
+
+GRAYS = {"luma": luma, "darker": darker}
+"""What `model.gray` names."""
 
 
 def write_image(

@@ -7,7 +7,7 @@ import numpy as np
 
 from clearbg.contract import Contract
 from clearbg.errors import ModelError
-from clearbg.images import luma, resize
+from clearbg.images import darker, luma, resize
 from clearbg.images.tiling import extend, starts
 
 Network = Callable[[np.ndarray], np.ndarray]
@@ -126,7 +126,8 @@ def _normalize(rgb: np.ndarray, contract: Contract) -> np.ndarray:
 
     No division by the image's own maximum: a dark photograph stays dark.
     """
-    values = luma(rgb)[..., None] if contract.color_order == "L" else rgb
+    gray = {"L": luma, "darker": darker}.get(contract.color_order)
+    values = gray(rgb)[..., None] if gray else rgb
     mean, std = (np.array(v, np.float32) for v in (contract.mean, contract.std))
     return ((values.astype(np.float32) / 255 - mean) / std).transpose(2, 0, 1)
 

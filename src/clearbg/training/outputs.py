@@ -73,7 +73,7 @@ def contract_of(
         fit=augment.fit,
         overlap=augment.overlap or 0,
         kernel=augment.kernel or "bilinear",
-        color_order="L" if len(model.mean) == 1 else "RGB",
+        color_order={None: "RGB", "luma": "L", "darker": "darker"}[model.gray],
         mean=tuple(model.mean),
         std=tuple(model.std),
         threshold=model.threshold,
