@@ -7,7 +7,8 @@
 # make retrain new data, training, gate, push, branch, champion; RECIPE=name OPEN=1 (pull request)
 #              RECENT=images: only if these have moved away from the training
 # make stale   is the champion too old? DAYS=45 OPEN=1 (issue)
-# make pretrained a model of the package: NAME WEIGHTS IMAGES MASKS MEASURED_ON CALIBRATION [SETTINGS]
+# make pretrained a model of the package: NAME WEIGHTS IMAGES MASKS MEASURED_ON CALIBRATION
+#              [SETTINGS] [DEVELOPMENT]
 # make image   the images of the Dockerfile; TARGET=name: that one
 # make audit   known vulnerabilities of the locked packages
 # make lock    renew requirements*.txt from pyproject.toml
@@ -57,7 +58,7 @@ stale: $(READY)
 pretrained: $(READY)
 	python pipelines/pretrained.py "$$NAME" --weights "$$WEIGHTS" --images "$$IMAGES" \
 	  --masks "$$MASKS" --measured-on "$$MEASURED_ON" --calibration "$$CALIBRATION" \
-	  $${SETTINGS:+--settings "$$SETTINGS"}
+	  $${SETTINGS:+--settings "$$SETTINGS"} $${DEVELOPMENT:+--development "$$DEVELOPMENT"}
 
 image:
 	for target in $${TARGET:-train serve mlflow}; do \

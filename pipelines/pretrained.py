@@ -1,7 +1,7 @@
 """Make the folder of a model that comes with the package.
 
 python pipelines/pretrained.py NAME --weights FOLDER --images FOLDER --masks FOLDER
-    --measured-on TEXT --calibration FOLDER [--settings params.yaml]
+    --measured-on TEXT --calibration FOLDER [--settings params.yaml] [--development CSV]
 
 reads   weights.safetensors and training_images.csv (and model.json, where it is) of the folder
         that training wrote, the params.yaml of that training, and the images to measure on
@@ -25,6 +25,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--masks", type=Path, required=True, help="of the same names")
     parser.add_argument("--measured-on", required=True, help="what these images are, in words")
     parser.add_argument("--calibration", type=Path, required=True, help="images for int8's ranges")
+    parser.add_argument(
+        "--development", type=Path, help="per_image.csv of a training that held images out"
+    )
     return parser.parse_args()
 
 
@@ -41,6 +44,7 @@ if __name__ == "__main__":
                 masks=given.masks,
                 measured_on=given.measured_on,
                 calibration=given.calibration,
+                development=given.development,
             ),
         )
         for file, found in facts["losses"].items():

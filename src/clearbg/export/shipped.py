@@ -30,7 +30,7 @@ from clearbg.inference.predict import Network, predict_split
 from clearbg.inference.sessions import open_model
 from clearbg.inference.torch_network import as_network
 from clearbg.metrics import bootstrap, scoring
-from clearbg.metrics.names import LOWER_IS_BETTER, families_of
+from clearbg.metrics.names import FAMILIES, LOWER_IS_BETTER, families_of
 from clearbg.models import weights
 from clearbg.system.files import file_sha256, replacing_folder, write_json
 from clearbg.training import model_card
@@ -53,6 +53,9 @@ class Sources:
         images, masks: folders of the pairs that the files are measured on, by name.
         measured_on: what these pairs are, in words.
         calibration: a folder of images that int8's ranges come from.
+        development: of weights that have seen every image at hand, reports/evaluate/per_image.csv
+            of a training with the same settings that held some out. Its figures are then those
+            that the model is known by.
     """
 
     weights: Path
@@ -61,6 +64,7 @@ class Sources:
     masks: Path
     measured_on: str
     calibration: Path
+    development: Path | None = None
 
 
 def write(name: str, sources: Sources) -> dict[str, Any]:
@@ -88,6 +92,7 @@ def write(name: str, sources: Sources) -> dict[str, Any]:
         facts = {
             "measured_on": sources.measured_on,
             **measured,
+            "development": held_out(sources.development, contract.headline),
             "gate": gate,
             "made_from": {
                 "weights": file_sha256(sources.weights / weights.FILE),
@@ -155,7 +160,7 @@ def _export(
                 "calibration": len(images[1]),
             }
         )
-        _as_validation(*images, data)
+        as_validation(*images, data)
         onnx.export(network, contract, exports / formats.FILES["fp32"], wanted.opset)
         figures = formats.complete(network, contract, folder, data, exports, wanted)
         for file in (pretrained.INT8, pretrained.FP16):
@@ -163,14 +168,17 @@ def _export(
     return figures
 
 
-def _as_validation(pairs: Sequence[FilePair], calibration: Sequence[Path], folder: Path) -> None:
-    """A manifest in which the pairs are validation images, and those to calibrate on the last."""
+def as_validation(pairs: Sequence[FilePair], calibration: Sequence[Path], folder: Path) -> None:
+    """An ingested folder of the pairs, and of those to calibrate on, which come last."""
     files = [("a", *pair.files()) for pair in pairs]
     files += [("b", path, pairs[0].files()[1]) for path in calibration]  # no mask of it is read
-    rows = [
-        {"id": f"{part}{number:06}", "image": image.resolve(), "mask": mask.resolve()}
-        for number, (part, image, mask) in enumerate(files)
-    ]
+    rows = []
+    for number, (part, image, mask) in enumerate(files):
+        row = {"id": f"{part}{number:06}"}
+        for kind, path in (("image", image), ("mask", mask)):
+            row[kind] = f"{row['id']}-{kind}{path.suffix}"
+            shutil.copyfile(path, folder / row[kind])
+        rows.append(row)
     blank = dict.fromkeys(manifest.COLUMNS, "") | {"split": "validation", "status": "ok"}
     manifest.write([blank | row for row in rows], folder / "manifest.csv")
 
@@ -216,6 +224,24 @@ def _measured(
         "figures": figures,
         "losses": losses,
     }
+
+
+def held_out(table: Path | None, headline: str) -> dict[str, Any] | None:
+    """How many images the table scores, and its metrics that are averages over images."""
+    if table is None:
+        return None
+    frame = pd.read_csv(table) if table.is_file() else pd.DataFrame()
+    named = [headline, *(name for family in families_of(headline) for name in FAMILIES[family])]
+    figures = {
+        name: [round(number, 4) for number in bootstrap.estimate(frame[[name]].to_numpy(float))]
+        for name in dict.fromkeys([*named, *METRICS])
+        if name in frame and name not in bootstrap.CURVES
+    }
+    if headline not in figures:
+        raise DataError(
+            f"{table} is not the per_image.csv of an evaluation by {headline}: name another."
+        )
+    return {"images": len(frame), "figures": figures}
 
 
 def _contributions(
