@@ -77,6 +77,8 @@ CLASSES = {
         palette(numbers(0, 0, around=1), [200, 0, 0, 0, 0, 0]), "PNG"
     ),
 }
+SHARES_OF_9 = np.uint8([[0, 85, 199, 0], [255, 113, 227, 142], [0, 255, 85, 0], [0, 199, 113, 0]])
+"""One gray level above or below the ninths of 255 here and there, as in PASCAL-S's masks."""
 LEVELS = {
     "soft": png(ALPHA),
     "very soft": png(soft(9)),
@@ -84,6 +86,7 @@ LEVELS = {
     "4 levels": png(soft(6) // 64 * 85),
     "edges of one gray": png((ALPHA // 86 * 127.5).astype(np.uint8)),
     "how many of 9 agree": png(np.rint(soft(6) // 28 * (255 / 9)).astype(np.uint8) * SUBJECT),
+    "how many of 9 agree, rescaled": png(np.kron(SHARES_OF_9, np.ones((30, 40), np.uint8))),
     "nearly white": png(hard(ALPHA) // 255 * np.uint8(254)),
 }
 
