@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 from support.images import disc
 from support.models import brightness_model
-from support.project import ROOT
 
 from clearbg import Remover, models
 from clearbg.errors import DataError, SettingsError
@@ -161,15 +160,3 @@ def test_folder_of_weights_removes_backgrounds_without_a_pipeline(tmp_path):
         assert done.returncode == 0, done.stderr
     assert Image.open(tmp_path / "o.png").mode == "RGBA"
     assert len(list(tmp_path.glob(".clearbg/exported/*.onnx"))) == 1
-
-
-@pytest.mark.slow
-def test_zero_shot_benchmark_measures_a_model_against_the_mean_mask(model, pairs_folder):
-    own = pairs_folder(3)
-    command = [sys.executable, ROOT / "benchmarks/zero_shot.py", own / "images", own / "masks",
-               "--model", model]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert [line.split()[0] for line in done.stdout.splitlines()] == (
-        "3 model model mean mean".split()
-    )
