@@ -10,9 +10,11 @@ from pathlib import Path
 import filelock
 import pytest
 
+from clearbg.cli.app import main
 from clearbg.errors import ClearBGError
 from clearbg.system import files
 from clearbg.system.files import exclusive, replacing_folder
+from clearbg.system.object_store import StorePath, existing
 
 HOLD = """
 import sys
@@ -169,3 +171,22 @@ def test_disk_that_takes_no_locks_is_one_sentence(tmp_path, monkeypatch):
         exclusive(tmp_path / "out"),
     ):
         pass
+
+
+def test_name_that_no_disk_holds_is_a_sentence_without_advice_about_permissions(tmp_path):
+    for target in (tmp_path / ("n" * 252 + ".tiff"), tmp_path / ("n" * 256) / "a.png"):
+        with pytest.raises(ClearBGError, match=r"has a name of 25[67] bytes") as raised:
+            files.write_text(target, "")
+        assert "permissions" not in str(raised.value)
+    assert existing([tmp_path / ("n" * 300)]) == set()
+
+
+def test_store_on_a_disk_takes_the_longest_names(tmp_path):
+    StorePath(f"file://{tmp_path}/{'n' * 255}").write(b"content")
+    assert (tmp_path / ("n" * 255)).read_bytes() == b"content"
+
+
+def test_command_names_an_argument_that_is_too_long(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["clearbg", "doctor", "n" * 300])
+    with pytest.raises(SystemExit, match="has a name of 300 bytes"):
+        main()

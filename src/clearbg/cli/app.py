@@ -29,6 +29,7 @@ from clearbg.cli.serve import serve
 from clearbg.cli.stages import export, train
 from clearbg.cli.use import use
 from clearbg.errors import ClearBGError
+from clearbg.system.files import too_long
 from clearbg.system.names import print_any_name
 
 app = typer.Typer(
@@ -106,6 +107,8 @@ def main() -> None:
     try:
         sys.exit(app())
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            sys.exit(f"clearbg: {too_long(os.fsdecode(error.filename))}")
         if error.errno != errno.ENOSPC:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else Python tries again when it ends

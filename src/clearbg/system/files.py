@@ -4,6 +4,7 @@ Here is also the SHA-256 of a file.
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -32,7 +33,7 @@ def replacing_file(target: Path | str, synced: bool = False) -> Iterator[Path]:
     """
     target = Path(target)
     suffix = target.suffix if len(target.suffix) < SHORT else ""
-    aside = _beside(target, f"{os.getpid()}{suffix}", target.stem)
+    aside = beside(target, f"{os.getpid()}{suffix}", target.stem)
     with _sentence(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -79,7 +80,7 @@ def replacing_folder(target: Path | str) -> Iterator[Path]:
     target = Path(os.path.realpath(target)) if os.path.islink(target) else Path(target)
     if target.name in ("", "..") or (target.exists() and not target.is_dir()):
         raise ClearBGError(f"{target} cannot be replaced as a folder: name another folder.")
-    aside, old = _beside(target, "aside"), _beside(target, "old")
+    aside, old = beside(target, "aside"), beside(target, "old")
     with _sentence(target), _locked(target):
         _restore(old, target)
         shutil.rmtree(aside, ignore_errors=True)
@@ -94,7 +95,19 @@ def replacing_folder(target: Path | str) -> Iterator[Path]:
             shutil.rmtree(aside, ignore_errors=True)
 
 
-def _beside(target: Path, end: str, name: str | None = None) -> Path:
+def too_long(path: Path | str) -> str:
+    """The sentence about a path that no file system holds."""
+    longest = max(Path(path).parts, key=lambda part: len(os.fsencode(part)))
+    size = len(os.fsencode(longest))
+    if size <= LONGEST_NAME:
+        return f"{path} is too long a path: use a folder nearer to the root."
+    return (
+        f"{path} has a name of {size} bytes, and file systems hold {LONGEST_NAME}: give it, or the "
+        "file that it is named after, a shorter name."
+    )
+
+
+def beside(target: Path, end: str, name: str | None = None) -> Path:
     """A hidden path beside `target`; where its name gets too long, a hash stands for the name."""
     name = target.name if name is None else name
     if len(os.fsencode(f".{name}.{end}")) > LONGEST_NAME:
@@ -128,7 +141,7 @@ def _locked(target: Path) -> Iterator[None]:
     """Hold the lock file beside `target`; say so where another process makes this one wait."""
     from filelock import FileLock, Timeout
 
-    file = _beside(target, "lock")
+    file = beside(target, "lock")
     lock = FileLock(file)
     with _sentence(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -167,6 +180,8 @@ def _sentence(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise ClearBGError(too_long(target)) from error
         raise ClearBGError(
             f"{target} could not be written ({error.strerror or error}): "
             "check the folder's permissions and the free disk space, then run again."

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from clearbg.errors import DataError
+from clearbg.system.files import beside
 
 SEPARATOR = "://"
 FILE_SCHEMES = ("file://", "local://")
@@ -116,7 +117,7 @@ def existing(targets: Iterable[Location]) -> set[Location]:
     """
     targets = set(targets)
     stored = {target for target in targets if isinstance(target, StorePath)}
-    found = {target for target in targets - stored if target.exists()}
+    found = {target for target in targets - stored if os.path.exists(target)}
     if stored:
         addresses = [target.address for target in stored]
         folder = os.path.commonprefix(addresses).rpartition("/")[0]  # noqa: RUF071 - no path
@@ -183,7 +184,7 @@ def _write_whole(store: Any, path: str, content: bytes) -> None:
         store.pipe_file(path, content)
         return
     folder, _, name = path.rpartition("/")
-    aside = f"{folder}/.{name}.part"
+    aside = f"{folder}/{beside(Path(name), 'part').name}"
     store.makedirs(folder, exist_ok=True)
     store.pipe_file(aside, content)
     store.mv(aside, path)
