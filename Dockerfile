@@ -32,7 +32,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 COPY requirements-storage.txt /opt/locks/
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --require-hashes -r /opt/locks/requirements-storage.txt
-COPY pyproject.toml README.md LICENSE /workspace/
+COPY pyproject.toml setup.py README.md LICENSE /workspace/
 COPY src /workspace/src
 # Editable: the project that is mounted over /workspace is the one that runs.
 RUN pip install --no-cache-dir --no-deps --no-build-isolation -e /workspace && chown -R clearbg /workspace
@@ -49,7 +49,10 @@ FROM base AS serve
 COPY requirements-serve.txt /opt/locks/
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --require-hashes -r /opt/locks/requirements-serve.txt
-COPY pyproject.toml README.md LICENSE /opt/clearbg/
+COPY pyproject.toml setup.py README.md LICENSE dvc.yaml .dvcignore .gitignore /opt/clearbg/
+COPY .dvc/config .dvc/.gitignore /opt/clearbg/.dvc/
+COPY pipelines /opt/clearbg/pipelines
+COPY recipes /opt/clearbg/recipes
 COPY src /opt/clearbg/src
 RUN pip install --no-cache-dir --no-deps --no-build-isolation /opt/clearbg && mkdir -m 777 /images
 ENV GRADIO_ANALYTICS_ENABLED=False

@@ -112,7 +112,7 @@ def test_key_that_is_missing_is_named(key):
 )
 def test_text_that_is_no_object_of_json_is_a_sentence(text):
     assert said(text) == (
-        "model.json holds no preprocessing contract: export the model again with `dvc repro`."
+        "model.json holds no preprocessing contract: export the model again with ClearBG."
     )
 
 
@@ -143,7 +143,7 @@ def test_known_kernels_are_those_of_settings_and_of_rembgs_files():
 def test_models_folder_without_a_file_says_how_to_make_one(tmp_path, gone):
     for name in {"model.json", "weights.safetensors"} - {gone}:
         (tmp_path / name).write_text(WHOLE.to_json())
-    with pytest.raises(ModelError, match=f"{gone} does not exist: train a model first"):
+    with pytest.raises(ModelError, match=f"{gone} does not exist: make a project"):
         read_contract(tmp_path)
 
 

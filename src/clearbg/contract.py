@@ -18,6 +18,7 @@ from pydantic_core import core_schema as schema
 
 from clearbg.errors import ModelError
 from clearbg.licenses import Commercial, Origin
+from clearbg.system import project
 from clearbg.system.files import file_sha256
 from clearbg.system.parsing import ParseError, parse_json, shown
 
@@ -126,7 +127,7 @@ def read_contract(folder: Path) -> Contract:
     path, weights = folder / FILE, folder / WEIGHTS
     for file in (path, weights):
         if not file.is_file():
-            raise ModelError(f"{file} does not exist: train a model first with `dvc repro`.")
+            raise ModelError(f"{file} does not exist: {project.to_run('dvc repro train')}.")
     contract = parse_contract(path.read_bytes(), str(path))
     if file_sha256(weights) != contract.weights_sha256:
         raise ModelError(
@@ -217,7 +218,7 @@ def _json(text: str | bytes, origin: str) -> dict[str, Any]:
         facts = None
     if not isinstance(facts, dict):
         raise ModelError(
-            f"{origin} holds no preprocessing contract: export the model again with `dvc repro`."
+            f"{origin} holds no preprocessing contract: export the model again with ClearBG."
         )
     return facts
 

@@ -89,7 +89,7 @@ def test_recipe_that_is_not_valid_is_not_used(folder):
 
 def test_outside_a_project_it_says_so(tmp_path):
     done = clearbg("use")
-    assert done.returncode == 1 and "inside the project" in done.stderr
+    assert done.returncode == 1 and "`clearbg init DIR`" in done.stderr
 
 
 def test_without_a_command_it_shows_help():

@@ -17,7 +17,7 @@ FLOORS = [
     {"system", "templates", "web"},
     {"images", "config", "metrics", "losses"},
     {"contract", "synthetic", "models"},
-    {"data", "inference", "pretrained"},
+    {"data", "inference", "pretrained", "starter"},
     {"removal", "training", "export", "importing", "doctor", "drift", "evaluation"},
     {"tracking"},
     {"lineage", "page", "promotion", "retraining", "serving"},

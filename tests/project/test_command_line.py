@@ -1,5 +1,6 @@
 """What the command line answers before any command does its work."""
 
+import os
 import subprocess
 import sys
 
@@ -27,12 +28,11 @@ def test_command_that_is_nearly_right_is_named():
     assert "Did you mean 'train'?" in answer.output
 
 
-@pytest.mark.parametrize("stage", ["train", "export"])
-def test_stage_outside_a_project_is_a_sentence(stage, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    answer = CliRunner().invoke(app, [stage])
+@pytest.mark.parametrize("command", ["train", "export", "use", "fetch", "estimate", "lr-find"])
+def test_command_of_a_project_says_outside_of_one_how_to_make_one(command, tmp_path):
+    answer = CliRunner().invoke(app, [command])
     assert answer.exit_code == 1
-    assert "there is no dvc.yaml here or above" in answer.output
+    assert "make one with `clearbg init DIR`" in answer.output
 
 
 @pytest.mark.parametrize("status", [0, 3])
@@ -41,6 +41,7 @@ def test_stage_is_run_by_dvc_and_ends_with_its_status(status, tmp_path, monkeypa
 
     def run(command, **options):
         calls.append((command, options["cwd"]))
+        assert options["env"]["PATH"].startswith(os.path.dirname(sys.executable))
         return subprocess.CompletedProcess(command, status)
 
     (tmp_path / "dvc.yaml").touch()

@@ -7,7 +7,7 @@ import zipfile
 from email.parser import Parser
 
 import pytest
-from support.project import ROOT, Project
+from support.project import ROOT, TINY, Project
 
 import clearbg
 
@@ -38,6 +38,21 @@ def test_wheel_holds_every_file_of_the_package(wheel):
     wanted = {name.removeprefix("src/") for name in tracked if (ROOT / name).is_file()}
     assert wanted - set(wheel.namelist()) == set()
     assert "clearbg/py.typed" in wanted
+
+
+@pytest.mark.slow
+def test_wheel_makes_a_project_whose_pipeline_runs(wheel, tmp_path):
+    wheel.extractall(tmp_path / "site")
+    elsewhere = {"PYTHONPATH": str(tmp_path / "site")}
+    (tmp_path / "work").mkdir()
+    Project.at(tmp_path / "work").run(
+        sys.executable, "-m", "clearbg", "init", "new", "--demo", **elsewhere
+    )
+    project = Project.at(tmp_path / "work/new")
+    project.params(**{**TINY, "data": TINY["data"] | {"count": 10}})
+    project.dvc("repro", "ingest", **elsewhere)
+    assert (project.folder / "data/ingested/manifest.csv").is_file()
+    assert "src/" not in (project.folder / "dvc.lock").read_text()
 
 
 def test_wheel_has_the_version_that_the_package_tells(wheel):

@@ -19,6 +19,7 @@ from clearbg.cli.estimate import estimate
 from clearbg.cli.evaluate import evaluate
 from clearbg.cli.fetch import fetch
 from clearbg.cli.import_weights import import_weights
+from clearbg.cli.init import init
 from clearbg.cli.lineage import lineage
 from clearbg.cli.lr_find import lr_find
 from clearbg.cli.models import models
@@ -81,6 +82,7 @@ def _add(command: Callable[..., None], failure: int = 1, cls: type[Command] = Co
     app.command(cls=cls)(call)
 
 
+_add(init)
 _add(use)
 _add(fetch)
 _add(estimate)

@@ -107,7 +107,7 @@ def offered(model: str | None) -> "ModelChoices":
     paths, champion = sorted(folder.glob("*.onnx")), fetch_champion()
     if not paths and champion is None:
         raise ModelError(
-            f"{model} holds no .onnx file: make one with `dvc repro`, or name another."
+            f"{model} holds no .onnx file: name another folder, or {project.to_run('dvc repro')}."
         )
     return ModelChoices(paths, champion, [], warn)
 

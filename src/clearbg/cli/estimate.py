@@ -23,7 +23,7 @@ def estimate(
     from clearbg.training.image_counts import AUGMENTED, counted
     from clearbg.training.trouble import memory_told
 
-    root = project.root()
+    root = project.required()
     settings = start.permitted(config.load(params or root / "params.yaml"))
     counts = counted(settings, root, images)
     pairs = []

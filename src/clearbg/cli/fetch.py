@@ -20,7 +20,7 @@ def fetch(
     from clearbg.system import project
 
     by_hand = [file.absolute() for file in by_hand]
-    os.chdir(project.root())
+    os.chdir(project.required())
     data = config.load().data
     fetched = fetch_archives(data, project.state() / "downloads", by_hand)
     for one, path in fetched:

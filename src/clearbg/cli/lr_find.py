@@ -29,7 +29,7 @@ def lr_find(
     from clearbg.training import start
     from clearbg.training.trouble import memory_told
 
-    root = project.root()
+    root = project.required()
     folder = output or project.state() / "lr-find"
     training.refuse_output(folder, overwrite)
     settings = start.permitted(config.load(params or root / "params.yaml"))

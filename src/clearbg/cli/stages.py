@@ -1,11 +1,12 @@
 """The commands `clearbg train` and `clearbg export`: stages of the pipeline, run by DVC."""
 
+import os
 import subprocess
+import sys
 from importlib.util import find_spec
 
 import typer
 
-from clearbg.errors import ClearBGError
 from clearbg.system import project
 from clearbg.system.process import DVC
 
@@ -26,14 +27,14 @@ def _reproduce(stage: str) -> None:
     Raises:
         ClearBGError: the working folder is in no project.
     """
-    if not (project.root() / "dvc.yaml").is_file():
-        raise ClearBGError(
-            f"there is no dvc.yaml here or above: run `clearbg {stage}` in a project, that is, in "
-            "a clone of ClearBG."
-        )
+    folder = project.required()
     if find_spec("dvc") is None:
         raise ModuleNotFoundError("DVC is not installed", name="dvc")
+    # The stages' commands say `python`: the one that runs this command, whichever is on the PATH.
+    path = os.pathsep.join((os.path.dirname(sys.executable), os.environ.get("PATH", "")))
     command = [*DVC, "repro", stage]
-    status = subprocess.run(command, cwd=project.root(), check=False).returncode
+    status = subprocess.run(
+        command, cwd=folder, env=os.environ | {"PATH": path}, check=False
+    ).returncode
     if status:
         raise typer.Exit(status)

@@ -14,7 +14,9 @@ def use(
 ) -> None:
     """Make a recipe the live params.yaml, or list the recipes."""
     from clearbg.config import recipes
+    from clearbg.system import project
 
+    project.required()
     if recipe is None:
         for name, title, live in recipes.listed():
             typer.echo(f"{'*' if live else ' '} {name:15} {title}")

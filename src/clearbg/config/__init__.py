@@ -39,7 +39,7 @@ from clearbg.config.sections import Augment, Evaluate, Export, Model, Promote
 from clearbg.config.train import Train
 from clearbg.config.transform import Transform
 from clearbg.errors import SettingsError
-from clearbg.system import parsing
+from clearbg.system import parsing, project
 from clearbg.system.parsing import ParseError, shown
 
 __all__ = [
@@ -120,9 +120,9 @@ def load(path: Path | str = "params.yaml") -> Settings:
     try:
         text = parsing.read_text(path, MAX_BYTES)
     except FileNotFoundError:
+        project.required()
         raise SettingsError(
-            f"{path} does not exist: run inside the project's folder, or take a recipe with "
-            "`clearbg use demo`."
+            f"{path} does not exist: check the path, or take a recipe with `clearbg use demo`."
         ) from None
     except ParseError as error:
         raise SettingsError(f"{path} {error}: correct it there.") from error

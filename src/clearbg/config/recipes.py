@@ -18,7 +18,10 @@ from clearbg.system.files import write_text
 def listed() -> list[tuple[str, str, bool]]:
     """Every recipe: its name, its description, and whether params.yaml is equal to it."""
     current = _current()
-    return [(name, _title(path), path.read_text("utf-8") == current) for name, path in _recipes()]
+    return [
+        (name, _title(path), path.read_text("utf-8") == current)
+        for name, path in _recipes(_folder())
+    ]
 
 
 def live() -> str:
@@ -44,22 +47,26 @@ def use(name: str, demo: bool = False, force: bool = False) -> None:
     write_text(_params(), text)
 
 
-def render(name: str, demo: bool = False) -> str:
+def render(name: str, demo: bool = False, folder: Path | None = None) -> str:
     """The text of a recipe or of its demo.
+
+    Args:
+        folder: the folder of the recipes; None: the project's.
 
     Raises:
         SettingsError: there is none of this name.
     """
-    known = dict(_recipes())
+    folder = folder or _folder()
+    known = dict(_recipes(folder))
     if name not in known:
         raise SettingsError(f"there is no recipe {name!r}; known: {', '.join(known)}.")
     base = known[name].read_text(encoding="utf-8")
     if not demo or name == "demo":
         return base
-    changes = _folder() / "demo" / f"{name}.yaml"
+    changes = folder / "demo" / f"{name}.yaml"
     if not changes.exists():
         raise SettingsError(
-            f"the recipe {name} has no demo; there are: {', '.join(_demos()) or 'none'}."
+            f"the recipe {name} has no demo; there are: {', '.join(_demos(folder)) or 'none'}."
         )
     return _merged(base, changes.read_text(encoding="utf-8"))
 
@@ -98,9 +105,9 @@ def _sections(text: str) -> dict[str, dict[str, str]]:
 
 
 def _texts() -> Iterator[tuple[str, str]]:
-    for name, path in _recipes():
+    for name, path in _recipes(_folder()):
         yield name, path.read_text(encoding="utf-8")
-    for name in _demos():
+    for name in _demos(_folder()):
         yield f"{name}-demo", render(name, demo=True)
 
 
@@ -108,15 +115,16 @@ def _folder() -> Path:
     return project.root() / "recipes"
 
 
-def _recipes() -> list[tuple[str, Path]]:
-    paths = sorted(_folder().glob("*.yaml"))
+def _recipes(folder: Path) -> list[tuple[str, Path]]:
+    paths = sorted(folder.glob("*.yaml"))
     if not paths:
-        raise SettingsError("there is no folder recipes/ here: run inside the project.")
+        project.required()
+        raise SettingsError(f"{folder} holds no recipes: restore it with `git checkout recipes`.")
     return [(path.stem, path) for path in paths]
 
 
-def _demos() -> list[str]:
-    return sorted(path.stem for path in _folder().glob("demo/*.yaml"))
+def _demos(folder: Path) -> list[str]:
+    return sorted(path.stem for path in folder.glob("demo/*.yaml"))
 
 
 def _params() -> Path:

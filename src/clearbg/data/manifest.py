@@ -13,6 +13,7 @@ import pandas as pd
 
 from clearbg.errors import DataError, ImageError
 from clearbg.images import read_image, read_mask
+from clearbg.system import project
 from clearbg.system.files import replacing_file
 from clearbg.system.parsing import shown
 
@@ -63,7 +64,7 @@ def read(folder: Path) -> pd.DataFrame:
             warnings.simplefilter("error", pd.errors.ParserWarning)
             frame = pd.read_csv(path, dtype=kinds, index_col=False)
     except FileNotFoundError:
-        raise DataError(f"{path} does not exist: run `dvc repro` first.") from None
+        raise DataError(f"{path} does not exist: {project.to_run('dvc repro')}.") from None
     except (
         OSError,
         ValueError,

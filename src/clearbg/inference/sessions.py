@@ -17,7 +17,7 @@ from clearbg.contract import Contract, parse_contract
 from clearbg.errors import ModelError, SettingsError
 from clearbg.inference.onnx_metadata import contract_text
 from clearbg.inference.predict import PIXELS_AT_ONCE, Network
-from clearbg.system import memory
+from clearbg.system import memory, project
 
 Device = Literal["cpu", "cuda", "openvino"]
 ImageCount = Literal["one", "some", "many"]
@@ -68,7 +68,9 @@ def open_model(
         SettingsError: the device is not available.
     """
     if not Path(model).is_file():
-        raise ModelError(f"{model} does not exist: make it with `dvc repro`, or name another.")
+        raise ModelError(
+            f"{model} does not exist: check the path, or {project.to_run('dvc repro')}."
+        )
     if device not in BATCH:
         raise SettingsError(f"device {device!r} is not known: choose cpu, cuda or openvino.")
     text = contract_text(model)

@@ -14,6 +14,7 @@ import clearbg
 from clearbg.contract import Contract
 from clearbg.errors import ExportError, ModelError, SettingsError
 from clearbg.removal.remover import Remover
+from clearbg.system import project
 from clearbg.system.files import replacing_folder
 
 PACKAGE = Path(clearbg.__file__).parent
@@ -123,7 +124,8 @@ def sources(script: Path) -> Iterator[Path]:
 def _card(path: Path, facts: Contract) -> str:
     if not path.is_file():
         raise ExportError(
-            f"{path} does not exist: a Space shows the model's card; run `dvc repro`."
+            f"{path} does not exist, and a Space shows the model's card: "
+            f"{project.to_run('dvc repro export')}."
         )
     card = path.read_text(encoding="utf-8")
     if facts.weights_sha256 not in card:

@@ -52,8 +52,8 @@ def choose(
         known = ", ".join((*shipped(), *others))
         wrong = "is a folder" if Path(model).is_dir() else "does not exist"
         raise ModelError(
-            f"{model} {wrong}: name an exported model's file (`dvc repro` makes one), or "
-            f"one of {known}."
+            f"{model} {wrong}: name an exported model's file, or one of {known}; to make one, "
+            f"{project.to_run('dvc repro')}."
         )
     return Choice(os.fspath(model), Path(model))
 

@@ -1,19 +1,30 @@
 """Which code decides a result: one answer for DVC's stages, checkpoints and caches.
 
 python -m clearbg.system.code rewrites the code that each stage of dvc.yaml depends on.
+python -m clearbg.system.code FOLDER writes the digest of that code, a file for each stage of a
+project that `clearbg init` made: see `installed`.
 """
 
 import ast
 import hashlib
 import re
-from collections.abc import Collection, Iterator
+import sys
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from clearbg.system.files import write_text
+from clearbg.system.files import replacing_folder, write_text
 
 PACKAGE = Path(__file__).parents[1]
 PIPELINES = PACKAGE.parents[1] / "pipelines"
 STAGES = PACKAGE.parents[1] / "dvc.yaml"
+DIGESTS = ".clearbg/code"
+"""Where a project of `clearbg init` keeps the digest of each stage's code."""
+
+STAGE = re.compile(
+    r"^(?P<head>  (?P<stage>\w+):\n(?:    .*\n)*?    deps:\n)(?P<deps>(?:      - .+\n)+)",
+    re.MULTILINE,
+)
+"""A stage of dvc.yaml, up to the end of its dependencies."""
 
 BESIDE_RESULTS = {
     "config": "settings decide by their values, which DVC and the caches watch themselves",
@@ -60,10 +71,7 @@ def deciding(*entries: str | Path, beside: Collection[str] = ()) -> list[Path]:
 
 def digest(*entries: str | Path, beside: Collection[str] = ()) -> str:
     """The SHA-256 of the code that `deciding` names, with the files' places in the package."""
-    content = hashlib.sha256()
-    for path in deciding(*entries, beside=beside):
-        content.update(path.relative_to(PACKAGE).as_posix().encode() + path.read_bytes())
-    return content.hexdigest()
+    return _digest(deciding(*entries, beside=beside))
 
 
 def dependencies(stage: str) -> list[str]:
@@ -93,8 +101,54 @@ def renewed(text: str) -> str:
         listed = "".join(f"      - {name}\n" for name in (*dependencies(match["stage"]), *kept))
         return match["head"] + listed
 
-    stage = r"^(?P<head>  (?P<stage>\w+):\n(?:    .*\n)*?    deps:\n)(?P<deps>(?:      - .+\n)+)"
-    return re.sub(stage, renew, text, flags=re.MULTILINE)
+    return STAGE.sub(renew, text)
+
+
+def installed(text: str) -> str:
+    """The text of dvc.yaml for a project that has no package beside it, but an installed one.
+
+    DVC cannot watch an installed package, whose place differs between machines. So a first stage,
+    which always runs, writes a digest of the code, and of the shipped weights, that each stage
+    depends on.
+    """
+
+    def replaced(match: re.Match) -> str:
+        names = re.findall(r"- (.+)\n", match["deps"])
+        others = [name for name in names if not name.startswith("src/clearbg/")]
+        others.insert(1, f"{DIGESTS}/{match['stage']}")
+        return match["head"] + "".join(f"      - {name}\n" for name in others)
+
+    first = f"""stages:
+  code:
+    desc: tell whether the installed ClearBG has other code than before
+    cmd: python -m clearbg.system.code {DIGESTS}
+    always_changed: true
+    outs:
+      - {DIGESTS}:
+          cache: false
+
+"""
+    return STAGE.sub(replaced, text).replace("stages:\n", first, 1)
+
+
+def write_digests(folder: Path) -> None:
+    """Write the digest of the installed code for each stage that the dvc.yaml here depends on."""
+    stages = re.findall(rf"{DIGESTS}/(\w+)", Path(STAGES.name).read_text(encoding="utf-8"))
+    with replacing_folder(folder) as aside:
+        for stage in stages:
+            beside = BESIDE_WEIGHTS if stage == "train" else ()
+            pipeline = Path("pipelines", f"{stage}.py").resolve()
+            files = [path for path in deciding(pipeline, beside=beside) if path != pipeline]
+            weights = PACKAGE.glob("pretrained/*/*.safetensors") if stage == "train" else ()
+            text = f"{_digest([*files, *sorted(weights)])}\n"
+            (aside / stage).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _digest(files: Iterable[Path]) -> str:
+    content = hashlib.sha256()
+    for path in files:
+        content.update(path.relative_to(PACKAGE).as_posix().encode() + path.read_bytes())
+    return content.hexdigest()
 
 
 def _modules(entry: Path) -> list[Path]:
@@ -131,4 +185,7 @@ def _is_whole(room: Path, files: set[Path]) -> bool:
 
 
 if __name__ == "__main__":
-    write_text(STAGES, renewed(STAGES.read_text(encoding="utf-8")))
+    if sys.argv[1:]:
+        write_digests(Path(sys.argv[1]))
+    else:
+        write_text(STAGES, renewed(STAGES.read_text(encoding="utf-8")))

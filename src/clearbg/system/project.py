@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from clearbg.errors import ClearBGError
+
 
 def root() -> Path:
     """The project's folder: the one that holds params.yaml.
@@ -14,6 +16,30 @@ def root() -> Path:
         return Path(os.environ["DVC_ROOT"]).resolve()
     here = Path.cwd().resolve()
     return next((folder for folder in (here, *here.parents) if is_project(folder)), here)
+
+
+def required() -> Path:
+    """The project's folder.
+
+    Raises:
+        ClearBGError: the working folder is in no project.
+    """
+    folder = root()
+    if not (folder / "recipes").is_dir():  # params.yaml may have to be restored
+        raise ClearBGError(
+            "this folder is in no project: make one with `clearbg init DIR`, or change into one."
+        )
+    return folder
+
+
+def to_run(command: str) -> str:
+    """What to do for a message, so that a command of the project is run; elsewhere make one first.
+
+    It begins with a verb, as in "it does not exist: run `dvc repro`".
+    """
+    if is_project(root()):
+        return f"run `{command}`"
+    return f"make a project with `clearbg init DIR` and run `{command}` in it"
 
 
 def is_project(folder: Path) -> bool:
