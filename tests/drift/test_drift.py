@@ -10,7 +10,7 @@ import pytest
 from support.images import disc
 
 from clearbg.drift import comparison, samples, verdict
-from clearbg.errors import SettingsError
+from clearbg.errors import DataError, SettingsError
 from clearbg.images import DecodedImage, luma, read_image, resize
 from clearbg.removal import image_statistics
 
@@ -234,3 +234,9 @@ def test_unreadable_images_are_counted_and_stop_nothing(drift, made, tmp_path):
     os.symlink(made / "new", tmp_path / "linked")
     Path("broken.jpg").write_text("text")
     assert "1 of the recent images or lines could not be read" in drift(tmp_path).stdout
+
+
+def test_missing_manifest_is_said_before_any_image_is_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(samples, "recent", None)
+    with pytest.raises(DataError, match="does not exist"):
+        verdict.judge(tmp_path, tmp_path / "ingested")

@@ -5,10 +5,11 @@ import subprocess
 import sys
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 import clearbg
-from clearbg.cli.app import app
+from clearbg.cli.app import OTHER_WORDS, app
 
 
 def test_version_is_that_of_the_package():
@@ -28,7 +29,38 @@ def test_command_that_is_nearly_right_is_named():
     assert "Did you mean 'train'?" in answer.output
 
 
-@pytest.mark.parametrize("command", ["train", "export", "use", "fetch", "estimate", "lr-find"])
+@pytest.mark.parametrize("word", ["rm", "predict", "segment", "i"])
+def test_word_of_another_tool_names_the_command(word):
+    answer = CliRunner().invoke(app, [word, "photo.jpg"])
+    assert answer.exit_code == 2
+    assert "Did you mean 'remove'?" in answer.output
+
+
+def test_words_of_other_tools_are_no_commands_and_lead_to_one():
+    names = set(typer.main.get_command(app).commands)
+    assert set(OTHER_WORDS) <= names
+    assert not names & {word for words in OTHER_WORDS.values() for word in words.split()}
+
+
+def test_help_of_remove_fits_one_screen():
+    lines = CliRunner().invoke(app, ["remove", "-h"], env={"COLUMNS": "80"}).output.splitlines()
+    assert len(lines) <= 40 and max(map(len, lines)) <= 80
+    assert [line for line in lines if line and line[0] != " "][1:] == [
+        "Arguments:", "Options:", "Result:", "Run:", "Ray (several machines):",
+    ]  # fmt: skip
+    text = " ".join(" ".join(lines).split())
+    assert "png|webp|tiff|jpeg" in text and "[default: 95 for JPEG, lossless WebP]" in text
+
+
+@pytest.mark.parametrize("words", [["a"], ["--inverted"], ["--model", "clearbg-lite"]])
+def test_evaluate_wants_both_folders_or_no_words_at_all(words):
+    answer = CliRunner().invoke(app, ["evaluate", *words])
+    assert answer.exit_code == 1 and "name both" in answer.output
+
+
+@pytest.mark.parametrize(
+    "command", ["train", "evaluate", "export", "use", "fetch", "estimate", "lr-find"]
+)
 def test_command_of_a_project_says_outside_of_one_how_to_make_one(command, tmp_path):
     answer = CliRunner().invoke(app, [command])
     assert answer.exit_code == 1

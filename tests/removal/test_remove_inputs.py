@@ -28,6 +28,13 @@ def test_folder_is_walked_and_its_structure_kept():
     assert targets("in") == {"in/a.jpg": "out/a.png", "in/deep/er/b.png": "out/deep/er/b.png"}
 
 
+@pytest.mark.parametrize("address", ["http://a.example/b.jpg", "HTTPS://u:p@a.example/b.jpg?key=1"])
+def test_web_address_is_refused_without_its_secrets(address):
+    with pytest.raises(DataError, match="nothing is fetched from the web: download it") as refused:
+        plan([address], "out", None)
+    assert "u:p" not in str(refused.value) and "key=1" not in str(refused.value)
+
+
 def test_format_gives_the_suffix():
     images("in/a.jpg")
     assert targets("in", format="jpeg") == {"in/a.jpg": "out/a.jpg"}

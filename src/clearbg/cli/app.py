@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 import typer
+import typer.core
 
 import clearbg
 from clearbg.cli.benchmark import benchmark
@@ -33,7 +34,32 @@ from clearbg.errors import ClearBGError
 from clearbg.system.files import too_long
 from clearbg.system.names import print_any_name
 
+OTHER_WORDS = {
+    "remove": "rm cut cutout extract i infer matte p predict rembg run segment",
+    "use": "recipe recipes",
+    "init": "create new start",
+    "evaluate": "eval test val validate",
+    "fetch": "download",
+    "models": "list ls",
+    "train": "fit",
+    "demo": "app gui page ui web",
+    "doctor": "check",
+}
+"""What other tools, and people, call a command."""
+
+
+class Commands(typer.core.TyperGroup):
+    """Knows what other tools call a command; near misses are Typer's own hint."""
+
+    def resolve_command(self, ctx, args):
+        for command, words in OTHER_WORDS.items():
+            if args[0] in words.split():
+                ctx.fail(f"No such command {args[0]!r}. Did you mean {command!r}?")
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
+    cls=Commands,
     help="Train, measure, reproduce and run background removers.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},

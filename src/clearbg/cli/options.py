@@ -1,5 +1,6 @@
 """Options that several commands share, and the model that they name."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -16,14 +17,13 @@ CHAMPION = "champion"
 ModelOption = Annotated[
     str | None,
     typer.Option(
-        help="A model's name (`clearbg models` lists them), champion for the registry's, an "
-        "exported model, or a folder with model.json and weights.",
-        show_default="the project's exports/model.onnx, else clearbg-lite",
+        help="A name (`clearbg models`), a file, or a folder.",
+        show_default="export, else clearbg-lite",
     ),
 ]
 DeviceOption = Annotated[
     Literal["cpu", "cuda", "openvino"],
-    typer.Option(help="Where the model runs. A device that is not available is an error."),
+    typer.Option(help="Where the model runs."),
 ]
 
 OverwriteOption = Annotated[
@@ -33,7 +33,32 @@ OverwriteOption = Annotated[
 
 
 class Command(TyperCommand):
-    """Refuses arguments that are empty: as paths they would stand for the working folder."""
+    """Shows its help without boxes, which take half of a terminal's width.
+
+    Arguments that are empty are refused: as paths they would stand for the working folder.
+    """
+
+    def format_help(self, ctx, formatter):
+        self.format_usage(ctx, formatter)
+        self.format_help_text(ctx, formatter)
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            argument = parameter.param_type_name == "argument"
+            heading = getattr(parameter, "rich_help_panel", None) or "Options"
+            names, text = parameter.get_help_record(ctx)
+            if parameter.default is False:  # the name that says what is so anyway is left out
+                names, text = names.partition(" / ")[0], text.partition("  [default")[0]
+            text = re.sub(r"\[default: \((.*)\)\]", r"[default: \1]", text).replace("  [", " [")
+            names = names.upper() if argument else re.sub("[<>]", "", names)
+            groups.setdefault("Arguments" if argument else heading, []).append((names, text))
+        formatter.write_paragraph()
+        for heading, rows in groups.items():
+            formatter.write_heading(heading)
+            with formatter.indentation():
+                formatter.write_dl(rows, col_max=29)
+
+    def collect_usage_pieces(self, ctx):
+        return [re.sub("[{}]", "", piece).upper() for piece in super().collect_usage_pieces(ctx)]
 
     def parse_args(self, ctx, args):
         for before, given in zip(["", *args], args):

@@ -20,15 +20,16 @@ if TYPE_CHECKING:
 
 NONE = 2  # exit status when no image has its result, as of wrong usage
 
-RESULT, RUN, RAY = "What the result looks like", "How the run goes", "Ray"
+RESULT, RUN, RAY = "Result", "Run", "Ray (several machines)"
 """Headings in the help."""
 PANELS = {OutputOptions: RESULT, RunOptions: RUN, RayOptions: RAY}
 
 Inputs = Annotated[
     list[str],
     typer.Argument(
-        help="Images, folders (with all their subfolders), patterns such as 'photos/**/*.jpg', "
-        "addresses such as s3://bucket/photos, or - for standard input."
+        metavar="IMAGES...",
+        help="Images, folders, patterns ('photos/**/*.jpg'), addresses "
+        "(s3://bucket/photos), or - for standard input.",
     ),
 ]
 OutputOption = Annotated[
@@ -36,15 +37,14 @@ OutputOption = Annotated[
     typer.Option(
         "--output",
         "-o",
-        help="Where the results go: for one image a file (.png, .webp, .tiff, or .jpg with a "
-        "background), else a folder; an address of either; or - for standard output.",
-        show_default="the folder cutouts; - for standard input",
+        help="A file for one image, else a folder; an address; - for standard output.",
+        show_default="cutouts",
     ),
 ]
 FormatOption = Annotated[
     Literal["png", "webp", "tiff", "jpeg"] | None,
     typer.Option(
-        help="Format of the results in a folder or on standard output.",
+        help="Of results in a folder.",
         show_default="png",
         rich_help_panel=RESULT,
     ),
@@ -53,30 +53,28 @@ RefineOption = Annotated[
     bool,
     typer.Option(
         "--refine/--no-refine",
-        help="Follow the edges in the image, and remove the old background's color from them.",
+        help="Follow edges, free them of the old color.",
+        show_default=False,
         rich_help_panel=RESULT,
     ),
 ]
 EngineOption = Annotated[
     Literal["plain", "ray"],
     typer.Option(
-        help="plain: in this process. ray: in several processes, on the Ray cluster at "
-        "RAY_ADDRESS or on this machine.",
+        help="ray: here, or at RAY_ADDRESS.",
         rich_help_panel=RAY,
     ),
 ]
 LogOption = Annotated[
     Path | None,
     typer.Option(
-        help="For `clearbg drift`: append a line of numbers for each image to this file, without "
-        "name, path or time.",
-        show_default="none",
+        help="Append each image's numbers, for `clearbg drift`.",
         rich_help_panel=RUN,
     ),
 ]
 JsonOption = Annotated[
     bool,
-    typer.Option("--json", help="Print the outcome of every image as JSON.", rich_help_panel=RUN),
+    typer.Option("--json", help="Print every image's outcome as JSON.", rich_help_panel=RUN),
 ]
 
 
@@ -119,7 +117,7 @@ def remove(
 ) -> None:
     """Cut out the subjects of images, or the ink of documents.
 
-    Exit status: 0 every image has its result; 1 some images failed; 2 all failed, or wrong usage.
+    Exit status: 0 all images done; 1 some failed; 2 all failed, or wrong usage.
     """
     if json and (output == "-" or (output is None and inputs == ["-"])):
         raise SettingsError(
@@ -168,4 +166,6 @@ def _print(report: "RemovalReport", as_json: bool) -> NoReturn:
         typer.echo(report.to_json())
     elif len(report.outcomes) > 1:
         typer.echo(report.summary())
+    elif (one := report.outcomes[0]).status == "written" and one.target != "-":
+        typer.echo(f"{one.target}: {one.width}×{one.height} pixels")
     raise typer.Exit(report.exit_status)

@@ -1,4 +1,7 @@
-"""The commands `clearbg train` and `clearbg export`: stages of the pipeline, run by DVC."""
+"""The commands `clearbg train` and `clearbg export`: stages of the pipeline, run by DVC.
+
+`clearbg evaluate` without folders is one too.
+"""
 
 import os
 import subprocess
@@ -13,15 +16,15 @@ from clearbg.system.process import DVC
 
 def train() -> None:
     """Train as params.yaml says: runs `dvc repro train` in the project."""
-    _reproduce("train")
+    reproduce("train")
 
 
 def export() -> None:
     """Train where needed and export the model: runs `dvc repro export` in the project."""
-    _reproduce("export")
+    reproduce("export")
 
 
-def _reproduce(stage: str) -> None:
+def reproduce(stage: str) -> None:
     """Run a stage and those before it that have changed; exit with DVC's status.
 
     Raises:

@@ -83,6 +83,17 @@ def recent(path: Path, last: int, model: Model | None) -> Recent:
     return Recent(frame, left_out, lines.unreadable)
 
 
+def training_rows(folder: Path, count: int) -> pd.DataFrame:
+    """Rows of the manifest: those images whose numbers `training` gives.
+
+    Raises:
+        DataError: there is no manifest.
+    """
+    rows = manifest.read(folder)
+    rows = rows[(rows.status == "ok") & (rows.split == "train")]
+    return rows.drop_duplicates("sha256").sort_values("sha256").head(count)
+
+
 def training(folder: Path, count: int, model: Model | None) -> pd.DataFrame:
     """Up to `count` images of the training split in an ingested folder.
 
@@ -92,9 +103,7 @@ def training(folder: Path, count: int, model: Model | None) -> pd.DataFrame:
     Raises:
         DataError: there is no manifest, or one of its images cannot be read.
     """
-    rows = manifest.read(folder)
-    rows = rows[(rows.status == "ok") & (rows.split == "train")]
-    rows = rows.drop_duplicates("sha256").sort_values("sha256").head(count)
+    rows = training_rows(folder, count)
     cache = project.state() / "drift" / f"{_key(model)}.csv"
     known = _cached(cache)
     missing = rows[~rows.sha256.isin(known.index)]

@@ -65,6 +65,8 @@ def judge(
     if min(limit, sample) < 1:
         raise SettingsError("limit and sample are numbers of images: give 1 or more.")
     limits = limits or Limits()
+    rows = samples.training_rows(reference, sample)
+    comparison.refuse_too_few(rows, "training", limits)  # before many images are measured
     network = None if model is None else samples.Model(Remover(model), model)
     new = samples.recent(recent, limit, network)
     comparison.refuse_too_few(new.frame, "recent", limits)

@@ -46,6 +46,8 @@ def compare(
         ImageError: an image or a mask cannot be read.
         ModelError: a model cannot be used.
     """
+    if not images.exists():
+        raise DataError(f"{images} does not exist: check the path.")
     found = find_images(images) if images.is_dir() else [images]
     if not found:
         raise DataError(f"{images} holds no images ({', '.join(SUFFIXES)}).")

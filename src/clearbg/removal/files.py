@@ -69,7 +69,7 @@ def remove_files(
         from clearbg.system.progress import progress  # imported here: a single image does without
 
         done = progress(done, what="remove", unit="images", total=len(todo))
-    outcomes = in_order(jobs, todo, dict(zip(todo, done)))
+    outcomes = in_order(jobs, todo, dict(zip(todo, list(done))))  # to its end, and the bar's
     left = left_out(inputs, output)
     return RemovalReport(model, remover.device, remover.refine, outcomes, left)
 

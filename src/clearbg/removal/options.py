@@ -98,40 +98,34 @@ class OutputOptions:
     background: Annotated[
         "str | Background | None",
         Help(
-            "What to put behind the subject: a color (a name or #rrggbb), the path of an image, or "
-            "blur, which takes the image's own background out of focus.",
-            default="transparent",
+            "A color, an image's path, or blur for its own.",
         ),
     ] = None
     crop: Annotated[bool, Help("Crop the result to the subject.")] = False
     margin: Annotated[
         str | int | Margin | None,
         Help(
-            "Space around the crop: pixels (20), or a share of the subject's longer side (5%).",
-            default="0",
+            "Around the crop: pixels (20), or a share (5%).",
         ),
     ] = None
     threshold: Annotated[
         float | None,
         Help(
-            "Make hard edges: pixels with at least this alpha, 0 to 1, become fully opaque, the "
-            "others transparent.",
-            default="soft edges",
+            "Hard edges: opaque from this alpha (0 to 1) on.",
         ),
     ] = None
     quality: Annotated[
         int | None,
-        Help("Quality of JPEG and WebP, 1 to 100.", default="95 for JPEG, lossless WebP"),
+        Help("1 to 100.", default="95 for JPEG, lossless WebP"),
     ] = None
     png: Annotated[
         Literal["fast", "small"],
-        Help("How PNG files are compressed: fast takes less time, and files are a tenth larger."),
+        Help("fast: a tenth larger."),
     ] = "small"
     keep_metadata: Annotated[
         bool,
         Help(
-            "Keep the EXIF block (camera, time, place). Color profile and resolution are always "
-            "kept, and the orientation is applied.",
+            "Keep EXIF: camera, time, place.",
             off="drop-metadata",
         ),
     ] = False
@@ -191,22 +185,17 @@ class RunOptions:
 
     batch: Annotated[
         int | None,
-        Help("How many images the network takes at once.", default="1; 8 with the device cuda"),
+        Help("Images at once in the network.", default="1; cuda: 8"),
     ] = None
     workers: Annotated[
         int | None,
         Help(
-            "Threads that read, refine and encode; with the engine ray the processor cores of each "
-            "process.",
-            default="one for each processor core, at most 4",
+            "Threads that read and encode.",
+            default="up to 4",
         ),
     ] = None
-    skip_existing: Annotated[
-        bool, Help("Skip images whose result already exists; else it is written again.")
-    ] = False
-    overwrite: Annotated[
-        bool, Help("Write results also over files that are no images; never over an input.")
-    ] = False
+    skip_existing: Annotated[bool, Help("Skip images whose result exists already.")] = False
+    overwrite: Annotated[bool, Help("Also over other files; never over an input.")] = False
     fail_fast: Annotated[
         bool, Help("Start no further image after one has failed.", off="keep-going")
     ] = False
@@ -231,16 +220,14 @@ class RayOptions:
     actors: Annotated[
         int | None,
         Help(
-            "With the engine ray: how many processes hold the model.",
-            default="as many as there is room for",
+            "Processes with the model.",
+            default="what has room",
         ),
     ] = None
     gpus: Annotated[
         float | None,
         Help(
-            "With the engine ray: the share of a GPU that each process takes, above 0 and up to 1; "
-            "below 1 several processes use one GPU.",
-            default="1 with the device cuda",
+            "Share of a GPU for each process, up to 1.",
         ),
     ] = None
 

@@ -126,6 +126,11 @@ def _find(name: str, output: str) -> list[_Found]:
         return [_Found(None, Path("stdin"))]
     path = location(name)
     if isinstance(path, StorePath):
+        if name.lower().startswith(("http://", "https://")):
+            raise DataError(
+                f"{path} is a web address, and nothing is fetched from the web: download it, and "
+                "give the path of the file."
+            )
         return _in_store(path, output)
     if path.is_dir():
         return _inside(path, path, output)

@@ -7,16 +7,24 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+WIDTH = 79
+SHAPE = (
+    "{l_bar}{bar}| {n_fmt}/{total_fmt} {unit} [{elapsed}<{remaining}, {rate_noinv_fmt}{postfix}]"
+)
+"""As tqdm's own, but always in units a second, never in seconds a unit."""
 FEW = 64  # items; one process finishes so few before others have started
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
 
 
 def progress(iterable=None, *, what: str, unit: str, total: int | None = None, **options) -> tqdm:
-    """A progress bar on stderr. In a log file it writes at most one line in ten seconds."""
-    quiet = not sys.stderr.isatty()
-    interval = {"mininterval": 10.0, "maxinterval": 60.0} if quiet else {"mininterval": 0.2}
-    return tqdm(iterable, what, total, unit=f" {unit}", ncols=88, **interval, **options)
+    """A progress bar on stderr if that is a terminal; a log file is spared it."""
+    shape = None if options.get("unit_scale") else SHAPE.replace("{unit}", unit)
+    options["disable"] = options.get("disable", False) or not sys.stderr.isatty()
+    return tqdm(
+        iterable, what, total, unit=f" {unit}", ncols=WIDTH, mininterval=0.2, bar_format=shape,
+        **options,
+    )  # fmt: skip
 
 
 def on_all_cores(work: Callable[[Item], Result], items: Sequence[Item], what: str) -> list[Result]:

@@ -24,6 +24,7 @@ from tqdm import tqdm
 from clearbg.data.fetching import zip_names
 from clearbg.errors import ArchiveError
 from clearbg.system.files import file_sha256, replacing_folder
+from clearbg.system.progress import progress
 
 MARKER = ".extracted-from"
 BLOCK = 1 << 20
@@ -131,7 +132,7 @@ class _Budget:
         self.files, self.bytes = max_files, max_bytes
         self.inflated = max(SMALL, int(max_ratio * archive.stat().st_size))
         self.unchecked = 0  # bytes since the disk was asked for its free space
-        self.bar = tqdm(desc=archive.name, unit="B", unit_scale=True, disable=None)
+        self.bar = progress(what=archive.name[-30:], unit="B", unit_scale=True)
 
     def expect(self, size: int) -> None:
         free = shutil.disk_usage(self.folder).free

@@ -60,7 +60,7 @@ def images_by(
     """
     folder = Disk().meant(folder)
     if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder: check data.path and what it should hold.")
+        raise DataError(f"{folder} is not a folder: check its path (in params.yaml: data.path).")
     found: dict[str, list[Path]] = {}
     for path in find_images(folder):
         found.setdefault(key(path, folder), []).append(path)
