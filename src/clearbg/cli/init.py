@@ -29,6 +29,8 @@ def init(
 
 
 def _told(started: "Started") -> list[str]:
+    from clearbg.config import FolderData
+
     data = started.settings.data
     how = "its demo" if data.source == "synthetic" and started.recipe != "demo" else "as it is"
     lines = [f"{started.folder}: a project with the recipe {started.recipe}, {how}."]
@@ -38,7 +40,7 @@ def _told(started: "Started") -> list[str]:
             "user.email with `git config --global`, then run `git commit -m start` there.",
         ]
     lines += ["", "Next:", f"  cd {started.folder}"] if started.folder != Path() else ["", "Next:"]
-    if data.source == "folder":
+    if isinstance(data, FolderData):
         lines.append(f"  put images into {data.path}/{data.images}, their masks of the same names")
         lines.append(f"  into {data.path}/{data.masks}; `clearbg doctor {data.path}` checks them")
     elif data.source == "dibco":
