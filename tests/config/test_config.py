@@ -116,7 +116,7 @@ def test_file_without_settings_is_one_sentence(tmp_path, text):
 
 
 def test_missing_file_says_how_to_get_one(tmp_path):
-    with pytest.raises(SettingsError, match="clearbg use demo"):
+    with pytest.raises(SettingsError, match="clearbg init DIR"):
         config.load(tmp_path / "params.yaml")
 
 

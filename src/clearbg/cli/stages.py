@@ -28,7 +28,7 @@ def reproduce(stage: str) -> None:
     """Run a stage and those before it that have changed; exit with DVC's status.
 
     Raises:
-        ClearBGError: the working folder is in no project.
+        SettingsError: the working folder is in no project.
     """
     folder = project.required()
     if find_spec("dvc") is None:

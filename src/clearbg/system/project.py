@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from clearbg.errors import ClearBGError
+from clearbg.errors import SettingsError
 
 
 def root() -> Path:
@@ -22,11 +22,11 @@ def required() -> Path:
     """The project's folder.
 
     Raises:
-        ClearBGError: the working folder is in no project.
+        SettingsError: the working folder is in no project.
     """
     folder = root()
     if not (folder / "recipes").is_dir():  # params.yaml may have to be restored
-        raise ClearBGError(
+        raise SettingsError(
             "this folder is in no project: make one with `clearbg init DIR`, or change into one."
         )
     return folder
