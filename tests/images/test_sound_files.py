@@ -12,7 +12,7 @@ from support.image_files import encoded, made_image, profile, reason, with_orien
 
 from clearbg.errors import ImageError
 from clearbg.images import read_image
-from clearbg.images.decoding import count_pixels
+from clearbg.images.decoding import weigh
 
 RGB = made_image(80, 120)
 
@@ -107,7 +107,7 @@ def test_thumbnail_that_comes_first_is_not_the_image(tmp_path):
     (tmp_path / "a.tif").write_bytes(tiff(THUMBNAIL, (RGB, FULL)))
     got = read_image(tmp_path / "a.tif")
     assert np.array_equal(got.rgb, RGB) and got.notes == ()
-    assert count_pixels(tmp_path / "a.tif") == 80 * 120
+    assert weigh(tmp_path / "a.tif") == 80 * 120
     deep = RGB.astype(np.uint16) * 250
     assert np.array_equal(read_image(tiff(THUMBNAIL, (deep, FULL))).deep, deep)
 

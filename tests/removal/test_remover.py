@@ -18,7 +18,7 @@ from support.models import brightness_model
 
 from clearbg import Remover
 from clearbg.errors import ImageError, ModelError, SettingsError
-from clearbg.images import decoding, read_image, write_image
+from clearbg.images import decoding, limits, read_image, write_image
 from clearbg.removal import files
 from clearbg.removal.files import remove_files
 from clearbg.removal.options import RunOptions
@@ -107,9 +107,9 @@ def test_pixels_are_counted_without_a_warning(monkeypatch, tmp_path):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 3000)  # Pillow then warns of 60 x 80
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert decoding.count_pixels("p.png") == 4800
+        assert decoding.weigh("p.png") == 4800
     (tmp_path / "t.png").write_text("text")
-    assert decoding.count_pixels("t.png") == decoding.count_pixels("nowhere.png") == 0
+    assert decoding.weigh("t.png") == decoding.weigh("nowhere.png") == 0
 
 
 def test_openvino_gives_the_processors_result(model, remover):
@@ -198,7 +198,7 @@ def test_large_images_go_one_after_the_other(model, monkeypatch, six):
     monkeypatch.setattr(files, "read_image", reading)
     remover.compose = finishing
     for limit, expected in ((1, {1}), (2**26, {1, 2, 3, 4, 5, 6})):
-        monkeypatch.setattr(files, "PIXELS_IN_FLIGHT", limit)
+        monkeypatch.setattr(limits, "AT_ONCE", limit)
         most.clear()
         remove_files(["in"], "out", remover, run_options=RunOptions(batch=4, workers=2))
         assert set(most) <= expected

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from clearbg.cli.app import app
 from clearbg.errors import DataError
-from clearbg.images import encode_image, read_image, write_image
+from clearbg.images import encode_image, limits, read_image, write_image
 from clearbg.removal.plan import plan
 from clearbg.system import object_store
 from clearbg.system.object_store import StorePath, location
@@ -195,7 +195,7 @@ def test_memory_in_work_is_bounded_where_sizes_are_unknown(remove, memory, monke
     """With room for one image of unknown size, each is read after the one before is written."""
     from clearbg.removal import files
 
-    monkeypatch.setattr(files, "PIXELS_IN_FLIGHT", files.PIXELS_UNSEEN)
+    monkeypatch.setattr(limits, "AT_ONCE", files.PIXELS_UNSEEN)
     fill(memory, *(f"/b/in/{index}.png" for index in range(4)))
     events, read, write = [], StorePath.read, StorePath.write
     monkeypatch.setattr(StorePath, "read", lambda one: [events.append("read"), read(one)][1])

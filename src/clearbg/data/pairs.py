@@ -38,7 +38,7 @@ class FilePair:
     invert: bool = False
     transparency: bool = False
 
-    def read(self, max_pixels: int) -> tuple[DecodedImage, np.ndarray, Path]:
+    def read(self, max_pixels: int | None) -> tuple[DecodedImage, np.ndarray, Path]:
         """The image, its alpha uint8 `(H,W)`, and the image's file.
 
         Raises:
@@ -57,11 +57,11 @@ class FilePair:
             raise ImageError(f"{self.mask} has no image of the same name: add it.", "no-image")
         return self.image, self.mask
 
-    def read_decoded(self, max_pixels: int) -> DecodedImage:
+    def read_decoded(self, max_pixels: int | None) -> DecodedImage:
         """The image alone. Raises ImageError, also when a partner is missing."""
         return read_image(self.files()[0], max_pixels=max_pixels)
 
-    def read_mask(self, max_pixels: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    def read_mask(self, max_pixels: int | None) -> tuple[np.ndarray, tuple[str, ...]]:
         """The mask uint8 `(H,W)`, not yet inverted, and notes. Raises ImageError."""
         mask = self.files()[1]
         if self.transparency:
@@ -90,10 +90,10 @@ class GeneratedPair:
     split: str = ""
     group: str = ""
 
-    def read(self, max_pixels: int) -> tuple[DecodedImage, np.ndarray, None]:
+    def read(self, max_pixels: int | None) -> tuple[DecodedImage, np.ndarray, None]:
         """The generated image and its alpha uint8 `(H,W)`."""
         rgb, alpha = synthetic.generate(self.seed, self.index, self.kind)
-        if alpha.size > max_pixels:
+        if max_pixels is not None and alpha.size > max_pixels:
             raise ImageError(f"{self.id} has more than {max_pixels} pixels.", "too-large")
         return DecodedImage(rgb=rgb), alpha, None
 
@@ -109,7 +109,7 @@ class CutoutPair:
     split: str = ""
     group: str = ""
 
-    def read(self, max_pixels: int) -> tuple[DecodedImage, np.ndarray, None]:
+    def read(self, max_pixels: int | None) -> tuple[DecodedImage, np.ndarray, None]:
         """`alpha·F + (1 − alpha)·B` on sRGB values, and the alpha uint8 `(H,W)`."""
         cutout, opacity = read_cutout(self.cutout, max_pixels)
         size = cutout.height, cutout.width
@@ -134,7 +134,7 @@ class UnusablePair:
     split: str = ""
     group: str = ""
 
-    def read(self, max_pixels: int) -> tuple[DecodedImage, np.ndarray, Path]:
+    def read(self, max_pixels: int | None) -> tuple[DecodedImage, np.ndarray, Path]:
         """Raises ImageError."""
         raise ImageError(self.message, self.reason)
 
@@ -142,7 +142,7 @@ class UnusablePair:
 Pair = FilePair | GeneratedPair | CutoutPair | UnusablePair
 
 
-def read_cutout(path: Path, max_pixels: int) -> tuple[DecodedImage, np.ndarray]:
+def read_cutout(path: Path, max_pixels: int | None) -> tuple[DecodedImage, np.ndarray]:
     """An image that is transparent in places, and its alpha uint8 `(H,W)`.
 
     Raises:

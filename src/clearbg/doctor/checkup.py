@@ -16,7 +16,6 @@ from clearbg.data.checks.examine import Finding, examine, polarity, set_is_inver
 from clearbg.data.manifest import NEAR_BITS, SPLITS
 from clearbg.data.pairs import FilePair, Pair
 from clearbg.doctor.findings import KINDS, severity
-from clearbg.images import MAX_PIXELS
 from clearbg.system.files import file_sha256
 from clearbg.system.progress import on_all_cores
 
@@ -75,14 +74,14 @@ class Checked:
         return 2 if "broken" in severities else int("fixable" in severities)
 
 
-def check(pairs: Sequence[Pair], max_pixels: int = MAX_PIXELS) -> list[Checked]:
+def check(pairs: Sequence[Pair], max_pixels: int | None = None) -> list[Checked]:
     """Examine every pair on all cores, then compare the pairs; the order stays as given."""
     done = on_all_cores(functools.partial(_check, max_pixels=max_pixels), pairs, "doctor")
     done = _with_duplicates(_with_uniform_masks(_with_polarity(done)))
     return [_sorted(checked) for checked in done]
 
 
-def _check(pair: Pair, max_pixels: int) -> Checked:
+def _check(pair: Pair, max_pixels: int | None) -> Checked:
     examination = examine(pair, max_pixels)
     checked = Checked(pair, examination.findings)
     if not checked.is_usable:

@@ -12,7 +12,7 @@ from clearbg.data.checks import examine
 from clearbg.data.pairs import safe_id
 from clearbg.doctor.checkup import Checked
 from clearbg.errors import DataError
-from clearbg.images import MAX_PIXELS, read_mask, write_image, write_mask
+from clearbg.images import read_mask, write_image, write_mask
 from clearbg.system.files import replacing_folder
 from clearbg.system.names import printable
 from clearbg.system.progress import on_all_cores
@@ -107,7 +107,7 @@ def _copy_undecided(row: Checked, folder: Path, name: str) -> list[tuple[str, st
 
 def _write_fixed(row: Checked, folder: Path, name: str) -> list[tuple[str, str]]:
     pair = row.pair
-    examination = examine.examine(pair, MAX_PIXELS)
+    examination = examine.examine(pair)
     changes = [(kind, CHANGES[kind]) for kind in row.kinds if kind in CHANGES]
     alpha = 255 - examination.alpha if row.invert else examination.alpha
     decoded = examination.image

@@ -13,7 +13,7 @@ from clearbg.doctor import findings, report
 from clearbg.doctor.checkup import Checked, statistics
 from clearbg.doctor.layouts import DataSet
 from clearbg.errors import ImageError
-from clearbg.images import MAX_PIXELS, contact_sheet, read_image, resize
+from clearbg.images import DecodedImage, contact_sheet, read_image, resize
 from clearbg.system.files import write_text
 from clearbg.system.overwriting import Kind
 from clearbg.system.progress import on_all_cores
@@ -90,10 +90,13 @@ def _views(row: Checked) -> dict[str, np.ndarray]:
     if not isinstance(pair, FilePair):
         return {}
     is_cutout = pair.image == pair.mask
-    views = {"image": _read(pair.image), "mask": None if is_cutout else _read(pair.mask)}
-    examination = examine(pair, MAX_PIXELS)
-    if examination.image is not None and examination.alpha.shape == examination.image.rgb.shape[:2]:
-        rgb, alpha = _small(examination.image.srgb()), _small(examination.alpha)
+    examination = examine(pair)
+    image = examination.image
+    views = {"image": _read(pair.image) if image is None else _shown(image)}
+    if not is_cutout:
+        views["mask"] = _read(pair.mask)
+    if image is not None and examination.alpha.shape == image.rgb.shape[:2]:
+        rgb, alpha = _small(image.srgb()), _small(examination.alpha)
         cover = TINT * alpha[..., None] / 255
         views["subject"] = np.uint8(cover * contact_sheet.ADDED + (1 - cover) * rgb)
     return {name: view for name, view in views.items() if view is not None}
@@ -104,9 +107,12 @@ def _read(path: Path | None) -> np.ndarray | None:
     if path is None:
         return None
     try:
-        image = read_image(path)
+        return _shown(read_image(path))
     except ImageError:
         return None
+
+
+def _shown(image: DecodedImage) -> np.ndarray:
     rgb = _small(image.srgb())
     return rgb if image.alpha is None else contact_sheet.on_checkerboard(rgb, _small(image.alpha))
 

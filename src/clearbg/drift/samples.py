@@ -11,7 +11,8 @@ import pandas as pd
 
 from clearbg.data import manifest
 from clearbg.errors import DataError, ImageError
-from clearbg.images import SUFFIXES, DecodedImage, find_images, read_image
+from clearbg.images import SUFFIXES, DecodedImage, find_images, limits, read_image
+from clearbg.images.decoding import weigh
 from clearbg.inference import predict, sessions
 from clearbg.removal import image_statistics, log
 from clearbg.removal.remover import Remover
@@ -131,8 +132,8 @@ def _measured(
 
 def _groups(paths: Sequence[Path], model: Model | None) -> Iterator[dict[str, float] | ImageError]:
     with ThreadPoolExecutor(min(AT_ONCE, os.cpu_count() or 1)) as pool:
-        for first in range(0, len(paths), AT_ONCE):
-            group = list(pool.map(_measure, paths[first : first + AT_ONCE]))
+        for several in limits.in_groups(((path, weigh(path)) for path in paths), AT_ONCE):
+            group = list(pool.map(_measure, several))
             read = [found for found in group if not isinstance(found, ImageError)]
             if model and read:
                 inferred = model.remover.infer([image for image, _ in read])

@@ -1,5 +1,6 @@
 """A network, or anybody's predictions, over many images at the images' own size."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +20,11 @@ from clearbg.metrics.baselines import NAMES, Comparison, compare, score_beside, 
 from clearbg.metrics.document import otsu
 from clearbg.metrics.names import LOWER_IS_BETTER, SHOWN
 from clearbg.metrics.segmentation import histograms, pooled_curves
+from clearbg.system import memory
 from clearbg.system.progress import progress
 
 CASE_SIDE = 400  # pixels of an image in the report
+PROCESS, BYTES = 2**28, 100  # bytes of a process that scores, and of each pixel there
 Alphas = Iterable[tuple[np.ndarray, np.ndarray]]
 
 
@@ -146,12 +149,15 @@ def score(
             counts[:] += histograms(alpha, truth)
             yield alpha, truth
 
+    pairs = iter(pairs)
+    first = list(itertools.islice(pairs, 1))
+    pairs = itertools.chain(first, pairs)
+    each = PROCESS + BYTES * sum(truth.size for _, truth in first)
     # Starting processes takes longer than scoring a handful of images.
-    processes = 1 if len(names) < 8 else None
     scored = scoring.side_by_side(
         score_beside,
         ((*pair, families, threshold, protocols, mean_mask) for pair in watched()),
-        processes,
+        1 if len(names) < 8 else memory.processes(each),
     )
     found = list(progress(scored, what="evaluate", unit="images", total=len(names)))
     scores = [own for own, _ in found]

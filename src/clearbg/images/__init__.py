@@ -1,6 +1,5 @@
 """Images on disk and in memory: read, resize, write."""
 
-from clearbg.images.decoding import MAX_PIXELS
 from clearbg.images.finding import SUFFIXES, find_images
 from clearbg.images.read import (
     GRAYS,
@@ -21,7 +20,6 @@ from clearbg.images.read import (
 
 __all__ = [
     "GRAYS",
-    "MAX_PIXELS",
     "SUFFIXES",
     "WRITERS",
     "DecodedImage",

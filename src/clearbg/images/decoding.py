@@ -15,12 +15,11 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageCms, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
-from clearbg.errors import ImageError
-from clearbg.images import png_metadata, tiff_reading
+from clearbg.errors import ClearBGError, ImageError
+from clearbg.images import limits, png_metadata, tiff_reading
 from clearbg.images.exif import orientation_of
 from clearbg.images.failures import failure
 
-MAX_PIXELS = 178_956_970  # Pillow's own limit, from which it refuses as well
 # Without a list Pillow also hands EPS to Ghostscript and guesses at formats without signature.
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "AVIF", "GIF", "BMP", "PPM", "JPEG2000")
 
@@ -54,7 +53,7 @@ _quiet = _Quiet()
 
 @contextlib.contextmanager
 def decoded(
-    source: Source, max_pixels: int, name: str | None
+    source: Source, max_pixels: int | None, name: str | None
 ) -> Iterator[tuple[Image.Image, np.ndarray | None, list[str]]]:
     """The first frame as a Pillow image, its 16-bit values if the file has them, and notes."""
     if isinstance(source, str | os.PathLike):
@@ -63,21 +62,24 @@ def decoded(
     with _quiet, _stream(source, name) as stream:
         try:
             yield _decode(stream, max_pixels, name)
-        except ImageError:
+        except ClearBGError:
             raise
+        except MemoryError as error:
+            raise limits.no_memory(name) from error
         except Exception as error:  # Pillow's plugins raise nearly every built-in exception
             raise failure(error, stream, name) from error
 
 
-def count_pixels(path: str | os.PathLike) -> int:
-    """Pixels of an image by its header; 0 when it has none that can be read."""
+def weigh(path: str | os.PathLike) -> int:
+    """The weight of an image (see `limits.weight`) by its header; 0 when none can be read."""
     try:
         if not os.path.isfile(path):  # opening a pipe would wait for its writer
             return 0
-        with _quiet, Image.open(path, formats=_formats()) as image:
+        limits.allow(None)
+        with _quiet, open(path, "rb") as stream, Image.open(stream, formats=_formats()) as image:
             if isinstance(image, TiffImagePlugin.TiffImageFile):
                 tiff_reading.seek_image(image)
-            return image.width * image.height
+            return limits.weight(*image.size, _is_deep(image, stream))
     except Exception:  # as in `decoded`
         return 0
 
@@ -98,7 +100,7 @@ def _stream(source: Source, name: str) -> Iterator[BinaryIO]:
 
 
 def _decode(
-    stream: BinaryIO, max_pixels: int, name: str
+    stream: BinaryIO, max_pixels: int | None, name: str
 ) -> tuple[Image.Image, np.ndarray | None, list[str]]:
     stream.seek(0)
     head = stream.read(4)
@@ -124,19 +126,17 @@ def _decode(
 
 
 def _with_pillow(
-    stream: BinaryIO, max_pixels: int, name: str
+    stream: BinaryIO, max_pixels: int | None, name: str
 ) -> tuple[Image.Image, np.ndarray | None, list[str]]:
+    limits.allow(max_pixels)
     try:
         image = Image.open(stream, formats=_formats())
     except Image.DecompressionBombError:
-        image = None
+        raise limits.too_large(name, max_pixels) from None
     is_tiff = isinstance(image, TiffImagePlugin.TiffImageFile)
     if is_tiff and not tiff_reading.seek_image(image):
         return tiff_reading.read(stream, max_pixels, name)
-    if image is None or image.width * image.height > max_pixels:
-        raise ImageError(
-            f"{name} has more pixels than the limit of {max_pixels:,}: scale it down.", "too-large"
-        )
+    limits.refuse_large(name, image.size, _is_deep(image, stream), max_pixels)
     notes: list[str] = []
     several = getattr(image, "is_animated", False) and image.format != "MPO"  # a phone's extras
     if several and is_tiff:
@@ -178,16 +178,27 @@ def _sixteen_bit_gray(image: Image.Image, notes: list[str], name: str) -> np.nda
             "unreadable",
         )
     notes.append("float" if image.mode == "F" else "16-bit")
-    scaled = np.rint(values * np.float32(65535)) if image.mode == "F" else values
-    return scaled.astype(np.uint16)[..., None]
+    deep = tiff_reading.sixteen_bits(values) if image.mode == "F" else values.astype(np.uint16)
+    return deep[..., None]
 
 
 def _bits_per_sample(image: Image.Image, stream: BinaryIO) -> tuple[int, ...]:
     """The bits per sample that the file declares; None if its format has 8 bits only."""
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         return image.tag_v2.get(BITS_PER_SAMPLE, ())
+    if image.format != "PNG":
+        return ()
+    place = stream.tell()
     stream.seek(24)  # in a PNG: the depth, in the header that is always first
-    return tuple(stream.read(1)) if image.format == "PNG" else ()
+    depth = tuple(stream.read(1))
+    stream.seek(place)
+    return depth
+
+
+def _is_deep(image: Image.Image, stream: BinaryIO) -> bool:
+    if image.mode == "F" or image.mode.startswith("I"):
+        return True
+    return any(bits > 8 for bits in _bits_per_sample(image, stream))
 
 
 def _sixteen_bit_color(image: Image.Image, stream: BinaryIO, turned: int) -> np.ndarray | None:
@@ -231,7 +242,7 @@ def split_opacity(
     if tiff_reading.OPACITY in image.info:
         return image, image.info[tiff_reading.OPACITY]
     if deep is not None:
-        bytes_ = ((deep.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        bytes_ = tiff_reading.eight_bits(deep)
         colors = Image.fromarray(bytes_[..., 0] if deep.shape[2] == 1 else bytes_[..., :3].copy())
         if deep.shape[2] == 4:
             return colors, Image.fromarray(bytes_[..., 3].copy())

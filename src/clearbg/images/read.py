@@ -17,7 +17,6 @@ from PIL import Image, ImageCms
 from clearbg.errors import ImageError
 from clearbg.images import labels
 from clearbg.images.decoding import (
-    MAX_PIXELS,
     Source,
     decoded,
     read_dpi,
@@ -87,13 +86,14 @@ class DecodedImage:
 
 
 def read_image(
-    source: Source, *, max_pixels: int = MAX_PIXELS, name: str | None = None
+    source: Source, *, max_pixels: int | None = None, name: str | None = None
 ) -> DecodedImage:
     """Read the first frame of `source`, upright.
 
     Args:
         source: a path, a file's bytes, or a binary stream.
-        max_pixels: a larger image is refused from its header, before it is decoded.
+        max_pixels: an image of a larger weight (`limits.weight`) is refused from its header,
+            before it is decoded; None: see `limits.most`.
         name: what messages call a source that is not a path.
 
     Raises:
@@ -130,7 +130,7 @@ def read_mask(
     source: Source,
     *,
     index_foreground: bool = False,
-    max_pixels: int = MAX_PIXELS,
+    max_pixels: int | None = None,
     name: str | None = None,
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Read an alpha matte or a mask: uint8 (H, W) in 0..255, and notes.

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, TiffImagePlugin
 
 from clearbg.errors import ImageError
+from clearbg.images import limits
 from clearbg.images.failures import unsupported
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -23,6 +24,8 @@ OPACITY = "clearbg-opacity"  # key of `image.info`: alpha of an image whose mode
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, SEPARATED = 0, 1, 2, 5
 RAW = (32803, 34892)  # photometric interpretation of a camera's sensor
 COLORS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, SEPARATED: 4}
+
+ROWS = 256  # that are converted at once, so that memory stays small
 
 Decoded = tuple[Image.Image, np.ndarray | None, list[str]]
 
@@ -67,7 +70,7 @@ def _is(image: TiffImagePlugin.TiffImageFile, bits: int) -> bool:
     return isinstance(value, int) and bool(value & bits)
 
 
-def read(stream: BinaryIO, max_pixels: int, name: str) -> Decoded:
+def read(stream: BinaryIO, max_pixels: int | None, name: str) -> Decoded:
     """The image of a TIFF file by tifffile; see `decoding.decoded`.
 
     Raises:
@@ -80,11 +83,8 @@ def read(stream: BinaryIO, max_pixels: int, name: str) -> Decoded:
         page = _page(file)
         if page.photometric in RAW:
             raise unsupported(name, "a camera's raw file")
-        if page.imagewidth * page.imagelength > max_pixels:
-            raise ImageError(
-                f"{name} has more pixels than the limit of {max_pixels:,}: scale it down.",
-                "too-large",
-            )
+        size = page.imagewidth, page.imagelength
+        limits.refuse_large(name, size, np.max(page.bitspersample) > 8, max_pixels)
         colors = COLORS.get(page.photometric)
         extra = page.samplesperpixel - (colors or 0)
         kind = np.dtype(page.dtype) if page.dtype else None
@@ -142,11 +142,27 @@ def _sixteen_bits(values: np.ndarray, notes: list[str], name: str) -> np.ndarray
                 "unreadable",
             )
         notes.append("float")
-        return np.rint(values.astype(np.float32) * 65535).astype(np.uint16)
+        return sixteen_bits(values)
     if values.dtype.itemsize == 1:
         return values.astype(np.uint16) * np.uint16(257)
     notes.append("16-bit")
     return (values >> 8 * (values.dtype.itemsize - 2)).astype(np.uint16)
+
+
+def eight_bits(deep: np.ndarray) -> np.ndarray:
+    """uint8 of uint16 `(H,W,C)`, rounded."""
+    low = np.empty(deep.shape, np.uint8)
+    for top in range(0, len(deep), ROWS):
+        low[top : top + ROWS] = (deep[top : top + ROWS].astype(np.uint32) + 128) // 257
+    return low
+
+
+def sixteen_bits(values: np.ndarray) -> np.ndarray:
+    """uint16 of floats in [0, 1], rounded."""
+    deep = np.empty(values.shape, np.uint16)
+    for top in range(0, len(deep), ROWS):
+        deep[top : top + ROWS] = np.rint(values[top : top + ROWS].astype(np.float32) * 65535)
+    return deep
 
 
 def _unassociated(deep: np.ndarray) -> np.ndarray:
@@ -160,7 +176,7 @@ def _as_image(
     deep: np.ndarray, colors: int, notes: list[str]
 ) -> tuple[Image.Image, np.ndarray | None]:
     """A Pillow image, and its 16-bit values if it has more than 8 bits a channel."""
-    low = ((deep.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    low = eight_bits(deep)
     if colors == 4:  # inks are reduced to 8 bits
         notes[:] = ["16-bit-as-8" if note == "16-bit" else note for note in notes]
     mode = {1: "L", 3: "RGB", 4: "CMYK"}[colors]

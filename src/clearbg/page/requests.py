@@ -10,7 +10,7 @@ import numpy as np
 
 from clearbg.errors import DataError, ImageError, SettingsError
 from clearbg.images import DecodedImage, read_image
-from clearbg.images.decoding import count_pixels
+from clearbg.images.decoding import weigh
 from clearbg.page.limits import Limits
 from clearbg.page.uploads import UploadFolder
 from clearbg.removal.backgrounds import BLUR, Background, color
@@ -99,7 +99,7 @@ class RequestParser:
         if file.stat().st_size > self._limits.file_bytes:
             limit = f"{self._limits.file_bytes / MEGA:g} MB"
             raise ImageError(f"{file.name} is larger than {limit}: scale it down.", "too-large")
-        if count_pixels(file) > self._limits.pixels:
+        if weigh(file) > self._limits.pixels:
             limit = f"{self._limits.pixels / MEGA:g} megapixels"
             raise ImageError(f"{file.name} has more than {limit}: scale it down.", "too-large")
         return file

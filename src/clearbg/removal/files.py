@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from clearbg.errors import ClearBGError, SettingsError
-from clearbg.images import DecodedImage, read_image
-from clearbg.images.decoding import count_pixels
+from clearbg.images import DecodedImage, limits, read_image
+from clearbg.images.decoding import weigh
 from clearbg.inference.sessions import BATCH, cores
 from clearbg.removal.cutout import cut
 from clearbg.removal.options import OutputOptions, RunOptions
@@ -21,9 +21,6 @@ from clearbg.removal.report import Outcome, RemovalReport, Status
 from clearbg.system.files import replacing_file
 from clearbg.system.object_store import Location, StorePath, existing
 from clearbg.system.overwriting import Kind, refuse_to_lose
-
-PIXELS_IN_FLIGHT = 2**26
-"""Most pixels of all images in memory together; one image is always allowed."""
 
 PIXELS_UNSEEN = 2**23
 """Assumed size of an image in a store, whose size is unknown before it is read."""
@@ -128,7 +125,7 @@ class Pipeline:
     def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
         """Outcomes in the order of the jobs. With `fail_fast` those after a failure are missing."""
         waiting = deque(jobs)
-        begun: deque[tuple[int, Future]] = deque()  # pixels, and a future list of future outcomes
+        begun: deque[tuple[int, Future]] = deque()  # weight, and a future list of future outcomes
         networks = ThreadPoolExecutor(self._remover.runs, "clearbg network")
         workers = ThreadPoolExecutor(self._workers, "clearbg")
         # While some groups are in the network, others are read and finished.
@@ -155,7 +152,7 @@ class Pipeline:
         group, pixels = [], 0
         while waiting and len(group) < self._batch:
             more = _pixels(waiting[0].source)
-            if in_flight + pixels and in_flight + pixels + more > PIXELS_IN_FLIGHT:
+            if in_flight + pixels and in_flight + pixels + more > limits.AT_ONCE:
                 break
             group.append(waiting.popleft())
             pixels += more
@@ -209,7 +206,7 @@ def _pixels(source: Location | None) -> int:
     """The pixels of an image, before it is read."""
     if source is None:
         return 0
-    return PIXELS_UNSEEN if isinstance(source, StorePath) else count_pixels(source)
+    return PIXELS_UNSEEN if isinstance(source, StorePath) else weigh(source)
 
 
 def _read(job: Job) -> DecodedImage | Exception:

@@ -2,6 +2,7 @@
 
 import ctypes
 import functools
+import os
 import sys
 from pathlib import Path
 
@@ -45,6 +46,12 @@ def available(system: Path = Path("/")) -> int | None:
         unneeded = _numbers((group / limit).with_name("memory.stat")).get(cached, 0)
         free = min(free, most - used + unneeded)
     return max(0, free)
+
+
+def processes(each: int) -> int:
+    """How many processes may work side by side: one a core, if there are `each` bytes for it."""
+    free, cores = available(), os.cpu_count() or 1
+    return cores if free is None else max(1, min(cores, free // each))
 
 
 def held(system: Path = Path("/")) -> int | None:

@@ -117,7 +117,7 @@ class Examination:
         return tuple(dict.fromkeys(finding.kind for finding in self.findings))
 
 
-def examine(pair: Pair, max_pixels: int) -> Examination:
+def examine(pair: Pair, max_pixels: int | None = None) -> Examination:
     """Read a pair and list what is wrong with it; a bad file is a finding, not an error.
 
     The alpha of a generated pair is right by construction, so it is not checked.
@@ -167,7 +167,7 @@ def set_is_inverted(kinds: Iterable[Collection[str]]) -> bool:
 
 
 def examine_mask(
-    pair: FilePair, max_pixels: int
+    pair: FilePair, max_pixels: int | None = None
 ) -> tuple[np.ndarray, tuple[str, ...], list[Finding]]:
     """The alpha of a pair's mask, uint8 `(H,W)`, not yet inverted; notes; what was found in it.
 
@@ -191,7 +191,7 @@ def set_is_uniform(kinds: Iterable[Collection[str]]) -> Literal["empty", "full"]
     return next((w for w in words if several and all(w in found for found in several)), None)
 
 
-def _files(pair: FilePair, max_pixels: int) -> Examination:
+def _files(pair: FilePair, max_pixels: int | None) -> Examination:
     image = pair.read_decoded(max_pixels)
     alpha, notes, of_mask = examine_mask(pair, max_pixels)
     found = _noted(pair.image, "image", image.notes) + of_mask

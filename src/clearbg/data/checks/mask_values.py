@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from clearbg.images import MAX_PIXELS, read_image
+from clearbg.images import read_image
 from clearbg.images.decoding import decoded, upright
 from clearbg.images.exif import orientation_of
 from clearbg.images.labels import MAX_CLASSES, fill_areas
@@ -160,7 +160,7 @@ def _of_colors(
 
 
 def _palette_numbers(path: Path) -> np.ndarray:
-    with decoded(path, MAX_PIXELS, None) as (image, _, _):
+    with decoded(path, None, None) as (image, _, _):
         return upright(np.asarray(image), orientation_of(image))
 
 
@@ -194,7 +194,7 @@ def _short(text: str) -> str:
 
 def classes(path: Path) -> dict[int, float] | None:
     """Class number -> share of pixels, of an index mask; None when its classes are colors."""
-    with decoded(path, MAX_PIXELS, None) as (image, _, _):
+    with decoded(path, None, None) as (image, _, _):
         if image.mode not in ("P", "L", "1"):
             return None
         counts = np.bincount(np.asarray(image).ravel())

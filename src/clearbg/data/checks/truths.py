@@ -7,7 +7,7 @@ import numpy as np
 from clearbg.data.checks.examine import Finding, examine, examine_mask, of_coverage
 from clearbg.data.pairs import FilePair
 from clearbg.errors import DataError
-from clearbg.images import MAX_PIXELS, DecodedImage
+from clearbg.images import DecodedImage
 
 
 class Truths:
@@ -23,14 +23,14 @@ class Truths:
         Raises:
             DataError: either cannot be used; the sentence is the one that ingest would write.
         """
-        examination = examine(pair, MAX_PIXELS)
+        examination = examine(pair)
         self._remember(examination.findings)
         assert examination.image is not None and examination.alpha is not None  # nothing is broken
         return examination.image, examination.alpha
 
     def alone(self, pair: FilePair) -> np.ndarray:
         """The alpha of a pair whose image is no photograph, uint8 `(H,W)`; raises as above."""
-        alpha, _, found = examine_mask(pair, MAX_PIXELS)
+        alpha, _, found = examine_mask(pair)
         alpha = 255 - alpha if pair.invert else alpha
         self._remember(found + of_coverage(pair.files()[1], alpha))
         return alpha
