@@ -17,6 +17,7 @@ from pathlib import Path
 
 from clearbg.errors import ClearBGError
 from clearbg.retraining import github
+from clearbg.system import streams
 from clearbg.tracking.registry import CHAMPION, find_registry
 
 STALE = 3
@@ -64,7 +65,8 @@ if __name__ == "__main__":
     parser.add_argument("--issue", action="store_true", help="open an issue with gh")
     given = parser.parse_args()
     os.chdir(Path(__file__).resolve().parent.parent)
+    streams.prepare()
     try:
-        sys.exit(main(given.days, given.issue))
+        streams.end("staleness", main(given.days, given.issue))
     except ClearBGError as error:
         sys.exit(f"staleness: {error}")

@@ -31,8 +31,8 @@ from clearbg.cli.serve import serve
 from clearbg.cli.stages import export, train
 from clearbg.cli.use import use
 from clearbg.errors import ClearBGError
+from clearbg.system import streams
 from clearbg.system.files import too_long
-from clearbg.system.names import print_any_name
 
 OTHER_WORDS = {
     "remove": "rm cut cutout extract i infer matte p predict rembg run segment",
@@ -130,17 +130,13 @@ _add(import_weights)
 
 
 def main() -> None:
-    """Run the command line; what standard output cannot take ends in a sentence."""
-    print_any_name()
+    """Run the command line; that standard output could not take its lines ends in a sentence."""
+    streams.prepare()
     try:
-        sys.exit(app())
+        app()
     except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
-            sys.exit(f"clearbg: {too_long(os.fsdecode(error.filename))}")
-        if error.errno != errno.ENOSPC:
+        if error.errno != errno.ENAMETOOLONG:
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else Python tries again when it ends
-        sys.exit(
-            "clearbg: standard output could not be written, since its disk is full: free "
-            "some space, or redirect it to another disk."
-        )
+        sys.exit(f"clearbg: {too_long(os.fsdecode(error.filename))}")
+    except SystemExit as ended:
+        streams.end("clearbg", ended.code)

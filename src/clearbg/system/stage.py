@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clearbg.errors import ClearBGError, Stopped
-from clearbg.system.names import print_any_name
+from clearbg.system import streams
 
 
 @contextlib.contextmanager
@@ -18,7 +18,7 @@ def stage(name: str, *outputs: str) -> Iterator[None]:
     A `ClearBGError` ends the process with status 1 and its sentence on stderr (with 128 and the
     signal's number, if it was `Stopped`); anything else is a defect and keeps its traceback.
     """
-    print_any_name()
+    streams.prepare()
     os.chdir(Path(sys.argv[0]).resolve().parent.parent)
     started = time.monotonic()
     try:
@@ -33,3 +33,5 @@ def stage(name: str, *outputs: str) -> Iterator[None]:
     minutes, seconds = divmod(time.monotonic() - started, 60)
     duration = f"{minutes:.0f} min {seconds:.0f} s" if minutes else f"{seconds:.1f} s"
     print(f"{name}: wrote {', '.join(outputs)} in {duration}")
+    if streams.loss() is not None:
+        streams.end(name)
