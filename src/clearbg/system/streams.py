@@ -7,7 +7,7 @@ import errno
 import io
 import os
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from clearbg.system.names import print_any_name
 
@@ -52,7 +52,8 @@ def loss() -> str | None:
     """
     try:
         sys.stdout.flush()
-        reason = getattr(getattr(sys.stdout, "buffer", None).raw, "reason", None)
+        file: Any = sys.stdout.buffer
+        reason = getattr(file.raw, "reason", None)
     except (AttributeError, OSError, ValueError):
         return None
     if reason is None:
