@@ -10,7 +10,6 @@ decoder's channels twice. The logits pass a batch norm.
 """
 
 import torch
-import torchvision
 from torch import Tensor, nn
 
 from clearbg.errors import ModelError
@@ -145,7 +144,9 @@ def deeplab(backbone: str = "resnet18", pretrained: bool = False) -> DeepLab:
         raise ModelError(
             f"deeplab has no backbone {backbone!r}: set it to one of {', '.join(BACKBONES)}."
         )
-    resnet = torchvision.models.get_model(backbone)
+    from torchvision.models import get_model  # takes as long to import as torch itself
+
+    resnet = get_model(backbone)
     if pretrained:
         resnet.load_state_dict(imagenet_weights(backbone))
     return DeepLab(resnet)
@@ -157,7 +158,9 @@ def imagenet_weights(backbone: str) -> dict[str, Tensor]:
     Raises:
         ModelError: it cannot be downloaded.
     """
-    weights = torchvision.models.get_model_weights(backbone).IMAGENET1K_V1
+    from torchvision.models import get_model_weights
+
+    weights = get_model_weights(backbone).IMAGENET1K_V1
     try:
         return weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except Exception as error:  # urllib, http and torch each raise kinds of their own
