@@ -1,4 +1,4 @@
-"""Leaks: test images that a model has seen during its training."""
+"""Leaks: images of the test split that a model has seen during its training."""
 
 import gzip
 import hashlib
@@ -20,7 +20,7 @@ from clearbg.licenses import Origin
 from clearbg.system.files import file_sha256, replacing_file, write_text
 
 FILE = "training_images.csv"
-PACKED = "training_images.csv.gz"  # the same, in the models that come with the package
+PACKED = "training_images.csv.gz"  # the same list; the models of the package have it so
 COLUMNS = ["sha256", "phash"]
 KINDS = ("exact", "near")
 NAMED = 3  # images named in a refusal
@@ -32,9 +32,9 @@ class Seen:
     """Images that a model was trained or validated on.
 
     Attributes:
-        images: columns sha256 (of the ingested file) and phash (64 bits, hexadecimal), a row
-            an image.
-        complete: false if images are missing from the list, as for weights from elsewhere.
+        images: a row for each image, with the columns sha256 (of the ingested file) and phash
+            (its perceptual hash: 64 bits, hexadecimal).
+        complete: False if the list may lack images, as for weights from elsewhere.
     """
 
     images: pd.DataFrame
@@ -46,8 +46,8 @@ class Marks:
     """Which of some images a model has seen.
 
     Attributes:
-        kinds: for each "exact" (a file of equal content was seen), "near" (a near-duplicate) or
-            "".
+        kinds: a word for each image: "exact" if the model has seen a file of equal content,
+            "near" if it has seen a near-duplicate, "" if it has seen neither.
         complete: see `Seen`.
     """
 
@@ -55,7 +55,7 @@ class Marks:
     complete: bool
 
     def counts(self) -> dict[str, int]:
-        """How many are exact and how many near."""
+        """How many images are "exact", and how many are "near"."""
         return {kind: self.kinds.count(kind) for kind in KINDS}
 
     def sentence(self) -> str:
@@ -74,15 +74,15 @@ class Marks:
 
 
 def unlisted() -> Seen:
-    """The (empty, incomplete) list for a model that comes without one."""
+    """The list for a model that comes without one: it is empty, and not complete."""
     return Seen(pd.DataFrame(columns=COLUMNS, dtype=str), complete=False)
 
 
 def training_images(folder: Path) -> pd.DataFrame:
-    """The ingested images that an augmented folder was made from, each once.
+    """The list of the ingested images that an augmented folder was made from; see `Seen`.
 
     Raises:
-        DataError: the folder's manifest, or a column of it, is missing.
+        DataError: the folder's manifest is missing, or lacks a column.
     """
     frame = manifest.read(folder)
     if "ingested_sha256" not in frame:
@@ -94,16 +94,19 @@ def training_images(folder: Path) -> pd.DataFrame:
 
 
 def merged(*lists: pd.DataFrame) -> pd.DataFrame:
-    """Several lists of images as one, sorted, without duplicates."""
+    """Join lists of images: one list, sorted, with each image once."""
     joined = pd.concat([part[COLUMNS].astype(str) for part in lists])
     return joined.drop_duplicates().sort_values(COLUMNS, ignore_index=True)
 
 
 def write(images: pd.DataFrame, folder: Path, packed: bool = False) -> str:
-    """Write the list of a model into its folder; return the text's SHA-256 for model.json.
+    """Write the list of a model into its folder.
 
     Args:
-        packed: write it with gzip's compression.
+        packed: whether the file is compressed with gzip.
+
+    Returns:
+        The SHA-256 of the list's text, which stands in model.json.
     """
     text = images.to_csv(index=False, lineterminator="\n")
     if packed:
@@ -120,7 +123,11 @@ def listed(folder: Path) -> bool:
 
 
 def of_model(folder: Path, sha256: str, origins: Sequence[Origin]) -> Seen:
-    """What the model of a folder has seen; `sha256` and `origins` stand in its contract.
+    """The images that the model of a folder has seen.
+
+    Args:
+        sha256: of the list, as the model's contract names it; "": the model has no list.
+        origins: where the training images come from, as the contract says.
 
     Raises:
         ModelError: the list is missing, or is not the one that the contract names.
@@ -142,7 +149,7 @@ def of_model(folder: Path, sha256: str, origins: Sequence[Origin]) -> Seen:
 
 
 def _content(folder: Path) -> bytes:
-    """The list's text, whichever way it is stored; empty where a packed one is damaged."""
+    """The text of the list, packed or not; it is empty if a packed list is damaged."""
     if (folder / FILE).is_file():
         return (folder / FILE).read_bytes()
     try:
@@ -152,10 +159,10 @@ def _content(folder: Path) -> bytes:
 
 
 def hashes(paths: Iterable[Path]) -> pd.DataFrame:
-    """sha256 and phash of image files, the same as ingest computes.
+    """SHA-256 and perceptual hash of image files, computed as ingest does; columns as in `Seen`.
 
     Raises:
-        ImageError: one cannot be read.
+        ImageError: a file cannot be read.
     """
     rows = []
     for path in paths:
@@ -165,9 +172,13 @@ def hashes(paths: Iterable[Path]) -> pd.DataFrame:
 
 
 def mark(images: pd.DataFrame, seen: Seen) -> Marks:
-    """Look for each image, a row with sha256 and phash, among the seen ones.
+    """Look for each image among those that a model has seen.
 
-    A near-duplicate's perceptual hash differs in at most `manifest.NEAR_BITS` of 64 bits.
+    Two images are near-duplicates if their perceptual hashes differ in at most
+    `manifest.NEAR_BITS` of 64 bits.
+
+    Args:
+        images: a row for each image, with the columns sha256 and phash.
     """
     known = _bits(pd.unique(seen.images["phash"]))
     asked = _bits(images["phash"])
@@ -182,8 +193,12 @@ def mark(images: pd.DataFrame, seen: Seen) -> Marks:
 def refuse_too_many(names: Iterable[str], marks: Marks, allowed: float) -> None:
     """Refuse to evaluate a model on too many of its own training images.
 
+    Args:
+        names: of the images, in the order of `marks`.
+        allowed: the largest share of marked images, in [0, 1].
+
     Raises:
-        DataError: the share of marked images is above `allowed`; it names some of them.
+        DataError: the share of marked images is above `allowed`; the sentence names some of them.
     """
     leaked = [name for name, kind in zip(names, marks.kinds, strict=True) if kind]
     if len(leaked) <= allowed * len(marks.kinds):
@@ -198,5 +213,5 @@ def refuse_too_many(names: Iterable[str], marks: Marks, allowed: float) -> None:
 
 
 def _bits(hashes: Iterable[str]) -> np.ndarray:
-    """uint64 from hexadecimal digits."""
+    """Perceptual hashes as numbers, uint64, from their hexadecimal digits."""
     return np.array([int(value, 16) for value in hashes], dtype=np.uint64)

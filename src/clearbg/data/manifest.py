@@ -1,4 +1,7 @@
-"""The manifest: one row an image, what it is, its split, and why it was quarantined."""
+"""The manifest: a table with a row for each image of a data set.
+
+A row says what the image is, which split it belongs to, and why it was quarantined if it was.
+"""
 
 import contextlib
 import hashlib
@@ -42,7 +45,11 @@ NEAR_BITS = 4  # perceptual hashes that differ in at most this many of 64 bits: 
 
 
 def write(rows: list[dict[str, Any]], path: Path) -> pd.DataFrame:
-    """Write rows (dictionaries of `COLUMNS` and perhaps more) as CSV, ordered by id."""
+    """Write rows as CSV, ordered by id, and return them as a table.
+
+    Args:
+        rows: dictionaries with the keys of `COLUMNS`, and perhaps more.
+    """
     frame = pd.DataFrame(rows).sort_values("id", ignore_index=True)
     frame = frame[[*COLUMNS, *(name for name in frame if name not in COLUMNS)]]
     with replacing_file(path) as aside:
@@ -54,13 +61,14 @@ def read(folder: Path) -> pd.DataFrame:
     """The manifest of an ingested or augmented folder.
 
     Raises:
-        DataError: there is none, it lacks a column, or a value is not what it should be.
+        DataError: there is no manifest, it lacks a column, or a value is not one that ingest
+            writes.
     """
     path = folder / "manifest.csv"
     try:
         kinds = {**COLUMNS, "width": "Int64", "height": "Int64"}
         with warnings.catch_warnings():
-            # Of a row with too many cells, whose first ones pandas makes its name otherwise.
+            # pandas warns of a row with too many cells, and takes its first ones for its name.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             frame = pd.read_csv(path, dtype=kinds, index_col=False)
     except FileNotFoundError:
@@ -87,7 +95,10 @@ def read(folder: Path) -> pd.DataFrame:
 
 
 def _wrong(frame: pd.DataFrame) -> str | None:
-    """The first value that ingest does not write, in a row that stages use; None: there is none."""
+    """Name the first value that ingest would not have written; None: there is no such value.
+
+    Only the rows that stages use are looked at closely.
+    """
     good = frame[frame.status == "ok"]
     checks = {
         "status": frame.status.isin(["ok", "quarantined"]),
@@ -114,10 +125,13 @@ def _leaves(path: str) -> bool:
 
 
 def read_pair(folder: Path, row: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """The image of a manifest's row, uint8 `(H,W,3)` sRGB, and its alpha, uint8 `(H,W)`.
+    """Read the image of a row, uint8 `(H,W,3)` in sRGB, and its alpha, uint8 `(H,W)`.
+
+    Args:
+        folder: of the manifest.
 
     Raises:
-        DataError: either cannot be read any more.
+        DataError: one of the two files cannot be read any more.
     """
     with _readable():
         rgb = read_image(folder / row["image"]).srgb()
@@ -125,7 +139,7 @@ def read_pair(folder: Path, row: Mapping[str, Any]) -> tuple[np.ndarray, np.ndar
 
 
 def read_alpha(folder: Path, row: Mapping[str, Any]) -> np.ndarray:
-    """The alpha of a manifest's row alone, uint8 `(H,W)`; see `read_pair`."""
+    """Read only the alpha of a row, uint8 `(H,W)`; see `read_pair`."""
     with _readable():
         return read_mask(folder / row["mask"])[0]
 
@@ -139,22 +153,25 @@ def _readable() -> Iterator[None]:
 
 
 def read_pairs(folder: Path, frame: pd.DataFrame) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The image and the alpha of each row, one after the other; see `read_pair`."""
+    """Read image and alpha of each row, one row after the other; see `read_pair`."""
     return (read_pair(folder, row) for _, row in frame.iterrows())
 
 
 def digest(frame: pd.DataFrame) -> str:
-    """sha256 over the content of the good rows: equal data sets have equal digests."""
+    """The SHA-256 of a data set's content: equal data sets have equal digests.
+
+    Quarantined rows do not count.
+    """
     good = frame[frame.status == "ok"].sort_values("id")
     lines = good[["id", "split", "sha256", "mask_sha256"]].to_csv(index=False)
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def group_near_duplicates(rows: list[dict[str, Any]]) -> None:
-    """Put rows whose perceptual hashes nearly agree into one group.
+    """Put rows into one group if their perceptual hashes differ in at most `NEAR_BITS` bits.
 
-    A joint group is named by the smallest of its members' groups. Every row keeps the group that
-    it had in `own_group`.
+    The rows are changed in place. A joint group takes the name of that of its groups which sorts
+    first, and `own_group` keeps the name that the row's group had before.
     """
     hashes = np.array([int(row["phash"], 16) for row in rows], dtype=np.uint64)
     leader = {row["group"]: row["group"] for row in rows}
@@ -174,7 +191,9 @@ def group_near_duplicates(rows: list[dict[str, Any]]) -> None:
 
 
 def quarantine_copies_of_test(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Quarantine images that nearly equal an official test image and have no official split.
+    """Quarantine near-duplicates of an official test image that have no official split.
+
+    The rows are changed in place.
 
     Returns:
         The rows that were changed.
@@ -188,16 +207,19 @@ def quarantine_copies_of_test(rows: list[dict[str, Any]]) -> list[dict[str, Any]
 
 
 def assign_splits(rows: list[dict[str, Any]], seed: int, validation: float, test: float) -> None:
-    """Fill in `split` where the source has no official one; a group is never divided.
+    """Choose the split of each row for which the source has none; a group is never divided.
 
-    A hash of the seed and the name of `own_group` gives each group a number in [0, 1), and the
-    number decides its split. Groups that near-duplicates have joined take the most protected of
-    their splits (test before validation before train). So images that are added later move no
-    others, and no test image is ever trained on.
+    The rows are changed in place. Each name in `own_group` gives, hashed with the seed, a number
+    in [0, 1), and this number decides the split. Groups that near-duplicates have joined take the
+    most protected of their splits: test before validation, and validation before train. Images
+    that are added later therefore move no others, and no test image is ever trained on.
+
+    Args:
+        validation, test: the shares of the groups that these splits get, in [0, 1].
 
     Raises:
-        DataError: a split stays empty. To fill it in another way would move test images into
-            training as soon as images are added.
+        DataError: a split stays empty. If it were filled in another way, test images would move
+            into training as soon as images are added.
     """
     open_rows = [row for row in rows if not row["split"]]
     lots: dict[str, float] = {}
@@ -219,7 +241,11 @@ def _split_of(lot: float, validation: float, test: float) -> str:
 
 
 def _empty(split: str, lots: list[float], test: float) -> str:
-    """The sentence about a split without an image; `lots` are the groups' numbers, sorted."""
+    """What to tell a person about a split without an image.
+
+    Args:
+        lots: the numbers of the groups, see `assign_splits`, sorted.
+    """
     if not lots:
         return f"The source's own splits leave no good image for {split}: fix or add some."
     what = f"The {len(lots)} groups of images that are to be split leave none for {split}"

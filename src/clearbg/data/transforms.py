@@ -1,10 +1,11 @@
-"""What is drawn anew for every training pair: place, flips, ink of the page's other side,
-colors, blur, noise, holes.
+"""The random changes of a training pair, which are drawn anew each time the pair is used.
 
-A pair is `tv_tensors.Image` uint8 `(3,H,W)` and `tv_tensors.Mask` uint8 `(1,H,W)`, soft alpha
-in 0..255. Geometry moves both alike; everything else changes the image alone. All chance
-comes from torch's global generator: whoever forks and seeds it gets the same pair again.
-Arrays in this module are images, uint8 `(H,W,3)` RGB, unless their name says otherwise.
+They are: place, flips, ink of the page's other side, colors, blur, noise, and holes.
+
+A pair is an image, `tv_tensors.Image` uint8 `(3,H,W)` in RGB, and its alpha, `tv_tensors.Mask`
+uint8 `(1,H,W)` in 0..255. A change of geometry moves both alike; every other change leaves alpha
+as it is. All random numbers come from torch's global generator, so the same seed gives the same
+pair again. Arrays in this module are images, uint8 `(H,W,3)` in RGB, unless it is said otherwise.
 """
 
 import math
@@ -30,10 +31,15 @@ GAUSSIAN = v2.GaussianBlur(9, sigma=(0.3, 1.5))
 def training_transform(
     settings: config.Transform, size: int, gray: str | None = None
 ) -> v2.Transform:
-    """Pairs of `size`×`size` -> pairs of `crop`×`crop`; for `gray` see `to_channels`.
+    """The transform that makes training pairs of `crop`×`crop` pixels from pairs of `size`×`size`.
 
-    In this order: warp or plain crop, flips, bleed-through, colors, blur (of the lens), noise
-    (of the sensor), holes, gray. A step whose setting is 0 is left out and draws nothing.
+    Its steps, in this order, are: a warp or a plain crop, flips, bleed-through, colors, blur (of
+    the lens), noise (of the sensor), holes, and gray. A step whose setting is 0 is left out and
+    draws no random number.
+
+    Args:
+        size: height and width of the augmented images, in pixels.
+        gray: see `to_channels`.
     """
     steps = _geometry(settings, size)
     if settings.bleed_through:
@@ -52,14 +58,23 @@ def training_transform(
 
 
 def to_channels(gray: str | None) -> v2.Transform:
-    """None leaves images as they are; else `model.gray`, which makes one channel `(1,H,W)`."""
+    """A transform that gives the image the channels that the network takes.
+
+    Args:
+        gray: `model.gray`, which says how one channel, uint8 `(1,H,W)`, is made of three; None:
+            the network takes three, and the image stays as it is.
+    """
     return _on_image(GRAYS[gray]) if gray else v2.Identity()
 
 
 class Normalize:
-    """uint8 `(C,H,W)` -> float32, `(x / 255 - mean) / std`, in two passes over the pixels.
+    """Turns an image, uint8 `(C,H,W)`, into `(x / 255 - mean) / std`, float32 `(C,H,W)`.
 
-    torchvision's conversion and normalization take more, on channels in the slower order.
+    It goes over the pixels twice. torchvision's conversion and normalization go over them more
+    often, and with the channels innermost, which is slower.
+
+    Args:
+        mean, std: a number for each channel, for values in [0, 1].
     """
 
     def __init__(self, mean: list[float], std: list[float]):
@@ -68,7 +83,7 @@ class Normalize:
 
     def __call__(self, image: Tensor) -> Tensor:
         pixels = image.as_subclass(Tensor)
-        # Images arrive with their channels innermost; arithmetic wants them outermost.
+        # Images arrive with their channels innermost; arithmetic is faster on them outermost.
         pixels = pixels.to(torch.float32, memory_format=torch.contiguous_format)
         return torch.addcmul(self.offset, pixels, self.scale)
 
@@ -106,6 +121,7 @@ def _colors(settings: config.Transform) -> list[v2.Transform]:
 
 
 def jitter_of(settings: config.Transform) -> v2.ColorJitter:
+    """Brightness, contrast and saturation change by up to `color`, hue by a tenth of it."""
     strength = settings.color
     return v2.ColorJitter(strength, strength, strength, strength / 10)
 
@@ -115,7 +131,7 @@ def _one_of(chance: float, transforms: list[v2.Transform]) -> v2.Transform:
 
 
 def _on_image(change: Change) -> v2.Transform:
-    """A transform that puts the image through `change` and leaves alpha alone."""
+    """A transform that applies `change` to the image and leaves alpha as it is."""
     return v2.Lambda(partial(_changed, change), tv_tensors.Image)
 
 
@@ -124,21 +140,23 @@ def _changed(change: Change, image: tv_tensors.Image) -> tv_tensors.Image:
 
 
 def between(least: float, largest: float) -> float:
+    """A random number, uniform in [least, largest)."""
     return least + (largest - least) * torch.rand((), dtype=torch.float64).item()
 
 
 def integer(least: int, largest: int) -> int:
+    """A random integer, uniform from `least` to `largest`, both included."""
     return int(torch.randint(least, largest + 1, ()))
 
 
 def _bleed_through(rgb: np.ndarray) -> np.ndarray:
-    """The writing of the page's other side shows: mirrored, displaced, blurred, fainter.
+    """Let the writing of the page's other side show: mirrored, displaced, blurred and fainter.
 
-    The reverse is the image itself, for its hand and its ink are those of the page. It covers
-    the light that the paper leaves: `x (1 - k d)`, d the reverse's darkness relative to the
-    paper (its 90th percentile), k uniform in [0.1, 0.7].
+    The image itself serves as the other side, because its hand and its ink are those of the page.
+    A value x becomes `x (1 - k d)`. Here d is how much darker the other side is than its paper,
+    whose brightness is the other side's 90th percentile; k is uniform in [0.1, 0.7].
 
-    Linear absorption as in Sharma, "Show-through cancellation in scans of duplex printed
+    The absorption is linear, as in Sharma, "Show-through cancellation in scans of duplex printed
     documents", IEEE Transactions on Image Processing 10, 2001.
     """
     reverse = np.roll(rgb[:, ::-1], [integer(0, n - 1) for n in rgb.shape[:2]], axis=(0, 1))
@@ -149,21 +167,26 @@ def _bleed_through(rgb: np.ndarray) -> np.ndarray:
 
 
 def _rgb_shift(rgb: np.ndarray) -> np.ndarray:
-    """Up to ±20 added to each channel, the same for all pixels."""
+    """Add a random integer from -20 to 20 to each channel, the same one at all pixels."""
     shift = torch.randint(-20, 21, (3,), dtype=torch.int16).numpy()
     return (rgb + shift).clip(0, 255).astype(np.uint8)
 
 
 def _gamma(rgb: np.ndarray) -> np.ndarray:
-    """`x ** gamma`, gamma log-uniform in [1/sqrt(2), sqrt(2)], of values in [0, 1]."""
+    """Replace each value x, in [0, 1], by `x ** gamma`.
+
+    Gamma is log-uniform in [1/sqrt(2), sqrt(2)].
+    """
     values = np.linspace(0, 1, 256) ** 2 ** between(-0.5, 0.5)
     return cv2.LUT(rgb, np.rint(255 * values).astype(np.uint8))
 
 
 def _equalize_locally(rgb: np.ndarray) -> np.ndarray:
-    """CLAHE of the luma on 8×8 fields, histograms cut at 1 to 4 times their mean.
+    """Equalize the histogram of the luma in each of 8×8 fields of the image (CLAHE).
 
-    Zuiderveld, "Contrast Limited Adaptive Histogram Equalization", Graphics Gems IV, 1994.
+    Histograms are cut off at 1 to 4 times their mean, so that noise is not amplified.
+
+    Source: Zuiderveld, "Contrast Limited Adaptive Histogram Equalization", Graphics Gems IV, 1994.
     """
     luma_and_color = cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb)
     equalizer = cv2.createCLAHE(clipLimit=between(1, 4), tileGridSize=(8, 8))
@@ -177,6 +200,7 @@ def _box(rgb: np.ndarray) -> np.ndarray:
 
 
 def box_side() -> int:
+    """The side of the square that is averaged: 3 or 5 pixels."""
     return 1 + 2 * integer(1, 2)
 
 
@@ -185,7 +209,10 @@ def _motion(rgb: np.ndarray) -> np.ndarray:
 
 
 def stroke() -> np.ndarray:
-    """A kernel that takes the mean along a straight stroke of 3, 5 or 7 pixels."""
+    """A kernel, float32, that takes the mean along a straight stroke of 3, 5 or 7 pixels.
+
+    Its shape is square, with 3, 5 or 7 rows; the angle of the stroke is uniform.
+    """
     half, angle = integer(1, 3), between(0, math.pi)
     x, y = round(half * math.cos(angle)), round(half * math.sin(angle))
     stroke = np.zeros((2 * half + 1, 2 * half + 1), np.float32)
@@ -194,27 +221,29 @@ def stroke() -> np.ndarray:
 
 
 def _gaussian_noise(rgb: np.ndarray) -> np.ndarray:
-    """Standard deviation 2 to 10 of 255, independent in every channel."""
+    """Add Gaussian noise, independent in every channel, with a deviation of 2 to 10 of 255."""
     return _noisy(rgb, gaussian_deviation())
 
 
 def gaussian_deviation() -> float:
+    """The standard deviation of the Gaussian noise, in gray levels of 0..255."""
     return between(2, 10)
 
 
 def _iso_noise(rgb: np.ndarray) -> np.ndarray:
-    """A sensor's noise: its variance grows with the signal, `a x + b`.
+    """Add the noise of a sensor, whose variance grows with the signal x: it is `a x + b`.
 
-    Foi et al., "Practical Poissonian-Gaussian noise modeling and fitting for single-image
-    raw-data", IEEE Transactions on Image Processing 17, 2008, equation 3. At white the standard
-    deviation is 4 to 20 of 255, of which a quarter is left at black.
+    The standard deviation is 4 to 20 of 255 at white, and a quarter of that at black.
+
+    Source: Foi et al., "Practical Poissonian-Gaussian noise modeling and fitting for single-image
+    raw-data", IEEE Transactions on Image Processing 17, 2008, equation 3.
     """
     variance = iso_white() ** 2 * (1 / 16 + 15 / 16 * np.linspace(0, 1, 256, dtype=np.float32))
     return _noisy(rgb, np.sqrt(variance)[rgb])
 
 
 def iso_white() -> float:
-    """The standard deviation at white."""
+    """The standard deviation of the sensor's noise at white, in gray levels of 0..255."""
     return between(4, 20)
 
 
@@ -224,14 +253,14 @@ def _noisy(rgb: np.ndarray, deviation: float | np.ndarray) -> np.ndarray:
 
 
 def _coarse_dropout(most: int, rgb: np.ndarray) -> np.ndarray:
-    """Coarse dropout: 3 to `most` black rectangles (all, where `most` is below 3).
+    """Cover the image with 3 to `most` black rectangles; where `most` is below 3, with `most`.
 
-    Their sides are 1/32 to 1/8 of the image's: 8 to 32 pixels of 256. Alpha stays as it is, as
-    in the published people and car training: a network learns to see behind what is hidden.
-    Ink on pages is black too, which makes holes unfit for documents.
+    Each side of a rectangle is 1/32 to 1/8 of the image's side: 8 to 32 pixels of 256. Alpha stays
+    as it is, as in the published training on people and cars: so the network learns to guess what
+    is hidden. Documents should do without holes, because ink is black too.
 
-    DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout",
-    2017, with several holes.
+    Source: DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks with
+    Cutout", 2017; here with several holes.
     """
     rgb = rgb.copy()
     for top, left, bottom, right in holes(most, *rgb.shape[:2]):
@@ -240,7 +269,7 @@ def _coarse_dropout(most: int, rgb: np.ndarray) -> np.ndarray:
 
 
 def holes(most: int, height: int, width: int) -> Iterator[tuple[int, int, int, int]]:
-    """Top, left, bottom and right of each hole in an image of that size."""
+    """Yield top, left, bottom and right, in pixels, of each hole in an image of that size."""
     for _ in range(integer(min(3, most), most)):
         sides = [integer(n // 32, n // 8) for n in (height, width)]
         top, left = (integer(0, n - side) for n, side in zip((height, width), sides))

@@ -1,7 +1,7 @@
-"""Where a training pair is cut out of its image: which part, how large and how turned.
+"""Which part of an augmented image a training pair shows, how large, and how it is turned.
 
-A pair is `tv_tensors.Image` uint8 `(3,H,W)` and `tv_tensors.Mask` uint8 `(1,H,W)`; both move
-alike. All chance comes from torch's global generator.
+A pair is an image, `tv_tensors.Image` uint8 `(3,H,W)`, and its alpha, `tv_tensors.Mask` uint8
+`(1,H,W)`; both move alike. All random numbers come from torch's global generator.
 """
 
 import math
@@ -24,15 +24,24 @@ def warps(settings: config.Transform) -> bool:
 
 
 class RandomWarp(v2.Transform):
-    """Scale, turn and place a window of `crop`×`crop` pixels, by one bilinear resampling.
+    """Show a window of the image, scaled and turned, in `crop`×`crop` pixels.
 
-    The scale is log-uniform in `scale`; with `crop_area` or `aspect` the window shows a share of
-    the image instead, uniform in `crop_area`, its aspect ratio changed by a factor that is
-    log-uniform in [1 / (1 + aspect), 1 + aspect], and no longer than the image. The angle is
-    uniform within ±`rotate` degrees, with the chance `rotate_chance`, and 0 otherwise. The window
-    lies wholly inside the image wherever it fits, and in its middle along an axis on which it
-    does not. What it shows beyond the border is the image, and its alpha, mirrored there: no
-    pixel is invented whose truth is unknown. Reduced images are averaged first.
+    The image is resampled once, bilinearly; where the window shows it smaller, it is reduced by
+    averaging first.
+
+    Scale: log-uniform in `scale`. With `crop_area` or `aspect`, the window shows a share of the
+    image's area instead. The share is uniform in `crop_area`, and the window's aspect ratio
+    changes by a factor that is log-uniform in [1 / (1 + aspect), 1 + aspect]. The window is never
+    longer than the image.
+
+    Angle: uniform within ±`rotate` degrees with the probability `rotate_chance`, otherwise 0.
+
+    Place: uniform among those where the window lies wholly inside the image. On an axis on which
+    it does not fit, it lies in the middle. Beyond the border it shows the image and its alpha
+    mirrored, so that no pixel is invented whose truth is unknown.
+
+    Args:
+        settings: the section transform; it names the values above.
     """
 
     def __init__(self, settings: config.Transform):
@@ -43,10 +52,11 @@ class RandomWarp(v2.Transform):
         return self.draw(*flat_inputs[0].shape[-2:])
 
     def draw(self, height: int, width: int) -> dict[str, Any]:
-        """A window for an image of that height and width.
+        """Draw a window for an image of that height and width, in pixels.
 
-        Returns `size`, the (height, width) to which the image is reduced first, and `window`,
-        2×3, which leads from a place (x, y) in the output to one in the reduced image.
+        Returns:
+            `size`, the (height, width) to which the image is reduced first; and `window`, a 2×3
+            matrix that maps a place (x, y) of the output to one of the reduced image.
         """
         at_scale, at_angle, *at_place = torch.rand(4, dtype=torch.float64).tolist()
         scales = self._scales(at_scale, height, width)
@@ -55,12 +65,12 @@ class RandomWarp(v2.Transform):
             angle = 0.0
         reduction = min(max(scales), 1)
         size = [max(1, round(n * reduction)) for n in (height, width)]
-        down, across = (reduction / scale for scale in scales)  # of the image, for a pixel here
+        down, across = (reduction / scale for scale in scales)  # pixels of it for one of the output
         turn = [
             [across * math.cos(angle), -down * math.sin(angle)],
             [across * math.sin(angle), down * math.cos(angle)],
         ]
-        reach = [self.side * (abs(x) + abs(y)) for x, y in turn]  # that the window spans
+        reach = [self.side * (abs(x) + abs(y)) for x, y in turn]  # width and height of the window
         x, y = (
             (n - 1) / 2 + max(0, n - span) * (place - 0.5)
             for n, span, place in zip(size[::-1], reach, at_place[::-1])
@@ -83,7 +93,7 @@ class RandomWarp(v2.Transform):
         return tv_tensors.wrap(tensor(pixels), like=inpt)
 
     def _scales(self, at: float, height: int, width: int) -> tuple[float, float]:
-        """Pixels of the window for one of the image, down and across."""
+        """How many pixels of the output show one pixel of the image, down and across."""
         if not self.settings.resizes_a_share:
             least, largest = self.settings.scale
             scale = least * (largest / least) ** at
@@ -96,12 +106,16 @@ class RandomWarp(v2.Transform):
 
 
 def array(pixels: Tensor) -> np.ndarray:
-    """`(C,H,W)` -> `(H,W,C)`, or `(H,W)` of one channel; a view where memory allows."""
+    """A tensor `(C,H,W)` as an array `(H,W,C)`, or `(H,W)` if it has one channel.
+
+    The array shares the tensor's memory where the order of the values allows it.
+    """
     array = np.ascontiguousarray(pixels.as_subclass(Tensor).permute(1, 2, 0).numpy())
     return array[..., 0] if array.shape[2] == 1 else array
 
 
 def tensor(array: np.ndarray) -> Tensor:
+    """An array `(H,W,C)` or `(H,W)` as a tensor `(C,H,W)`, which shares its memory."""
     return torch.from_numpy(np.atleast_3d(array)).permute(2, 0, 1)
 
 

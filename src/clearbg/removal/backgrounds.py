@@ -1,4 +1,4 @@
-"""What is put behind a cutout: a color, an image, or its own background out of focus."""
+"""What is put behind a cutout: a color, an image, or the image's own background, blurred."""
 
 import functools
 import io
@@ -19,12 +19,12 @@ ROWS = 256  # rows that are mixed at once, so that memory stays small
 
 @dataclass(frozen=True, eq=False)
 class Background:
-    """A background.
+    """What is to be put behind a cutout.
 
     Attributes:
         values: uint8 `(h,w,3)` in sRGB, or `(1,1,3)` for one color; None: the image's own
             background, blurred.
-        file: the image that holds them; None: there is none.
+        file: the image file that `values` come from; None: they come from no file.
     """
 
     values: np.ndarray | None
@@ -32,7 +32,7 @@ class Background:
 
 
 def parse_background(text: str) -> Background:
-    """Read a background as a user names it: a color, "blur", or the path of an image.
+    """The background that a user names: a color, "blur", or the path of an image.
 
     Raises:
         SettingsError: the text is none of these, or it is a transparent color.
@@ -49,10 +49,10 @@ def parse_background(text: str) -> Background:
 
 
 def color(text: str) -> tuple[int, int, int]:
-    """Red, green and blue, 0 to 255 in sRGB, of a color's name or of #rrggbb.
+    """Red, green and blue, from 0 to 255 in sRGB, of a color's name or of #rrggbb.
 
     Raises:
-        SettingsError: the text is neither, or the color is transparent.
+        SettingsError: the text names no color, or a transparent one.
     """
     try:
         red, green, blue = ImageColor.getrgb(text)
@@ -99,7 +99,13 @@ def lay_over(front: DecodedImage, behind: Background, own: np.ndarray) -> Decode
 
 
 def _mixed(front: np.ndarray, alpha: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """`front` over `values`, rounded to the nearest value of the data type of `front`."""
+    """`front` over `values`, rounded to the nearest value of the data type of `front`.
+
+    Args:
+        front: uint8 or uint16 `(H,W,3)`.
+        alpha: uint8 `(H,W)`, of `front`.
+        values: uint8 `(H,W,3)`, or `(1,1,3)` for one color.
+    """
     scale = np.uint32(np.iinfo(front.dtype).max // 255)
     result = np.empty_like(front)
     for top in range(0, len(front), ROWS):
@@ -138,7 +144,7 @@ def _out_of_focus(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         return cv2.GaussianBlur(values, (0, 0), sigma).reshape(values.shape)
 
     mean = (colors * weight).sum((0, 1)) / max(weight.sum(), 1e-6)
-    little = np.float32(1e-4)  # weight of the mean color, for subjects wider than the blur
+    little = np.float32(1e-4)  # the mean color's weight, which shows where the blur finds none
     values = blurred(colors * weight) + little * mean
     values /= blurred(weight) + little
     return resize(np.rint(values.clip(0, 255)).astype(np.uint8), alpha.shape)
@@ -146,6 +152,7 @@ def _out_of_focus(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=16)
 def _from_srgb(icc_profile: bytes) -> ImageCms.ImageCmsTransform | None:
+    """The conversion from sRGB into a profile; None: the profile allows none."""
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc_profile))
         return ImageCms.buildTransform(ImageCms.createProfile("sRGB"), profile, "RGB", "RGB")

@@ -1,4 +1,4 @@
-"""One image to the bytes of its result's file: cutout or mask, whole or cropped."""
+"""Make of one decoded image the bytes of a result's file: a cutout or a mask, whole or cropped."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from clearbg.removal.options import Margin, OutputOptions
 from clearbg.removal.remover import Remover
 
 SUBJECT = 13  # alpha, of 255, from which a pixel belongs to the subject when cropping
-LOSSLESS = 100  # WebP's quality that keeps every value
+LOSSLESS = 100  # the quality at which WebP keeps every value
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,8 +21,8 @@ class EncodedCutout:
     Attributes:
         image: what the file shows.
         encoded: the file's bytes.
-        coverage: mean alpha of the whole input image in [0, 1]; 0: nothing was found in it.
-        notes: what the format could not keep.
+        coverage: mean alpha of the whole input image, in [0, 1]; 0: no subject was found in it.
+        notes: sentences about what the format could not keep.
     """
 
     image: DecodedImage
@@ -43,7 +43,7 @@ def cut(
     Args:
         options: None: the defaults.
         format: "PNG", "WEBP", "TIFF" or "JPEG".
-        inferred: what `Remover.infer` gave for the image; None: the network runs now.
+        inferred: the alpha that `Remover.infer` gave for the image; None: the network runs now.
 
     Raises:
         ImageError: the image is to be cropped and has no subject, or the format cannot hold it.
@@ -61,10 +61,10 @@ def cut(
 def _compose(
     remover: Remover, image: DecodedImage, inferred: np.ndarray, options: OutputOptions
 ) -> tuple[DecodedImage, float]:
-    """The image to write, and the mean alpha in [0, 1].
+    """The image to write, and the mean alpha of the whole image in [0, 1].
 
-    A mask is a gray image: uint8 (H, W). In a cutout the fully transparent pixels become black:
-    nobody can bring back what was removed, and files are smaller.
+    A mask is a gray image: uint8 `(H,W)`. In a cutout the fully transparent pixels become black,
+    so that nobody can bring back what was removed, and files are smaller.
     """
     alpha = remover.opacity(image, inferred, options.threshold)
     if options.mask:
@@ -78,19 +78,24 @@ def _compose(
 
 
 def _emptied(found: DecodedImage, image: DecodedImage) -> DecodedImage:
-    """`found` with black where it is fully transparent; the arrays of `image` do not change."""
+    """`found` with black pixels where it is fully transparent; `image` itself does not change."""
     visible = found.alpha > 0
     layers = {}
     for name in ("rgb", "deep"):
         values = getattr(found, name)
         if values is not None:
             layers[name] = values.copy() if values is getattr(image, name) else values
-            for channel in range(3):  # one by one is several times as fast
+            for channel in range(3):  # one after the other, which is several times as fast
                 layers[name][..., channel] *= visible
     return dataclasses.replace(found, **layers)
 
 
 def _cropped(found: DecodedImage, alpha: np.ndarray, margin: Margin | None) -> DecodedImage:
+    """The smallest rectangle of `found` that holds the subject, and a margin around it.
+
+    Raises:
+        ImageError: the image holds no subject.
+    """
     subject = alpha >= SUBJECT
     if not subject.any():
         raise ImageError("holds no subject to crop to", "no-subject")
@@ -108,10 +113,10 @@ def _cropped(found: DecodedImage, alpha: np.ndarray, margin: Margin | None) -> D
 def _encode(
     found: DecodedImage, format: str, options: OutputOptions
 ) -> tuple[bytes, tuple[str, ...]]:
-    """A file's bytes, and what the format could not keep.
+    """The bytes of a file, and sentences about what its format could not keep.
 
-    PNG and TIFF keep 16 bits a channel. Fully opaque pixels keep their values in every format but
-    JPEG and WebP with a quality below 100.
+    PNG and TIFF keep 16 bits a channel. Fully opaque pixels keep their values, except in JPEG and
+    in WebP with a quality below 100.
     """
     embedded = {"icc_profile": found.icc_profile, "dpi": found.dpi}
     exif = found.exif if options.keep_metadata else None

@@ -15,18 +15,18 @@ from dataclasses import dataclass
 import numpy as np
 
 SMOOTHNESS = 1e-5
-"""The regularization of the paper: it makes neighbors alike where alpha is flat."""
+"""The regularization of the paper: it makes the colors of neighbors alike where alpha is flat."""
 FINEST = 2
-"""The finest level that is solved; the level 0 is the image. benchmarks/edges.py chose this and
-the rounds."""
+"""The finest level that is solved; level 0 is the image itself. benchmarks/edges.py has chosen
+this number and the numbers of rounds."""
 ROUNDS_COARSE, ROUNDS_FINE = 10, 3
-"""Rounds over both groups of the chessboard, at coarse and fine levels; see `COARSE`."""
+"""How often both groups of pixels are solved, at coarse and at fine levels; see `COARSE`."""
 RELAXATION = np.float32(1.4)
 """Overrelaxation: each step goes this many times as far, which saves rounds."""
 COARSE = 32
 """Levels whose longer side has at most so many pixels are coarse."""
 EVERYWHERE = 2**14
-"""Levels of at most so many pixels are solved at every pixel, so that colors spread."""
+"""Levels of at most so many pixels are solved at every pixel, so that colors spread over them."""
 STRIP_PIXELS = 2**20
 """Larger levels are solved in strips of about so many pixels, with the same result."""
 CHUNK = 2**13

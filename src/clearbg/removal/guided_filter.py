@@ -16,15 +16,16 @@ from clearbg.images import resize
 from clearbg.inference.predict import restore
 
 RADIUS = 3
-"""Of the windows, in pixels of the working size. benchmarks/edges.py chose this and the next."""
+"""How far a window reaches from its pixel, in pixels of the working size. benchmarks/edges.py has
+chosen this number and the next."""
 SMOOTHNESS = 1e-4
 """Epsilon of the paper: edges with a smaller squared color difference (colors in [0, 1]) are
 ignored."""
 ROWS = 64
 """Rows of the image that are worked on at once, so that memory does not grow with its height."""
 SETTLED = 4.5 / 255
-"""Alpha that is nearer than this to 0 or 1 becomes 0 or 1. It is seldom more than the network's
-doubt: the errors become smaller (benchmarks/edges.py), and so do files."""
+"""Alpha that is nearer than this to 0 or 1 becomes 0 or 1. Such alpha is seldom more than the
+network's doubt: without it the errors are smaller (benchmarks/edges.py), and so are the files."""
 
 
 def refine(alpha: np.ndarray, rgb: np.ndarray) -> np.ndarray:
