@@ -75,7 +75,7 @@ def test_pages_and_truth_may_come_in_archives_of_their_own(tmp_path):
     assert np.array_equal(alpha_of(pairs["2019-1"]), hard(2))
 
 
-def test_page_with_two_possible_truths_is_set_aside(tmp_path):
+def test_page_with_two_possible_truths_is_quarantined(tmp_path):
     files = {"img/1.png": jpg(1), "gt/1.png": ink(1, "PNG"), "gt/1_gt.png": ink(2, "PNG")}
     pairs = dibco(tmp_path, folder(tmp_path / "pages", files))
     assert reason(pairs["pages-1"]) == "two-truths"

@@ -145,7 +145,7 @@ def test_missing_meta_file_is_a_sentence(tmp_path):
         found(data, tmp_path)
 
 
-def test_portrait_of_an_unknown_user_is_set_aside(tmp_path):
+def test_portrait_of_an_unknown_user_is_quarantined(tmp_path):
     pairs = found(version_2(tmp_path, meta2("acd")), tmp_path)
     assert reason(pairs["b"]) == "no-user"
 
@@ -216,7 +216,7 @@ def test_kaggles_archive_of_archives_is_opened(tmp_path):
     assert len(pairs) == 6 and all(pair.mask for pair in pairs.values())
 
 
-def test_car_without_a_number_is_set_aside(tmp_path):
+def test_car_without_a_number_is_quarantined(tmp_path):
     source = folder(tmp_path / "cars", {"a_01.jpg": jpg(1), "a_01_mask.gif": gif(1),
                                         "car.jpg": jpg(2), "car_mask.gif": gif(2)})  # fmt: skip
     pairs = found(settings("carvana", archives=[source], sha256=None), tmp_path)
@@ -255,7 +255,7 @@ def test_pairs_go_by_number_where_no_names_agree(tmp_path):
     assert pairs["photo2"].mask.name == "photo_removed_02.png"
 
 
-def test_second_image_without_transparency_is_set_aside(tmp_path):
+def test_second_image_without_transparency_is_quarantined(tmp_path):
     files = {**both_sides(), "data/no bg/2.png": encode_image(disc(2, SMALL)[0])}
     pairs = found(kaggle_pairs(tmp_path, files), tmp_path)
     assert reason(pairs["2"]) == "no-alpha"

@@ -69,7 +69,7 @@ def test_share_that_draws_no_image_is_a_sentence_with_one_that_does(shares):
     assert {row["split"] for row in items} == {"train", "validation", "test"}
 
 
-def test_near_duplicate_of_an_official_test_image_is_set_aside():
+def test_near_duplicate_of_an_official_test_image_is_quarantined():
     items = rows(4)
     items[0]["split"] = "test"
     items[2]["group"] = items[3]["group"] = items[0]["group"]

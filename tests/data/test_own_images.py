@@ -70,8 +70,8 @@ def cutouts(tmp_path, backgrounds: str | None) -> config.Data:
 
 def test_cutout_lies_over_the_given_background(tmp_path):
     blue = np.full((50, 50, 3), (0, 0, 255), np.uint8)
-    write_image(tmp_path / "own/grounds/blue.png", blue)
-    pair = found(cutouts(tmp_path, "grounds"), tmp_path)["1"]
+    write_image(tmp_path / "own/backgrounds/blue.png", blue)
+    pair = found(cutouts(tmp_path, "backgrounds"), tmp_path)["1"]
     image, alpha, original = pair.read(MANY)
     rgb, truth = disc(1, SMALL)
     share = truth[..., None] / 255
@@ -89,7 +89,7 @@ def test_generated_backgrounds_are_the_same_each_time_and_differ_by_image(tmp_pa
     assert not np.array_equal(first[0].rgb[outside], other[0].rgb[outside])
 
 
-def test_opaque_image_among_cutouts_is_set_aside(tmp_path):
+def test_opaque_image_among_cutouts_is_quarantined(tmp_path):
     data = cutouts(tmp_path, None)
     (tmp_path / "own/cut/photo.jpg").write_bytes(jpg(9))
     assert reason(found(data, tmp_path)["photo"]) == "no-alpha"
@@ -143,7 +143,7 @@ def test_bad_line_of_a_table_is_named(tmp_path, text, message):
         found(table(tmp_path, text), tmp_path)
 
 
-def test_image_that_a_table_names_in_vain_is_set_aside(tmp_path):
+def test_image_that_a_table_names_in_vain_is_quarantined(tmp_path):
     lines = "p/0.jpg,m/0.png\np/nowhere.jpg,m/1.png\n"
     pairs = found(table(tmp_path, f"image,mask\n{lines}"), tmp_path).values()
     assert [reason(pair) for pair in pairs if pair.image.stem == "nowhere"] == ["missing"]

@@ -121,7 +121,7 @@ def folder(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-def test_ingest_reads_each_right_or_sets_it_aside_with_a_reason(folder, tmp_path):
+def test_ingest_reads_each_right_or_quarantines_it_with_a_reason(folder, tmp_path):
     keys = {"source": "folder", "path": str(folder), "images": "images", "masks": "masks",
             "kind": None, "count": None, "max_quarantined": 1.0, "max_pixels": 1_000_000,
             "validation": 0.2, "test": 0.2}  # fmt: skip

@@ -4,8 +4,8 @@ import numpy as np
 
 MAX_CLASSES = 40  # more different values than this are no class numbers
 ANNOTATORS = 12  # whose agreement makes equal steps of gray, at most
-MANY = 4  # levels, which come so near to equal steps by chance in one mask of 400
-RAMP = 0.95  # share of neighbors one level apart that makes four levels or more a ramp
+MANY = 4  # gray levels, which come so near to equal steps by chance in one mask of 400
+RAMP = 0.95  # share of neighbors one gray level apart that make four gray levels or more a ramp
 
 
 def _areas(values: np.ndarray) -> np.ndarray:
@@ -17,30 +17,35 @@ def _areas(values: np.ndarray) -> np.ndarray:
     return np.asarray(cv2.dilate(np.asarray(even, np.uint8), kernel)) > 0
 
 
-def fill_areas(values: np.ndarray, levels: np.ndarray) -> bool:
-    """Whether most of `levels`, sorted values of a mask `(H,W)`, fill areas as classes do."""
-    if not len(levels) or len(levels) > MAX_CLASSES or _is_graded(levels) or _is_ramp(values):
+def fill_areas(values: np.ndarray, gray_levels: np.ndarray) -> bool:
+    """Whether most of `gray_levels`, sorted values of a mask `(H,W)`, fill areas as classes do."""
+    if (
+        not len(gray_levels)
+        or len(gray_levels) > MAX_CLASSES
+        or _is_graded(gray_levels)
+        or _is_ramp(values)
+    ):
         return False
     inside = _areas(values)
-    filling = [inside[values == level].mean() >= 0.5 for level in levels]
+    filling = [inside[values == gray_level].mean() >= 0.5 for gray_level in gray_levels]
     return bool(np.mean(filling) >= 0.5)
 
 
-def _is_graded(levels: np.ndarray) -> bool:
-    """Whether several levels are shares of 255 as PASCAL-S has: how many annotators agree."""
-    if len(levels) < 2 or levels[-1] <= MAX_CLASSES or levels[-1] > 255:
+def _is_graded(gray_levels: np.ndarray) -> bool:
+    """Whether several gray levels are shares of 255 as PASCAL-S has: how many annotators agree."""
+    if len(gray_levels) < 2 or gray_levels[-1] <= MAX_CLASSES or gray_levels[-1] > 255:
         return False
     shares = [np.rint(np.arange(n + 1) * (255 / n)) for n in range(2, ANNOTATORS + 1)]
     shares += [np.floor(np.arange(n + 1) * (255 / n)) for n in range(2, ANNOTATORS + 1)]
-    slack = 0 if len(levels) < MANY else 1  # they were also rescaled in between
-    return any(np.abs(levels[:, None] - share).min(axis=1).max() <= slack for share in shares)
+    slack = 0 if len(gray_levels) < MANY else 1  # they were also rescaled in between
+    return any(np.abs(gray_levels[:, None] - share).min(axis=1).max() <= slack for share in shares)
 
 
 def _is_ramp(values: np.ndarray) -> bool:
-    levels = np.unique(values)
-    if len(levels) < 4:
+    gray_levels = np.unique(values)
+    if len(gray_levels) < 4:
         return False
-    ranks = np.searchsorted(levels, values)
+    ranks = np.searchsorted(gray_levels, values)
     jumps = np.concatenate([np.abs(np.diff(ranks, axis=axis)).ravel() for axis in (0, 1)])
     return bool(np.mean(jumps[jumps > 0] == 1) >= RAMP)
 
@@ -56,9 +61,9 @@ def of_sixteen_bits(values: np.ndarray) -> np.ndarray | None:
     """
     if values.max() <= 255:  # as gray levels all of them would be black
         return values.astype(np.uint8)
-    levels = np.unique(values)
-    between = levels[(levels > 0) & (levels < 65535)]
-    told_apart = len(np.unique(np.rint(levels / 257))) == len(levels)
+    gray_levels = np.unique(values)
+    between = gray_levels[(gray_levels > 0) & (gray_levels < 65535)]
+    told_apart = len(np.unique(np.rint(gray_levels / 257))) == len(gray_levels)
     if told_apart or not fill_areas(values, between):
         return None
     numbers = values if between[-1] < 255 else np.searchsorted(between, values) + (values > 0)

@@ -77,8 +77,8 @@ def _of_numbers(
     values: np.ndarray, counts: np.ndarray, is_jpeg: bool
 ) -> tuple[np.ndarray, list[Oddity]] | None:
     """The same for gray values that are class numbers or a trimap; None for gray levels."""
-    levels = np.flatnonzero(counts)
-    between = levels[(levels > 0) & (levels < VOID)]
+    gray_levels = np.flatnonzero(counts)
+    between = gray_levels[(gray_levels > 0) & (gray_levels < VOID)]
     if not len(between):
         return None
     only_small = not counts[MAX_CLASSES + 1 :].any()
@@ -87,12 +87,12 @@ def _of_numbers(
         if flat is not None:
             return values, [_doubt(flat)]
     elif fill_areas(values, between):
-        if VOID in levels or not (counts[0] or levels[-1] > MAX_CLASSES):
-            return values, [_doubt(levels)]
-        if counts[0] and (only_small or levels[-1] < FULL):
-            return _foreground(values > 0), [_classes(levels)]
+        if VOID in gray_levels or not (counts[0] or gray_levels[-1] > MAX_CLASSES):
+            return values, [_doubt(gray_levels)]
+        if counts[0] and (only_small or gray_levels[-1] < FULL):
+            return _foreground(values > 0), [_classes(gray_levels)]
     if counts[0] and only_small:
-        return _foreground(values > 0), [_classes(levels)]
+        return _foreground(values > 0), [_classes(gray_levels)]
     return None
 
 
@@ -109,25 +109,25 @@ def _flat_levels(values: np.ndarray, counts: np.ndarray) -> np.ndarray | None:
     if filled.sum() < LEAST_FLAT * between or common[:LEVELS].sum() < 0.8 * filled.sum():
         return None  # edges, or a soft ramp
     often = np.flatnonzero(filled >= 0.1 * common[0]) + FLAT
-    ends = [level for level in (0, VOID) if counts[level]]
+    ends = [gray_level for gray_level in (0, VOID) if counts[gray_level]]
     return np.union1d(often, ends)
 
 
-def _doubt(levels: np.ndarray) -> Oddity:
+def _doubt(gray_levels: np.ndarray) -> Oddity:
     """The question that a mask's numbers raise."""
-    words = _short(", ".join(map(str, levels)))
-    inner = [level for level in levels if FLAT <= level < 256 - FLAT]
-    if [*levels] == [1, 2, 3]:
+    words = _short(", ".join(map(str, gray_levels)))
+    inner = [gray_level for gray_level in gray_levels if FLAT <= gray_level < 256 - FLAT]
+    if [*gray_levels] == [1, 2, 3]:
         return "mask-trimap", "it is a trimap (1 subject, 2 background, 3 unknown)"
-    if levels[0] < FLAT and inner and all(level in TRIMAP_GRAY for level in inner):
+    if gray_levels[0] < FLAT and inner and all(gray_level in TRIMAP_GRAY for gray_level in inner):
         return "mask-trimap", f"it is a trimap, in which {inner[0]} means unknown ({words})"
-    if VOID in levels:
+    if VOID in gray_levels:
         return "mask-void", f"it holds class numbers and the label 255 of no class ({words})"
     return "mask-unclear", f"nobody knows which of its numbers is the background ({words})"
 
 
-def _classes(levels: np.ndarray) -> Oddity:
-    numbers = _short(", ".join(str(level) for level in levels if level))
+def _classes(gray_levels: np.ndarray) -> Oddity:
+    numbers = _short(", ".join(str(gray_level) for gray_level in gray_levels if gray_level))
     return "mask-index", f"it holds class numbers ({numbers}); all but 0 are subject"
 
 
@@ -143,14 +143,14 @@ def _of_colors(
         has_void = (rgb == VOID_COLOR).all(axis=2).any()
         if "palette" in notes:
             numbers = _palette_numbers(path)
-            levels = np.unique(numbers)
+            gray_levels = np.unique(numbers)
             if not subject.all() and numbers[~subject].any():
                 pass  # a program has sorted the palette: its first color is not the background
-            elif levels[0]:
-                return values, [_doubt(levels)]
+            elif gray_levels[0]:
+                return values, [_doubt(gray_levels)]
             else:
                 subject, background = numbers > 0, "the palette's first"
-                has_void |= VOID in levels and len(levels) > 2
+                has_void |= VOID in gray_levels and len(gray_levels) > 2
         if has_void:
             return values, [("mask-void", "a color of its table marks pixels of no class")]
         if not subject.all():
