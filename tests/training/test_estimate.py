@@ -11,7 +11,7 @@ from clearbg.cli.app import app
 from clearbg.errors import SettingsError
 from clearbg.system import memory
 from clearbg.training import estimate
-from clearbg.training.budget import stages
+from clearbg.training.budget import Budget, stages
 from clearbg.training.image_counts import Counts, counted
 from clearbg.training.trial import Trial
 
@@ -74,7 +74,7 @@ def test_missing_gpu_is_told_before_any_data_are_there(tmp_path, monkeypatch):
 def test_length_is_that_of_the_budget(train, steps, epochs, seconds):
     chosen = settings(**train)
     pace = dict.fromkeys(stages(chosen.train, 32), 0.5)
-    length = estimate._length(chosen, COUNTS, pace, validating=2.0)
+    length = estimate._length(Budget(chosen.train, COUNTS.train, 32), pace, validating=2.0)
     assert sum(length.steps.values()) == steps
     assert (length.epochs, length.seconds) == pytest.approx((epochs, seconds))
 
@@ -82,8 +82,9 @@ def test_length_is_that_of_the_budget(train, steps, epochs, seconds):
 def test_growing_sizes_are_counted_each_with_its_own_pace():
     raw = demo(**{**TINY, "augment": {"size": 64}, "transform": {"crop": 64}})
     raw["train"] |= {"epochs": 2, "batch_size": 2, "sizes": [[0.5, 32], [1.0, 64]]}
-    small, large = stages(config.parse(raw).train, 64)
-    length = estimate._length(config.parse(raw), COUNTS, {small: 1.0, large: 10.0}, 0.0)
+    budget = Budget(config.parse(raw).train, COUNTS.train, 64)
+    small, large = budget.stages
+    length = estimate._length(budget, {small: 1.0, large: 10.0}, 0.0)
     assert length.steps == {small: 5, large: 20} and length.seconds == 205
 
 

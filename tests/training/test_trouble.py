@@ -104,7 +104,7 @@ def memory(error: Exception, batch: int = 8, **train) -> str:
 
 
 def test_batch_that_does_not_fit_names_one_that_does(monkeypatch):
-    monkeypatch.setattr(batch_size, "largest_batch", lambda *_, most: min(5, most))
+    monkeypatch.setattr(trouble, "largest_batch", lambda *_, most: min(5, most))
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
     total = type("", (), {"total_memory": 8 * 2**30})
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: total)
@@ -113,7 +113,7 @@ def test_batch_that_does_not_fit_names_one_that_does(monkeypatch):
         error, batch_size=8
     )
     assert "set train.batch_size to 2," in memory(error, batch_size=4, accumulate=2)
-    monkeypatch.setattr(batch_size, "largest_batch", lambda *_, most: 1)
+    monkeypatch.setattr(trouble, "largest_batch", lambda *_, most: 1)
     assert "set train.batch_size to 1 and model.norm to group" in memory(error, batch_size=2)
 
 
@@ -140,7 +140,7 @@ def test_failed_step_leaves_nothing_in_memory_while_batches_are_tried(monkeypatc
         raise torch.cuda.OutOfMemoryError("out of memory")
 
     held = None
-    monkeypatch.setattr(batch_size, "largest_batch", tried)
+    monkeypatch.setattr(trouble, "largest_batch", tried)
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
     total = type("", (), {"total_memory": 8 * 2**30})
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: total)

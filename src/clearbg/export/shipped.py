@@ -25,7 +25,7 @@ from clearbg.data.pairs import FilePair
 from clearbg.data.sources import by_stem
 from clearbg.errors import DataError, ExportError
 from clearbg.export import formats, onnx
-from clearbg.images import read_image
+from clearbg.images import find_images
 from clearbg.inference.predict import Network, predict_split
 from clearbg.inference.sessions import open_model
 from clearbg.inference.torch_network import as_network
@@ -80,7 +80,7 @@ def write(name: str, sources: Sources) -> dict[str, Any]:
         sources.weights / weights.FILE,
     )
     pairs = _complete(by_stem(sources.images, sources.masks), sources)
-    calibration = _spread(sorted(sources.calibration.iterdir()), settings.export.calibration or 0)
+    calibration = _spread(find_images(sources.calibration), settings.export.calibration or 0)
     with replacing_folder(pretrained.FOLDER / name) as aside:
         shutil.copyfile(sources.settings, aside / SETTINGS)
         weights.save(halved(weights.copied(original)), aside / weights.FILE)
@@ -281,14 +281,11 @@ def _complete(pairs: Sequence[FilePair], sources: Sources) -> list[FilePair]:
 
 
 def _spread(paths: Sequence[Path], count: int) -> list[Path]:
-    """At most `count` of the files that are images, evenly over their names."""
-    usable = [path for path in paths if path.suffix.lower() in (".jpg", ".jpeg", ".png")]
-    if not usable:
+    """At most `count` of the images, evenly over their names."""
+    if not paths:
         raise DataError("the folder for the calibration holds no images: name another.")
-    where = np.linspace(0, len(usable) - 1, min(count, len(usable))).round().astype(int)
-    for path in (usable[index] for index in where):
-        read_image(path)
-    return [usable[index] for index in where]
+    where = np.linspace(0, len(paths) - 1, min(count, len(paths))).round().astype(int)
+    return [paths[index] for index in where]
 
 
 def _digest(paths: Any) -> str:

@@ -18,7 +18,7 @@ from PIL import Image, ImageCms, ImageFile, TiffImagePlugin, UnidentifiedImageEr
 from clearbg.errors import ClearBGError, ImageError
 from clearbg.images import limits, png_metadata, tiff_reading
 from clearbg.images.exif import orientation_of
-from clearbg.images.failures import failure
+from clearbg.images.failures import TIFF, failure
 
 # Without a list Pillow also hands EPS to Ghostscript and guesses at formats without signature.
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "AVIF", "GIF", "BMP", "PPM", "JPEG2000")
@@ -110,7 +110,7 @@ def _decode(
     try:
         return _with_pillow(stream, max_pixels, name)
     except (UnidentifiedImageError, KeyError):  # of a channel layout, of a compression
-        if head not in tiff_reading.SIGNATURES:
+        if head not in TIFF:
             raise
         return tiff_reading.read(stream, max_pixels, name)
     except ValueError:  # Pillow's limits on text and profiles

@@ -7,8 +7,8 @@ from PIL import UnidentifiedImageError
 
 from clearbg.errors import ImageError
 
-SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+",
-              b"GIF8", b"BM", b"\0\0\0\x0cjP  ")  # fmt: skip
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the latter two of BigTIFF
+SIGNATURES = (*TIFF, b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"GIF8", b"BM", b"\0\0\0\x0cjP  ")
 
 OTHER_IMAGES = {  # the bytes at the start, or from the fifth on -> what has them
     b"8BPS": "a Photoshop file",

@@ -15,7 +15,6 @@ from clearbg.errors import ImageError
 from clearbg.images import limits
 from clearbg.images.failures import unsupported
 
-SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 SUBFILE_TYPE, SUB_IFDS, PROFILE, ORIENTATION = 254, 330, 34675, 274
 REDUCED = 1  # bit of NewSubfileType: a smaller version of another page
 OTHER_THAN_IMAGES = 5  # bits of NewSubfileType: such a version, or a mask of another page
@@ -109,12 +108,12 @@ def read(stream: BinaryIO, max_pixels: int | None, name: str) -> Decoded:
         deep = _unassociated(deep)
     if extra and page.extrasamples[0] == 0:  # of no stated meaning
         deep, extra = deep[..., :colors], 0
-    image, kept = _as_image(deep, colors, notes)
+    image, deep_colors = _as_image(deep, colors, notes)
     if profile is not None:
         image.info["icc_profile"] = bytes(profile.value)
     if orientation is not None:
         image.getexif()[ORIENTATION] = orientation.value
-    return image, kept, notes
+    return image, deep_colors, notes
 
 
 def _page(file: Any) -> Any:
@@ -180,8 +179,8 @@ def _as_image(
     if colors == 4:  # inks are reduced to 8 bits
         notes[:] = ["16-bit-as-8" if note == "16-bit" else note for note in notes]
     mode = {1: "L", 3: "RGB", 4: "CMYK"}[colors]
-    picture = low[..., 0] if colors == 1 else np.ascontiguousarray(low[..., :colors])
-    image = Image.fromarray(picture, mode)
+    shown = low[..., 0] if colors == 1 else np.ascontiguousarray(low[..., :colors])
+    image = Image.fromarray(shown, mode)
     image.format = "TIFF"
     if deep.shape[2] > colors:
         image.info[OPACITY] = Image.fromarray(low[..., colors].copy())

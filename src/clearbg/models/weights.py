@@ -15,6 +15,11 @@ FILE = contract.WEIGHTS
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
+def file_of(place: Path) -> Path:
+    """The weights of a models folder; what is no folder is the file itself."""
+    return place / FILE if place.is_dir() else place
+
+
 def save(weights: dict[str, Tensor], path: Path) -> None:
     """Write a state dict; equal weights give equal bytes.
 
@@ -45,11 +50,14 @@ def start(network: nn.Module, origin: Path, sha256: str | None) -> None:
 
     Statistics of batch norms are left out where the network has none of its own.
 
+    Args:
+        sha256: of the file that is meant; None: any.
+
     Raises:
         ModelError: the file is missing, damaged, not the one that `sha256` names, or belongs to
             another architecture.
     """
-    path = origin / FILE if origin.is_dir() else origin
+    path = file_of(origin)
     weights = _read(path)
     if sha256 is not None:
         found = file_sha256(path)

@@ -99,7 +99,7 @@ def plan(inputs: Sequence[str | Path], output: str | Path | None, format: str | 
 
 def left_out(inputs: Sequence[str | Path], output: str | Path | None) -> tuple[str, ...]:
     """A sentence for each folder or pattern in which something is no image, and left out."""
-    results = Path(DEFAULT_OUTPUT if output is None else output).resolve()
+    results = os.fspath(DEFAULT_OUTPUT if output is None else output)
     sentences = []
     for name in map(os.fspath, inputs):
         if Path(name).is_dir():
@@ -110,12 +110,8 @@ def left_out(inputs: Sequence[str | Path], output: str | Path | None) -> tuple[s
             left = {finding.OTHER_NAME: others} if others else {}
         else:
             continue
-        real = Path(name).resolve()
-        if results != real and results.is_relative_to(real):  # of an earlier run
-            left = {
-                reason: [path for path in paths if not path.resolve().is_relative_to(results)]
-                for reason, paths in left.items()
-            }
+        own = _results_in(Path(name), results)
+        left = {r: [p for p in paths if not _lies_in(p, own)] for r, paths in left.items()}
         sentences.append(finding.left_out({r: paths for r, paths in left.items() if paths}, name))
     return tuple(filter(None, sentences))
 

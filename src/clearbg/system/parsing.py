@@ -104,7 +104,7 @@ def shown(value: Any, quoted: bool = True) -> str:
 class _Outline:
     """The shape of a YAML document, known from its events before any value is built."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.sizes: dict[str, int] = {}  # anchor -> values that an alias of it stands for
         self.open: list[list[Any]] = []  # of each collection: anchor, size, keys or None, is key
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from clearbg.errors import ClearBGError, RegistryError
 from clearbg.system import project
 from clearbg.system.files import exclusive, file_sha256, replacing_folder
-from clearbg.tracking.runs import ONNX, prepare  # the import also sets how MLflow behaves
+from clearbg.tracking.runs import ONNX, create_missing  # the import also sets how MLflow behaves
 from clearbg.tracking.store import ask, database, follow_project, reason, shown, uri
 
 import mlflow.artifacts  # isort: skip
@@ -96,7 +96,7 @@ def open_registry() -> "Registry":
         RegistryError: the store does not answer, or cannot be created.
     """
     with _in_a_sentence():
-        prepare(uri())
+        create_missing(uri())
     return Registry(model_name())
 
 

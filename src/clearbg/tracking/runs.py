@@ -260,7 +260,9 @@ def _find(client, experiment, marks, params) -> mlflow.entities.Run | None:
 def _store() -> tuple[mlflow.MlflowClient, str]:
     """A client of the store, and the id of the experiment, which is created if missing."""
     address = uri()
-    prepare(address)
+    create_missing(address)
+    ask(address)  # fails within seconds if the store does not answer
+    follow_project(address)
     client = mlflow.MlflowClient(tracking_uri=address)
     name = os.getenv("MLFLOW_EXPERIMENT_NAME", "clearbg")
     if experiment := client.get_experiment_by_name(name):
@@ -281,17 +283,14 @@ def _store() -> tuple[mlflow.MlflowClient, str]:
         return client, client.get_experiment_by_name(name).experiment_id
 
 
-def prepare(address: str) -> None:
-    """Fail within seconds if the store does not answer; create a missing SQLite database."""
+def create_missing(address: str) -> None:
+    """Create the SQLite database of a store, if the store has one and it is missing.
+
+    It is made aside: neither a second process nor a kill may disturb a migration.
+    """
     file = database(address)
-    if file is not None and not file.exists():
-        _make(file)
-    ask(address)
-    follow_project(address)
-
-
-def _make(file: Path) -> None:
-    """Create a database aside: neither a second process nor a kill may disturb a migration."""
+    if file is None or file.exists():
+        return
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=f"{file.name}.") as folder:
         mlflow.MlflowClient(f"sqlite:///{folder}/new.db")

@@ -85,13 +85,14 @@ def report(
         own = settings.train.model_copy(update={"batch_size": chosen_batch(settings, counts.train)})
         settings = dataclasses.replace(settings, train=own)
     trial = Trial(settings)
-    phases = stages(settings.train, settings.transform.crop)
-    steps = {phase: _timed(trial, settings, phase) for phase in phases}
+    processes = settings.train.devices * settings.train.nodes
+    budget = Budget(settings.train, counts.train, settings.transform.crop, processes)
+    steps = {phase: _timed(trial, settings, phase) for phase in budget.stages}
     loading = None if train is None else _loading(train, settings, trial)
     if loading is not None:
         steps = {phase: loading.seconds(s, phase.batch) for phase, s in steps.items()}
     validating = _validating(trial, settings, counts, validation)
-    length = _length(settings, counts, steps, validating)
+    length = _length(budget, steps, validating)
     rows = [
         ("device", _device(trial, settings)),
         ("network", _network(trial, settings)),
@@ -100,7 +101,7 @@ def report(
         *((("step", _step(p, seconds, settings)) for p, seconds in steps.items())),
         ("loading", _keeping_up(loading, settings)),
         ("memory", _memory(trial)),
-        ("epoch", _epoch(settings, counts, steps, validating)),
+        ("epoch", _epoch(budget, steps, validating)),
         ("training", f"{sum(length.steps.values()):,} steps in {length.epochs:.3g} epochs: "
                      f"{_duration(length.seconds)}{_stops_early(settings)}"),
         ("disk", _disk(trial, settings, counts, length)),
@@ -160,21 +161,17 @@ def _validating(
     return (time.monotonic() - start) * measured / (images * processes)
 
 
-def _length(
-    settings: config.Settings, counts: Counts, steps: dict[Stage, float], validating: float
-) -> Length:
-    train = settings.train
-    budget = Budget(train, counts.train, settings.transform.crop, train.devices * train.nodes)
-    if train.minutes:
+def _length(budget: Budget, steps: dict[Stage, float], validating: float) -> Length:
+    if minutes := budget.settings.minutes:
         shares = np.diff([0.0, *(stage.until for stage in budget.stages)])
         passes = 0.0
         done = {}
         for stage, share in zip(budget.stages, shares, strict=True):
             seconds = _of_epoch(stage, budget) * steps[stage] + validating
-            here = 60 * train.minutes * float(share) / seconds
+            here = 60 * minutes * float(share) / seconds
             done[stage] = round(here * _of_epoch(stage, budget))
             passes += here
-        return Length(done, passes, 60 * train.minutes)
+        return Length(done, passes, 60 * minutes)
     found, epoch, offset = Counter[Stage](), 0, 0
     while not budget.over(epoch, found.total()):
         stage = budget.stage(epoch, offset, found.total())
@@ -183,7 +180,7 @@ def _length(
             offset += stage.batch * budget.processes
         else:
             epoch, offset = epoch + 1, 0
-    passes = epoch + offset / counts.train
+    passes = epoch + offset / budget.length
     seconds = sum(steps[s] * count for s, count in found.items()) + math.ceil(passes) * validating
     return Length(dict(found), passes, seconds)
 
@@ -255,11 +252,7 @@ def _memory(trial: Trial) -> str:
     return text + (f", which is TOO LITTLE: {LESS}" if used > free + held else "")
 
 
-def _epoch(
-    settings: config.Settings, counts: Counts, steps: dict[Stage, float], validating: float
-) -> str:
-    train = settings.train
-    budget = Budget(train, counts.train, settings.transform.crop, train.devices * train.nodes)
+def _epoch(budget: Budget, steps: dict[Stage, float], validating: float) -> str:
     texts = [
         f"{_duration(_of_epoch(s, budget) * seconds)}" + f" at {s.size}" * (len(steps) > 1)
         for s, seconds in steps.items()

@@ -24,7 +24,7 @@ def fingerprint(settings: config.Settings, data: Path) -> str:
     origin = start.place(settings)
     facts = {
         "settings": {k: v for k, v in settings.flat().items() if k.split(".")[0] in trained},
-        "start": origin and file_sha256(origin / weights.FILE if origin.is_dir() else origin),
+        "start": origin and file_sha256(weights.file_of(origin)),
         "data": content.hexdigest(),
         "code": code.digest(Path(__file__).parent, beside=code.BESIDE_WEIGHTS),
         "libraries": [version(name) for name in ("torch", "torchvision", "lightning-fabric")],

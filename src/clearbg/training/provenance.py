@@ -51,7 +51,7 @@ def provenance(settings: config.Settings, folder: Path) -> Provenance:
 
 def _past(place: Path) -> tuple[tuple[Origin, ...], pd.DataFrame]:
     """Where weights come from, and what they have seen as far as it is listed beside them."""
-    file = place / weights.FILE if place.is_dir() else place
+    file = weights.file_of(place)
     sha256 = file_sha256(file)
     path = file.with_name(CONTRACT)
     contract = parse_contract(path.read_bytes(), str(path)) if path.is_file() else None

@@ -26,8 +26,7 @@ def place(settings: config.Settings) -> Path | None:
     if name in pretrained.names():
         return pretrained.folder(name)
     found = project.root() / name
-    file = found / weights.FILE if found.is_dir() else found
-    if not file.is_file():
+    if not (file := weights.file_of(found)).is_file():
         raise ModelError(
             f"{file} does not exist: correct train.init_from, or name a shipped model "
             f"({', '.join(pretrained.names())})."

@@ -20,6 +20,7 @@ from clearbg.data.prefetch import Pair
 from clearbg.errors import ClearBGError
 from clearbg.system import signals
 from clearbg.system.files import replacing_file
+from clearbg.training.batch_size import largest_batch
 from clearbg.training.budget import Batches
 from clearbg.training.checkpoints import Checkpoint, Progress
 
@@ -86,8 +87,6 @@ def out_of_memory(
 ) -> ClearBGError | None:
     """The sentence for a batch that did not fit into memory; None: the error is another one."""
     if isinstance(error, torch.cuda.OutOfMemoryError):
-        from clearbg.training.batch_size import largest_batch
-
         # What the failed step has made would count against the batches that are tried.
         traceback.clear_frames(error.__traceback__)
         torch.cuda.empty_cache()
