@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import uvicorn
 from starlette.testclient import TestClient
 
 from clearbg.removal.remover import Remover
@@ -18,6 +20,7 @@ from clearbg.serving.api import application
 from clearbg.serving.limits import Limits
 from clearbg.serving.metrics import Metrics
 from clearbg.serving.removals import Removals
+from support.page import answer_of
 
 LIMITS = Limits(file_bytes=100_000, pixels=20_000, concurrency=2, queue=2)
 
@@ -40,6 +43,35 @@ def waited(condition) -> bool:
             return True
         time.sleep(0.01)
     return False
+
+
+class OnLoopback:
+    """The server on 127.0.0.1, in this process, for requests that no client library sends."""
+
+    def __init__(self, model: Path, limits: Limits = LIMITS):
+        metrics = Metrics()
+        self.removals = Removals(lambda: Remover(model), limits, metrics)
+        app = application(self.removals, limits, metrics, model.stem)
+        self._server = uvicorn.Server(uvicorn.Config(app, http="h11", log_level="warning"))
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._server.run, args=([self._listener],))
+        self._thread.start()
+        assert waited(lambda: self.removals.ready)
+
+    def connect(self, sent: bytes, source: str = "127.0.0.1") -> socket.socket:
+        """A connection over which bytes were sent, and which stays open."""
+        opened = socket.create_connection(self._listener.getsockname(), 10, (source, 0))
+        opened.sendall(sent)
+        return opened
+
+    def answer(self, sent: bytes) -> tuple[int, str]:
+        with self.connect(sent) as opened:
+            return answer_of(opened)
+
+    def end(self) -> None:
+        self._server.should_exit = self._server.force_exit = True
+        self._thread.join()
+        self._listener.close()
 
 
 class Gate(Remover):

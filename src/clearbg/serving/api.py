@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Collection
 from typing import Any, cast
 
 from fastapi import FastAPI, Request
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
@@ -21,7 +22,7 @@ from clearbg.serving.metrics import MEDIA_TYPE, Metrics
 from clearbg.serving.parameters import MEDIA_TYPES, NO_ADDRESS, Wanted, read_values, wanted
 from clearbg.serving.removals import LOADING, SOON, STOPPING, Removals, Result
 from clearbg.system import memory
-from clearbg.web.bodies import Body, Refused, refuse
+from clearbg.web.bodies import Body, Refused, refuse, visitor_of
 from clearbg.web.hosts import HostFilter, OriginFilter
 from clearbg.web.room import Room
 
@@ -110,8 +111,18 @@ class Api:
         async with received(request, body, self._room, self._limits) as sent:
             chosen = choose(sent)
             result = await self._removals.run(sent.files["file"], chosen, body)
-        media_type = MEDIA_TYPES[chosen.format]
-        return Response(result.content, headers=self._facts(result), media_type=media_type)
+        size, visitor = len(result.content), visitor_of(request.scope)
+        self._room.add(size, visitor)  # until it is sent: a client may read slowly, or never
+
+        async def sent_whole() -> None:
+            self._room.give_back(size, visitor)
+
+        return Response(
+            result.content,
+            headers=self._facts(result),
+            media_type=MEDIA_TYPES[chosen.format],
+            background=BackgroundTask(sent_whole),
+        )
 
     def _facts(self, result: Result) -> dict[str, str]:
         facts = {
@@ -143,7 +154,7 @@ class Api:
             "clearbg_ready": ("1 when removals are taken.", int(removals.ready)),
             "clearbg_running": ("Removals that run now.", removals.running),
             "clearbg_waiting": ("Requests that wait for their turn.", removals.waiting),
-            "clearbg_held_bytes": ("Bytes of requests in memory.", self._room.held),
+            "clearbg_held_bytes": ("Bytes of requests and results in memory.", self._room.held),
             "process_resident_memory_bytes": ("Resident memory.", memory.held() or 0),
         }
         info = {"version": clearbg.__version__, "model": self._name}

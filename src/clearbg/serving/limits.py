@@ -29,5 +29,5 @@ class Limits:
 
     @property
     def room_bytes(self) -> int:
-        """Most bytes of all requests in memory together."""
+        """Most bytes of all requests and results in memory together."""
         return 10 * self.request_bytes

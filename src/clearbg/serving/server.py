@@ -14,6 +14,8 @@ from clearbg.serving.metrics import Metrics
 from clearbg.serving.removals import Removals
 from clearbg.web.listening import LOCAL_HOSTS, address, listen
 
+KEEP_ALIVE = 75
+"""Seconds for which an idle connection stays; proxies keep theirs for 60, and must end it first."""
 DRAINING = 30.0
 """Seconds in which removals that were taken have to be finished after a signal."""
 
@@ -48,7 +50,7 @@ def serve(
         app = application(removals, limits, metrics, choice.name, host, allowed_hosts)
         config = uvicorn.Config(
             app, http="h11", ws="none", log_level="warning", server_header=False,
-            timeout_graceful_shutdown=2,
+            timeout_graceful_shutdown=2, timeout_keep_alive=KEEP_ALIVE,
         )  # fmt: skip
         server = _Server(config, removals)
         server.run(sockets=[listener])
