@@ -11,23 +11,27 @@ GPU: the step on random batches (textbook; `determinism: exact`; as the recipe t
 of two exact trainings by family, and the share of time that a training waits for its images.
 CPU: from JPEG files to weights, and the share of its speed that is left beside two busy loops.
 
-Needs torch, torchvision, lightning-fabric, pydantic, OpenCV, safetensors and pandas; for the CPU's
-textbook loop scikit-image as well.
+Needs torch, torchvision, lightning-fabric, pydantic, OpenCV, safetensors, pandas, PyYAML and tqdm;
+for the CPU's textbook loop scikit-image as well. On a GPU it ends within 170 s: a measurement for
+which no time is left is left out, and a row says so.
 """
 
 import argparse
-import contextlib
 import dataclasses
+import gc
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+BEGUN, LIMIT = time.monotonic(), 165.0  # seconds of a run on a GPU; the rest is for its end
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "src"))
@@ -64,6 +68,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where the rows are written as well")
     given = parser.parse_args()
     if given.cpu or not torch.cuda.is_available():
+        global LIMIT
+        LIMIT = 1e6
         on_cpu()
     else:
         on_gpu()
@@ -82,36 +88,79 @@ def tell(what: str, value: float | str, unit: str = "", **more) -> None:
 
 def on_gpu() -> None:
     tell("device", torch.cuda.get_device_name(), torch_version=torch.__version__)
-    for network, (name, side, batch, goal) in STEPS.items():
-        with guarded(network):
-            plain = rate(textbook(network, side, batch), batch)
-            tell(f"{network} {side}² textbook, batch {batch}", plain, "images/s")
-            for kind, changes in (
-                ("exact", {"determinism": "exact", "batch_size": batch, "compile": "off"}),
-                ("fast", {"determinism": "fast", "batch_size": batch, "compile": "off"}),
-                ("recipe", {}),
-            ):
-                chosen = recipe(name, {"accelerator": "cuda", "init_from": None, **changes})
-                chosen = dataclasses.replace(
-                    chosen, model=chosen.model.model_copy(update={"teacher_epochs": 0})
-                ) if network == "isnet" else chosen  # fmt: skip
-                size = chosen.train.batch
-                found = rate(step_of(chosen, side, size), size)
-                more = {"goal": goal} if kind == "recipe" else {}
-                tell(f"{network} {side}² {kind}, batch {size}", found, "images/s",
-                     ratio=f"{found / plain:.2f} x textbook", **more)  # fmt: skip
-    exactness()
-    waiting()
+    for network in STEPS:
+        steps(network)
+    with tempfile.TemporaryDirectory() as folder:
+        attempt("waiting for data", 45, lambda: waiting(Path(folder)))
+    for name in FAMILIES:
+        attempt(f"exact twice: {name}", 4, lambda name=name: exactness(name))
 
 
-@contextlib.contextmanager
-def guarded(what: str) -> Iterator[None]:
-    """One measurement that fails is told, and the others go on."""
+def steps(network: str) -> None:
+    """The textbook's step, and this project's in three ways."""
+    name, side, batch, goal = STEPS[network]
+    plain = attempt(f"{network} {side}² textbook, batch {batch}", 5,
+                    lambda: rate(textbook(network, side, batch), batch), "images/s")  # fmt: skip
+    for kind, changes in (
+        ("exact", {"determinism": "exact", "batch_size": batch, "compile": "off"}),
+        ("fast", {"determinism": "fast", "batch_size": batch, "compile": "off"}),
+        ("recipe", {}),
+    ):
+        chosen = alone(recipe(name, {"accelerator": "cuda", "init_from": None, **changes}))
+        size = chosen.train.batch
+        attempt(
+            f"{network} {side}² {kind}, batch {size}", 8,
+            lambda chosen=chosen, size=size: rate(step_of(chosen, side, size), size), "images/s",
+            plain, **({"goal": goal} if kind == "recipe" else {}),
+        )  # fmt: skip
+
+
+def alone(chosen: config.Settings) -> config.Settings:
+    """The settings without a teacher and without weights from elsewhere."""
+    model = chosen.model
+    changes = {key: off for key, off in (("teacher_epochs", 0), ("pretrained", False))
+               if getattr(model, key)}  # fmt: skip
+    return dataclasses.replace(chosen, model=model.model_copy(update=changes))
+
+
+def attempt(
+    what: str,
+    seconds: float,
+    measure: Callable[[], Any],
+    unit: str = "",
+    plain: float | None = None,
+    **more,
+) -> Any:
+    """Tell what is measured, and return it. One that fails is told, and the others go on.
+
+    It is left out where fewer seconds are left than it takes, and given up at the end of the time.
+    """
+    left = LIMIT - (time.monotonic() - BEGUN)
+    if left < seconds:
+        tell(f"{what} left out", f"{LIMIT:.0f} s are over")
+        return None
+    found = None
     try:
-        yield
+        signal.signal(signal.SIGALRM, out_of_time)
+        signal.setitimer(signal.ITIMER_REAL, left)
+        found = measure()
+        if found is not None:
+            ratio = {"ratio": f"{found / plain:.2f} x textbook"} if plain else {}
+            tell(what, found, unit, **ratio, **more)
     except Exception as error:
         tell(f"{what} failed", f"{type(error).__name__}: {str(error)[:300]}")
-    torch.cuda.empty_cache()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    gc.collect()  # a failed step's frames hold its tensors
+    if "torch._dynamo" in sys.modules:
+        torch.compiler.reset()  # and CUDA graphs have memory of their own
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return found
+
+
+def out_of_time(_number: int, _frame: object) -> None:
+    raise TimeoutError(f"{LIMIT:.0f} s are over")
 
 
 def textbook(network: str, side: int, batch: int) -> Callable[[], None]:
@@ -164,23 +213,13 @@ def rate(step: Callable[[], None], images: int, seconds: float = 2.5) -> float:
     return steps * images / (time.monotonic() - start)
 
 
-def exactness() -> None:
-    """Two exact trainings of a few steps give the same bits, family by family."""
-    for name in FAMILIES:
-        with guarded(f"exactness of {name}"):
-            changes = {"accelerator": "cuda", "determinism": "exact", "batch_size": 2,
-                       "compile": "off", "sizes": None, "init_from": None}  # fmt: skip
-            chosen = recipe(name, changes)
-            if chosen.model.teacher_epochs:
-                chosen = dataclasses.replace(
-                    chosen, model=chosen.model.model_copy(update={"teacher_epochs": 0})
-                )
-            if chosen.model.pretrained:
-                chosen = dataclasses.replace(
-                    chosen, model=chosen.model.model_copy(update={"pretrained": False})
-                )
-            digests = [digest_after(chosen, steps=4) for _ in range(2)]
-            tell(f"exact twice: {name}", "equal" if digests[0] == digests[1] else "DIFFERENT")
+def exactness(name: str) -> str:
+    """Whether two exact trainings of a few steps give the same bits."""
+    changes = {"accelerator": "cuda", "determinism": "exact", "batch_size": 2,
+               "compile": "off", "sizes": None, "init_from": None}  # fmt: skip
+    chosen = alone(recipe(name, changes))
+    first, second = (digest_after(chosen, steps=4) for _ in range(2))
+    return "equal" if first == second else "DIFFERENT"
 
 
 def digest_after(settings: config.Settings, steps: int) -> str:
@@ -199,23 +238,19 @@ def digest_after(settings: config.Settings, steps: int) -> str:
     return digest.hexdigest()
 
 
-def waiting() -> None:
+def waiting(data: Path) -> None:
     """A training from JPEG files by its recipe: images a second, and time lost to waiting."""
-    with guarded("waiting for data"), tempfile.TemporaryDirectory() as folder:
-        data, workers = Path(folder), min(16, os.cpu_count() or 1)
-        chosen = recipe("clearbg-lite", {"accelerator": "cuda", "init_from": None,
-                                         "workers": workers})  # fmt: skip
-        write_pairs(data, 1200, chosen.augment.size)
-        for kind, changes in (
-            ("files, 16 workers", {"cache": "off", "augment_on": "cpu"}),
-            ("as the recipe says", {}),
-        ):
-            train = {"accelerator": "cuda", "init_from": None, "workers": workers, "steps": None,
-                     "epochs": None, "minutes": 0.25, "sizes": None, **changes}  # fmt: skip
-            settings = recipe("clearbg-lite", train)
-            pace = paces(settings, data)[-1]
-            tell(f"end to end, {kind}", pace["images_per_second"], "images/s")
-            tell(f"waiting for data, {kind}", pace["waiting_for_data"], "of 1", goal=0.05)
+    workers = min(16, os.cpu_count() or 1)
+    own = {"accelerator": "cuda", "init_from": None, "workers": workers, "steps": None,
+           "epochs": None, "minutes": 0.2, "sizes": None}  # fmt: skip
+    write_pairs(data, 1200, recipe("clearbg-lite", own).augment.size)
+    for kind, changes in (
+        (f"files, {workers} workers", {"cache": "off", "augment_on": "cpu"}),
+        ("as the recipe says", {}),
+    ):
+        pace = paces(recipe("clearbg-lite", {**own, **changes}), data)[-1]
+        tell(f"end to end, {kind}", pace["images_per_second"], "images/s")
+        tell(f"waiting for data, {kind}", pace["waiting_for_data"], "of 1", goal=0.05)
 
 
 def on_cpu() -> None:
@@ -223,11 +258,11 @@ def on_cpu() -> None:
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
         write_pairs(data, PAIRS, 320)
-        plain = of_another("--textbook", data)
-        tell("textbook, batch 12, from JPEG files", plain, "images/s")
+        plain = attempt("textbook, batch 12, from JPEG files", 0,
+                        lambda: of_another("--textbook", data), "images/s")  # fmt: skip
         ours = of_another("--ours", data)
-        tell("clearbg, batch 12, from JPEG files", ours["images_per_second"], "images/s",
-             ratio=f"{ours['images_per_second'] / plain:.2f} x textbook", goal=1.8)  # fmt: skip
+        attempt("clearbg, batch 12, from JPEG files", 0, lambda: ours["images_per_second"],
+                "images/s", plain, goal=1.8)  # fmt: skip
         tell("waiting for data", ours["waiting_for_data"], "of 1", goal=0.05)
         busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
         try:
@@ -244,7 +279,7 @@ def of_another(side: str, data: Path):
     command = [sys.executable, __file__, side, str(data)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        sys.exit(done.stderr)
+        raise RuntimeError(done.stderr[-300:])
     return json.loads(done.stdout.splitlines()[-1])
 
 

@@ -1,8 +1,12 @@
 """How a training is launched: devices, and which algorithms it may use."""
 
+import json
+import subprocess
+import sys
+
 import pytest
 import torch
-from support.project import TINY, demo
+from support.project import ROOT, TINY, demo
 
 from clearbg import config
 from clearbg.errors import SettingsError
@@ -58,3 +62,32 @@ def test_batch_size_that_is_chosen_is_kept_for_a_restart(tmp_path):
     assert first.train.batch == batch_size.SMALL
     (tmp_path / "batch_size.txt").write_text("5\n")
     assert batch_size.with_batch_size(chosen, tmp_path, 100, fabric).train.batch == 5
+
+
+BENCHMARK = """
+import sys, time
+for name in {missing}:
+    sys.modules[name] = None
+sys.path.insert(0, {folder!r})
+import train
+train.attempt("right", 0, lambda: 6.0, "images/s", 2.0)
+train.attempt("wrong", 0, lambda: 1 / 0)
+train.LIMIT = time.monotonic() - train.BEGUN + 0.2
+train.attempt("slow", 0, lambda: time.sleep(60))
+train.attempt("late", 1, lambda: 1.0)
+"""
+NOT_NEEDED = ["dvc", "gradio", "imagehash", "joblib", "matplotlib", "mlflow", "onnx", "onnxruntime",
+              "py_sod_metrics", "ray", "rich", "scipy", "skimage", "sklearn", "tifffile",
+              "typer"]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_benchmark_runs_on_a_bare_machine_and_no_row_takes_the_others_with_it():
+    code = BENCHMARK.format(missing=NOT_NEEDED, folder=str(ROOT / "benchmarks"))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    right, wrong, slow, late = map(json.loads, done.stdout.splitlines())
+    assert (right["value"], right["ratio"]) == (6.0, "3.00 x textbook")
+    assert wrong["value"] == "ZeroDivisionError: division by zero"
+    assert slow["what"] == "slow failed" and "TimeoutError" in slow["value"]
+    assert late["what"] == "late left out"

@@ -5,7 +5,6 @@ F-measures, which are in [0, 1] instead of percent.
 """
 
 import numpy as np
-from scipy import ndimage
 
 BLOCK = 8  # pixels, side of the blocks that distortion is counted against
 REACH = 2  # pixels, the 5×5 window of the distortion
@@ -53,6 +52,8 @@ def drd(predicted: np.ndarray, ink: np.ndarray) -> float:
     none of them beyond the image. The sum is divided by the number of whole 8×8 blocks of the
     truth that hold both ink and page; NaN where something is wrong and there is no such block.
     """
+    from scipy import ndimage  # imported here: few trainings need it
+
     wrong = predicted != ink
     if not wrong.any():
         return 0.0

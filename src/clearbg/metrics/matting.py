@@ -7,7 +7,6 @@ and soft parts, see `unknown_band`. No map is stretched by its own minimum and m
 
 import cv2
 import numpy as np
-from scipy import ndimage
 
 SIGMA = 1.4  # pixels
 STEP, TOLERANCE = 0.1, 0.15  # of alpha; theta in the paper
@@ -109,6 +108,8 @@ def _connectivity_error(alpha: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 def _largest_region(mask: np.ndarray) -> np.ndarray:
     """Bool `(H,W)`; the first of equals, none of an empty mask."""
+    from scipy import ndimage  # imported here: few trainings need it
+
     labels, count = ndimage.label(mask)
     if not count:
         return mask

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import joblib
 import numpy as np
 
 from clearbg.metrics import saliency
@@ -95,6 +94,8 @@ def side_by_side(
     scorer: Callable[..., Any], arguments: Iterable[tuple[Any, ...]], processes: int | None = None
 ) -> Iterator[Any]:
     """What `scorer` gives for each of the arguments, in order; see `score_all`."""
+    import joblib  # imported here: a training whose metrics the device counts needs none
+
     workers = joblib.Parallel(
         n_jobs=processes or os.cpu_count(), max_nbytes=None, return_as="generator"
     )
