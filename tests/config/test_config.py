@@ -176,6 +176,7 @@ def test_what_only_supervised_training_does_is_refused_beside_an_adversary(chang
      ({"epochs": None, "minutes": float("inf")}, r"train\.minutes .*a finite number"),
      ({"sizes": [[1.0, float("inf")]]}, r"train\.sizes\.0\.1 .*a finite number"),
      ({"batch_size": "many"}, r"train\.batch_size \(.*a valid integer"),
+     ({"compile": "reduce-overhead", "accumulate": 2}, r"train: accumulate = 2 keeps gradients"),
      ({3: 4}, r"train\.3 is not a known key")],
 )  # fmt: skip
 def test_value_of_an_unforeseen_kind_is_one_sentence(train, start):

@@ -163,3 +163,12 @@ class Train(Section):
         if any(size != int(size) or not 32 <= size <= 4096 for _, size in self.sizes):
             raise ValueError(f"sizes = {self.sizes} must have whole sizes from 32 to 4096 pixels")
         return self
+
+    @model_validator(mode="after")
+    def _keeps_the_gradients_of_parts(self) -> Self:
+        if self.compile == "reduce-overhead" and self.accumulate > 1:
+            raise ValueError(
+                f"accumulate = {self.accumulate} keeps gradients that compile = reduce-overhead "
+                "overwrites with each part of a step; set accumulate to 1, or compile to default"
+            )
+        return self
