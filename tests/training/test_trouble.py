@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import weakref
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from clearbg.system import signals
 from clearbg.training import baselines, batch_size, checkpoints, loop, supervised, trouble
 from clearbg.training.launch import launch
 from clearbg.training.trouble import SpikeWatch
+from clearbg.training.validation import batches
 
 
 def spikes(losses) -> list[int]:
@@ -82,10 +84,20 @@ def test_training_tells_of_a_spike_in_one_line_and_of_masks_after_each_epoch(
 def test_masks_have_a_figure_of_every_metric_that_can_select(augmented, metric):
     chosen = small(select_by=metric)
     pairs = [Pairs(augmented, split, chosen) for split in ("train", "validation")]
-    found = baselines.measured(launch(chosen.train), *pairs, chosen)
+    fabric = launch(chosen.train)
+    split = batches(pairs[1], chosen.train, fabric)
+    found = baselines.measured(fabric, pairs[0], split, chosen)
     assert {f"{name}/{metric}" for name in NAMES} <= found.keys()
     alphas = np.stack([pairs[1][0, index][1].numpy() for index in range(len(pairs[1]))])
     assert found["no_subject/alpha_mae"] == pytest.approx(alphas.mean(), abs=1e-6)
+
+
+def test_validation_on_a_gpu_is_fed_by_the_workers(augmented):
+    chosen = small(workers=3)
+    pairs = Pairs(augmented, "validation", chosen)
+    for kind, workers in (("cuda", 3), ("cpu", 0)):
+        place = SimpleNamespace(device=torch.device(kind), global_rank=0, world_size=1)
+        assert batches(pairs, chosen.train, place).num_workers == workers
 
 
 def test_epoch_line_tells_of_a_metric_that_masks_have_where_the_loss_selects():

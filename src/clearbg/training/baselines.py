@@ -5,16 +5,17 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from torch.utils.data import DataLoader
 
 from clearbg import config
 from clearbg.data.dataset import Pairs
 from clearbg.metrics import baselines
 from clearbg.metrics.baselines import NAMES, Comparison
-from clearbg.training.validation import Tally, batches
+from clearbg.training.validation import Tally
 
 
 def measured(
-    fabric: Fabric, train: Pairs, validation: Pairs, settings: config.Settings
+    fabric: Fabric, train: Pairs, split: DataLoader, settings: config.Settings
 ) -> dict[str, float]:
     """The figures of `validate` but the losses, for each mask: `mean_mask/mae` and so on.
 
@@ -22,7 +23,7 @@ def measured(
     """
     mean_mask = train.mean_mask.astype(np.float32) / 255
     tallies = {name: Tally(settings) for name in NAMES}
-    for _, alpha in batches(validation, settings.train, fabric.global_rank, fabric.world_size):
+    for _, alpha in split:
         alpha = alpha.to(fabric.device)
         for name, mask in baselines.masks(alpha.shape[-2:], mean_mask).items():
             tallies[name].add(torch.from_numpy(mask).to(alpha).expand_as(alpha), alpha)

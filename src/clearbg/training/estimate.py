@@ -29,7 +29,7 @@ from clearbg.training.budget import Budget, Stage, stages
 from clearbg.training.image_counts import Counts
 from clearbg.training.trial import RandomPairs, Trial
 from clearbg.training.trouble import out_of_memory
-from clearbg.training.validation import validate
+from clearbg.training.validation import batches, validate
 
 SHEET = 250_000  # bytes of a sample sheet
 LESS = "lower train.batch_size, and raise train.accumulate by the same factor"
@@ -152,10 +152,10 @@ def _validating(
     if pairs is not None:
         source = copy.copy(pairs)
         source.rows = pairs.rows[:images]
-    if cuda:  # the first images take longer
-        validate(trial.fabric, trial.method, source, trial.settings)
-    start = time.monotonic()
-    validate(trial.fabric, trial.method, source, trial.settings)
+    split = batches(source, trial.settings.train, trial.fabric)
+    for _ in range(1 + cuda):  # there the first images take longer
+        start = time.monotonic()
+        validate(trial.fabric, trial.method, split, trial.settings)
     measured = counts.validation + bool(settings.train.hard_examples) * counts.train
     processes = settings.train.devices * settings.train.nodes
     return (time.monotonic() - start) * measured / (images * processes)

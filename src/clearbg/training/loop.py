@@ -25,6 +25,7 @@ from clearbg.training.hard_examples import expected_draws
 from clearbg.training.methods import Method, build_method
 from clearbg.training.trouble import SpikeWatch, out_of_memory, refuse_non_finite
 from clearbg.training.validation import ImageErrors, validate
+from clearbg.training.validation import batches as validation_batches
 
 READ_EVERY = 20  # steps between two looks at the losses on CUDA
 
@@ -63,7 +64,8 @@ class Training:
         on_epoch: Callable[[Method, Progress], None],
     ):
         self.fabric, self.settings, self.checkpoint = fabric, settings, checkpoint
-        self.train, self.validation, self.on_epoch = train, validation, on_epoch
+        self.train, self.on_epoch = train, on_epoch
+        self.validation = validation_batches(validation, settings.train, fabric)
         if len(train) < fabric.world_size:
             raise SettingsError(
                 f"{len(train)} training images are fewer than the training's {fabric.world_size} "

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from clearbg import config
 from clearbg.data.dataset import Pairs, Place, loader
@@ -19,16 +19,16 @@ LOSSES = {"loss"}  # a loss too can select
 
 
 def validate(
-    fabric: Fabric, method: Method, pairs: Pairs, settings: config.Settings
+    fabric: Fabric, method: Method, split: DataLoader, settings: config.Settings
 ) -> dict[str, float]:
     """The method's losses, the metric of `train.select_by`, and those of hard masks.
 
-    Every process measures its part of the split, and all get the same figures.
+    Every process measures its part of the split, see `batches`, and all get the same figures.
     """
     processes.share_statistics(fabric, method.measured)
     tally = Tally(settings)
     losses: list[tuple[int, dict[str, torch.Tensor]]] = []
-    for images, alpha in batches(pairs, settings.train, fabric.global_rank, fabric.world_size):
+    for images, alpha in split:
         predicted, values = method.validate(images, alpha)
         losses.append((len(images), values))
         tally.add(predicted, alpha)
@@ -43,12 +43,8 @@ class ImageErrors:
     """Measures every training image without random changes, for `train.hard_examples`."""
 
     def __init__(self, fabric: Fabric, pairs: Pairs, settings: config.Settings):
-        self.fabric, self.count, size = fabric, len(pairs), settings.train.batch
-        places: list[Place] = [
-            (0, index) for index in range(fabric.global_rank, self.count, fabric.world_size)
-        ]
-        groups = [places[first : first + size] for first in range(0, len(places), size)]
-        self.loader = loader(pairs.unchanged(), groups, settings.train.workers)
+        self.fabric, self.count = fabric, len(pairs)
+        self.loader = batches(pairs.unchanged(), settings.train, fabric)
 
     def measure(self, method: Method) -> torch.Tensor:
         """The mean absolute error of each image's alpha, `(N,)` on the CPU, for all processes."""
@@ -104,12 +100,13 @@ class Tally:
         )
 
 
-def batches(pairs: Pairs, settings: config.Train, rank: int, processes: int) -> DataLoader:
-    """Batches of images and alpha in order: of several processes, each has every n-th image."""
-    places = [(0, index) for index in range(rank, len(pairs), processes)]
-    size = settings.batch
-    return DataLoader(
-        pairs,
-        batch_sampler=[places[first : first + size] for first in range(0, len(places), size)],
-        num_workers=0,
-    )
+def batches(pairs: Dataset, settings: config.Train, fabric: Fabric) -> DataLoader:
+    """Batches of images and alpha in order: of several processes, each has every n-th image.
+
+    A GPU is fed by `train.workers` processes, which stay. On a CPU nearly all of the time is the
+    network's, and they would only take its cores and memory.
+    """
+    count, size = len(pairs), settings.batch  # type: ignore[arg-type]
+    places: list[Place] = [(0, i) for i in range(fabric.global_rank, count, fabric.world_size)]
+    groups = [places[first : first + size] for first in range(0, len(places), size)]
+    return loader(pairs, groups, settings.workers if fabric.device.type == "cuda" else 0)
