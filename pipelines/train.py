@@ -85,6 +85,11 @@ def train(fabric: Fabric, settings: config.Settings, past: Provenance) -> None:
         compared = outputs.write_model(method, progress, settings, past, pairs.mean_mask, MODELS)
         outputs.write_reports(method, progress, settings, validation, samples, REPORTS)
         stage_logs.log_training(run, read_contract(MODELS), settings)
+        if settings.train.minutes:
+            print(
+                f"train: {progress.steps} optimizer steps in {settings.train.minutes:g} minutes; "
+                "for as many in a rerun set train.steps to that, and train.minutes to null"
+            )
         if not compared.beats_baselines:
             print(compared.warning("validation images"), file=sys.stderr)
         signals.ignore_from_now(checkpoint.finish)

@@ -36,6 +36,7 @@ def test_signal_at_any_moment_ends_in_a_sentence_and_no_step_is_made_twice(tmp_p
         assert row["status"] == 0 and "train: wrote models/, reports/train/ in" in row["told"]
     assert late["weights"] == undisturbed["weights"]
     assert not list(folder.glob(".clearbg/checkpoints/*"))
+    assert json.loads((folder / "reports/train/metrics.json").read_text())["steps"] == 6
 
 
 def project(folder: Path) -> Path:

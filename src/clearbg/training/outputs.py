@@ -95,7 +95,7 @@ def write_reports(
     earlier: Path,
     folder: Path,
 ) -> None:
-    """history.csv (a row an epoch), metrics.json (the best epoch), samples/.
+    """history.csv (a row an epoch), metrics.json (the best epoch, and all steps), samples/.
 
     `earlier` holds the sample sheets of earlier epochs.
     """
@@ -111,7 +111,8 @@ def write_reports(
         for table in ("validation", *compared.masks)
     }
     own = figures.pop("validation") | {"beats_baselines": compared.beats_baselines}
-    write_json(folder / "metrics.json", {"best_epoch": progress.best_epoch, **own, **figures})
+    length = {"best_epoch": progress.best_epoch, "steps": progress.steps}
+    write_json(folder / "metrics.json", {**length, **own, **figures})
     with replacing_folder(folder / "samples") as aside:
         for path in sorted(earlier.glob("*.jpg")):
             shutil.copyfile(path, aside / path.name)
