@@ -9,9 +9,11 @@ from pathlib import Path
 
 import filelock
 import pytest
+import torch
 
 from clearbg.cli.app import main
 from clearbg.errors import ClearBGError
+from clearbg.models import weights
 from clearbg.system import files
 from clearbg.system.files import exclusive, replacing_folder
 from clearbg.system.object_store import StorePath, existing
@@ -190,3 +192,53 @@ def test_command_names_an_argument_that_is_too_long(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["clearbg", "doctor", "n" * 300])
     with pytest.raises(SystemExit, match="has a name of 300 bytes"):
         main()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX has these modes")
+@pytest.mark.parametrize("umask, mode", [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_what_is_written_has_the_mode_that_open_gives(umask, mode, tmp_path):
+    before = os.umask(umask)
+    try:
+        files.write_text(tmp_path / "deep/new.txt", "new")
+        weights.save({"a": torch.zeros(1)}, tmp_path / "w.safetensors")
+        with replacing_folder(tmp_path / "out"):
+            pass
+    finally:
+        os.umask(before)
+    for name in ("deep/new.txt", "w.safetensors"):
+        assert (tmp_path / name).stat().st_mode & 0o777 == mode
+    for name in ("deep", "out"):
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o777 & ~umask
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX has these modes")
+@pytest.mark.parametrize("old, new", [(0o600, 0o600), (0o664, 0o664), (0o444, 0o644)])
+def test_replaced_file_keeps_its_mode_unless_it_was_protected(old, new, tmp_path):
+    before = os.umask(0o022)
+    try:
+        (tmp_path / "a.txt").touch()
+        (tmp_path / "a.txt").chmod(old)
+        files.write_text(tmp_path / "a.txt", "new")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == new
+
+
+KILLED = """
+import os, signal
+from clearbg.system.files import replacing_file
+with replacing_file("a.png") as aside:
+    aside.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGKILL")
+def test_file_that_a_killed_process_had_begun_is_removed_by_the_next():
+    subprocess.run([sys.executable, "-c", KILLED], check=False)
+    (begun,) = (path.name for path in Path().iterdir())
+    own = (".env.123.png", begun.replace("clearbg-", "clearbg-0"), f".b{begun[2:]}x.y")
+    for name in own:
+        Path(name).touch()
+    files.write_text("b.txt", "new")
+    assert sorted(path.name for path in Path().iterdir()) == sorted([*own, "b.txt"])

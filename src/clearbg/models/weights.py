@@ -31,7 +31,6 @@ def save(weights: dict[str, Tensor], path: Path) -> None:
             save_file({name: tensor.contiguous() for name, tensor in weights.items()}, aside)
         except SafetensorError as error:
             raise OSError(str(error)) from error
-        aside.chmod(0o644)
 
 
 def load(network: nn.Module, path: Path) -> nn.Module:

@@ -8,7 +8,10 @@ import errno
 import hashlib
 import json
 import os
+import platform
+import re
 import shutil
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +21,10 @@ from clearbg.errors import ClearBGError
 
 LONGEST_NAME = 255  # bytes; file systems hold no more
 SHORT = 16  # letters of a suffix that tells a format
+HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+BEGUN = re.compile(rf"\..*\.clearbg-{HOST}-([0-9]{{1,9}})(\.[^.]*)?", re.DOTALL)
+
+_swept: set[str] = set()  # the folders in which this process has looked for such files
 
 
 @contextlib.contextmanager
@@ -25,7 +32,9 @@ def replacing_file(target: Path | str, synced: bool = False) -> Iterator[Path]:
     """Yield a path beside `target` to write to; on success it takes `target`'s place.
 
     The temporary name keeps the suffix, so that writers which choose the format by it
-    work. On any exception the target stays as it was. With `synced` the
+    work. On any exception the target stays as it was. The file has the mode that `open` gives: of
+    the file that it replaces, or by the umask. What killed processes of this computer have left
+    in the folder is removed when a process first writes there. With `synced` the
     new file is on the disk before the rename, so that even a power cut leaves one of both whole.
 
     Raises:
@@ -33,11 +42,16 @@ def replacing_file(target: Path | str, synced: bool = False) -> Iterator[Path]:
     """
     target = Path(target)
     suffix = target.suffix if len(target.suffix) < SHORT else ""
-    aside = beside(target, f"{os.getpid()}{suffix}", target.stem)
+    aside = beside(target, f"clearbg-{HOST}-{os.getpid()}{suffix}", target.stem)
     with _sentence(target):
         target.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(target.parent)
+        mode = _mode(target, aside)
         try:
             yield aside
+            if os.name == "posix" and os.stat(aside).st_mode & 0o777 != mode:
+                with contextlib.suppress(PermissionError):  # of a disk without such modes
+                    os.chmod(aside, mode)
             if synced:
                 _sync(aside)
             os.replace(aside, target)
@@ -45,6 +59,43 @@ def replacing_file(target: Path | str, synced: bool = False) -> Iterator[Path]:
                 _sync(target.parent)
         finally:
             aside.unlink(missing_ok=True)
+
+
+def _mode(target: Path, aside: Path) -> int:
+    """The permission bits that `open(target, "w")` would give; `aside` is made for a moment."""
+    with contextlib.suppress(FileNotFoundError):
+        known = os.stat(target).st_mode & 0o777
+        if known & stat.S_IWUSR:  # a protected file is one that DVC holds in its cache
+            return known
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT, 0o666)
+    try:
+        return os.fstat(descriptor).st_mode & 0o777
+    finally:
+        os.close(descriptor)
+        os.unlink(aside)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the files that processes of this computer had begun in a folder when they died."""
+    place = os.path.abspath(folder)
+    if place in _swept or os.name != "posix":
+        return
+    _swept.add(place)
+    for name in os.listdir(folder):
+        begun = BEGUN.fullmatch(name)
+        if begun and not _alive(int(begun[1])):
+            with contextlib.suppress(OSError):
+                os.unlink(folder / name)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # it is somebody else's
+        return True
+    return True
 
 
 def write_text(target: Path | str, text: str) -> None:
