@@ -20,6 +20,7 @@ import argparse
 import numpy as np
 
 from clearbg import config
+from clearbg.metrics import bootstrap
 from clearbg.promotion import gate, paired_test
 
 KINDS = ("better", "equal", "broken")
@@ -48,7 +49,7 @@ def simulate(
     slices = {
         name: (low <= place) & (place < high) for name, low, high in zip(SLICES, edges, edges[1:])
     }
-    shown = paired_test.bootstrap([str(index) for index in place], slices)
+    shown = paired_test.Shown(bootstrap.draw([str(index) for index in place]), slices)
     shift = np.full(images, 0.0 if kind == "equal" else 2 * asked.margin)
     if kind == "broken":
         odd = slices["odd"]

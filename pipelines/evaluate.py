@@ -1,8 +1,8 @@
 """Score the trained model on the test split, at the images' own size.
 
 reads   params.yaml (evaluate), models/, data/ingested/
-writes  reports/evaluate/{metrics.json,per_image.csv,curves.csv,robustness.csv,report.html,
-        sheet.jpg}; robustness.csv has no rows unless evaluate.robustness is true
+writes  reports/evaluate/{headline.json,metrics.json,per_image.csv,curves.csv,robustness.csv,
+        report.html,sheet.jpg}; robustness.csv has no rows unless evaluate.robustness is true
 """
 
 import sys
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from clearbg import config
 from clearbg.contract import read_contract
-from clearbg.data import leaks
+from clearbg.data import leaks, manifest
 from clearbg.data.baselines import read_mean_mask
 from clearbg.evaluation import evaluate, report, robustness
 from clearbg.images import contact_sheet
@@ -40,15 +40,18 @@ def main() -> None:
     own = result.figures | {"beats_baselines": compared.beats_baselines}
     nested = result.nested() | {"leaks": result.marks.counts()}
     write_json(REPORTS / "metrics.json", own | nested)
+    write_json(REPORTS / "headline.json", {name: result.figures[name] for name in result.shown(5)})
     tables = {"per_image": result.per_image, "curves": result.curve_table(), "robustness": varied}
     for name, table in tables.items():
         with replacing_file(REPORTS / f"{name}.csv") as aside:
             table.to_csv(aside, index=False, float_format="%.6f")
+    sources = ", ".join(manifest.read(DATA)["source"].unique())
     report.write_evaluation_page(
         REPORTS / "report.html",
-        title=f"{contract.model} on the test split",
+        title=f"{contract.model} on test images of {sources}",
         headlines=result.shown(5),
         metrics=result.metrics,
+        intervals=result.intervals,
         leaks=result.marks.sentence(),
         compared=compared,
         curves=result.curves,
@@ -70,8 +73,7 @@ def main() -> None:
         per_line=2,
     )
     stage_logs.log_evaluation(stage_logs.run_of(contract, settings), REPORTS)
-    shown = [f"{name} {result.figures[name]:.4f}" for name in result.shown(6)]
-    print(f"evaluate: {', '.join(shown)}")
+    print(f"evaluate: {', '.join(map(result.told, result.shown(5)))}")
     print(f"evaluate: {compared.metric} on the same images: {compared.shown()}")
     print(f"evaluate: {result.marks.sentence()}")
     if not compared.beats_baselines:

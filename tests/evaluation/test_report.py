@@ -113,6 +113,7 @@ def content(**changes) -> dict:
                     "min_max": {"max_f": 0.87654, "mae": 0.0456},
                     "mean_mask": {"max_f": 0.4, "mae": 0.3},
                     "no_subject": {"max_f": 0.3, "mae": 0.1}},
+        "intervals": {"max_f": {"low": 0.8768, "high": 0.9432}},
         "leaks": "Two were seen.",
         "compared": Comparison("max_f", 0.91234, {"mean_mask": 0.4, "no_subject": 0.3}),
         "curves": {"raw": curve, "min_max": curve},
@@ -121,6 +122,11 @@ def content(**changes) -> dict:
         "varied": robustness.empty(),
         "settings": {"model.name": "u2netp", "data.license": "CC0-1.0"},
     } | changes  # fmt: skip
+
+
+def test_page_shows_how_sure_a_figure_is(tmp_path):
+    html = page(tmp_path)
+    assert "95%: 0.877 to 0.943" in html and html.count("95%: ") == 1
 
 
 def page(tmp_path: Path, **changes) -> str:

@@ -7,6 +7,7 @@ import pytest
 from support.contenders import settings
 from support.project import ROOT
 
+from clearbg.metrics import bootstrap
 from clearbg.promotion import gate, paired_test
 
 SIMULATION = importlib.util.spec_from_file_location("s", ROOT / "benchmarks/promotion.py")
@@ -30,9 +31,8 @@ def scored(values, empty=None):
 
 
 def compared(before, after, *, lower=False, groups=None, slices=None, **promote):
-    shown = paired_test.bootstrap(
-        groups or [str(k) for k in range(len(before.values))], slices or {}
-    )
+    draws = bootstrap.draw(groups or [str(k) for k in range(len(before.values))])
+    shown = paired_test.Shown(draws, slices or {})
     return paired_test.compare(before, after, shown, lower, settings(**promote).promote)
 
 
@@ -44,7 +44,8 @@ def test_gain_is_positive_where_a_lower_metric_falls():
 
 def test_interval_covers_the_true_gain_as_often_as_it_says():
     rng = np.random.default_rng(1)
-    shown, asked = paired_test.bootstrap([str(k) for k in range(20)], {}), settings().promote
+    shown = paired_test.Shown(bootstrap.draw([str(k) for k in range(20)]), {})
+    asked = settings().promote
     hits = []
     for _ in range(300):
         before = rng.normal(0.8, 0.1, 20)

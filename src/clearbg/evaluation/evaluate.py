@@ -1,9 +1,10 @@
 """A network, or anybody's predictions, over many images at the images' own size."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from clearbg.errors import DataError
 from clearbg.evaluation.report import Case
 from clearbg.images import luma, resize
 from clearbg.inference.predict import Network, predict, predict_split
-from clearbg.metrics import scoring
+from clearbg.metrics import bootstrap, scoring
 from clearbg.metrics.baselines import NAMES, Comparison, compare, score_beside, summarize
 from clearbg.metrics.document import otsu
 from clearbg.metrics.names import LOWER_IS_BETTER, SHOWN
@@ -44,6 +45,8 @@ class Evaluation:
             its `leak` is "exact" or "near" where the model was trained on a duplicate, else "".
         marks: of all images, in the order they were scored; None where nothing was looked for.
         found: lines about what was found in the masks and left out of the folders, or empty.
+        intervals: metric -> "low" and "high" of the 95 % interval of its average by the first
+            protocol, see `clearbg.metrics.bootstrap`; of the metrics of a short list.
     """
 
     headline: str
@@ -52,6 +55,7 @@ class Evaluation:
     per_image: pd.DataFrame
     marks: leaks.Marks | None = None
     found: str = ""
+    intervals: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def figures(self) -> dict[str, float]:
@@ -64,18 +68,25 @@ class Evaluation:
         masks = {name: table for name, table in self.metrics.items() if name in NAMES}
         return compare(self.headline, self.figures | self.metrics.get("raw", {}), masks)
 
-    def nested(self) -> dict[str, dict[str, float]]:
+    def nested(self) -> dict[str, Mapping[str, Any]]:
         """All but the first protocol for metrics.json; of the masks the headline and the MAE."""
         few = dict.fromkeys([self.compared.metric, "mae"])
-        return {
+        tables = {
             name: {key: table[key] for key in few if key in table} if name in NAMES else table
             for name, table in list(self.metrics.items())[1:]
         }
+        return tables | {"interval": self.intervals}
 
     def shown(self, count: int) -> list[str]:
         """The headline and the names that follow it in a short list."""
         names = dict.fromkeys([self.headline, *SHOWN])
         return [name for name in names if name in self.figures][:count]
+
+    def told(self, metric: str) -> str:
+        """A metric's name and average, with the ends of its interval where it has one."""
+        ends = self.intervals.get(metric)
+        span = f" ({ends['low']:.4f} to {ends['high']:.4f})" if ends else ""
+        return f"{metric} {self.figures[metric]:.4f}{span}"
 
     def curve_table(self) -> pd.DataFrame:
         """One row a threshold; columns of all but the first protocol carry its name."""
@@ -120,6 +131,7 @@ def evaluate(
         contract.headline,
         marks,
         mean_mask,
+        frame["group"],
     )
     if "document" in settings.metrics:
         pairs = manifest.read_pairs(folder, frame)
@@ -138,8 +150,13 @@ def score(
     headline: str,
     marks: leaks.Marks | None = None,
     mean_mask: np.ndarray | None = None,
+    groups: Sequence[str] | None = None,
 ) -> Evaluation:
-    """Score pairs of alpha, float `(H,W)` in [0, 1], and truth, uint8 `(H,W)`, named `names`."""
+    """Score pairs of alpha, float `(H,W)` in [0, 1], and truth, uint8 `(H,W)`, named `names`.
+
+    Args:
+        groups: of the images that are alike, for the intervals; None: each image is one.
+    """
     coverage: list[float] = []
     counts = np.zeros((2, 256))
 
@@ -177,10 +194,24 @@ def score(
             averages["clean"] = _rounded(scoring.summarize(clean))
     masks = summarize([beside for _, beside in found])
     averages |= {name: _rounded(figures) for name, figures in masks.items()}
-    return Evaluation(headline, averages, curves, table.loc[order].reset_index(drop=True), marks)
+    first = next(iter(averages.values()))
+    shown = [name for name in dict.fromkeys([headline, *SHOWN]) if name in first]
+    return Evaluation(
+        headline,
+        averages,
+        curves,
+        table.loc[order].reset_index(drop=True),
+        marks,
+        intervals={
+            name: _rounded(ends)
+            for name, ends in bootstrap.intervals(
+                scores, names if groups is None else groups, shown
+            ).items()
+        },
+    )
 
 
-def _rounded(figures: dict[str, float]) -> dict[str, float]:
+def _rounded(figures: Mapping[str, float]) -> dict[str, float]:
     return {name: round(value, 6) for name, value in figures.items()}
 
 

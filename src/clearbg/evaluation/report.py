@@ -46,6 +46,7 @@ def write_evaluation_page(
     title: str,
     headlines: Sequence[str],
     metrics: Mapping[str, Mapping[str, float]],
+    intervals: Mapping[str, Mapping[str, float]],
     leaks: str,
     compared: Comparison,
     curves: Mapping[str, Mapping[str, np.ndarray]],
@@ -59,6 +60,7 @@ def write_evaluation_page(
     Args:
         headlines: the metrics to show first; the images are ordered by the first of them.
         metrics: protocol -> metric -> average over images; the first protocol leads.
+        intervals: metric -> "low" and "high" of the 95 % interval of the leading average.
         leaks: what is known of images that the model has seen; `per_image` has their kind
             (exact, near) in its column `leak`.
         compared: the model and masks that have not looked at the image.
@@ -84,6 +86,7 @@ def write_evaluation_page(
         headlines=headlines,
         protocols=PROTOCOLS,
         metrics=metrics,
+        intervals=intervals,
         rows=dict.fromkeys(name for table in metrics.values() for name in table),
         leaks=leaks,
         compared=compared,

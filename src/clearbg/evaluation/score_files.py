@@ -111,7 +111,10 @@ def table(result: Evaluation, output: Path | None) -> str:
     if output is not None:
         with replacing_file(output) as aside:
             result.per_image.to_csv(aside, index=False, float_format="%.6f")
-    averages = pd.DataFrame(result.metrics)
+    first, *others = result.metrics
+    ends = pd.DataFrame(result.intervals).T.reindex(columns=["low", "high"])
+    columns = [pd.DataFrame(result.metrics)[[first]], ends.add_prefix("95% ")]
+    averages = pd.concat([*columns, pd.DataFrame(result.metrics)[others]], axis=1)
     text = averages.to_string(na_rep="", float_format="{:.4f}".format)
     return text if result.marks is None else f"{text}\n{result.marks.sentence()}"
 

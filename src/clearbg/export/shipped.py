@@ -205,14 +205,15 @@ def _measured(
     marks = leaks.mark(leaks.hashes(pair.files()[0] for pair in pairs), seen)
     unseen = np.array([not kind for kind in marks.kinds])
     rows = unseen if unseen.any() else ~unseen
+    draws = bootstrap.draw([str(k) for k in range(rows.sum())])
     figures, losses = {}, {}
     for file, network in networks.items():
         values = _contributions(network, contract, pairs)
         figures[file] = {
-            name: [round(number, 4) for number in bootstrap.estimate(found[rows])]
+            name: [round(number, 4) for number in bootstrap.estimate(found[rows], draws)]
             for name, found in values.items()
         }
-        losses[file] = {name: bootstrap.estimate(found)[0] for name, found in values.items()}
+        losses[file] = {name: bootstrap.figure(found) for name, found in values.items()}
     whole = losses.pop("original")
     for found in losses.values():
         for name, value in found.items():

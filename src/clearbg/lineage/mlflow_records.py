@@ -55,7 +55,7 @@ def _run(one) -> dict[str, Any]:
         "started": _time(one.info.start_time),
         "tags": tags,
         "params": dict(one.data.params),
-        "metrics": {k: v for k, v in one.data.metrics.items() if not k.startswith("curve/")},
+        "metrics": one.data.metrics,
     }
 
 

@@ -1,16 +1,52 @@
-"""How sure a figure over images is: the interval that a bootstrap of the images gives."""
+"""How sure a figure over images is: the interval that a bootstrap of groups of images gives.
 
-from collections.abc import Sequence
+Images of one group (one person, one page, near-duplicates) are alike, so that groups are drawn, not
+images: many images of few subjects tell little.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from clearbg.metrics.names import Protocol
 from clearbg.metrics.scoring import Scores
 
-DRAWS, SEED = 2000, 0
+DRAWS, SEED, CONFIDENCE = 2000, 0, 0.95
 CURVES = {"max_f": "f_curve", "mean_f": "f_curve", "max_e": "e_curve", "mean_e": "e_curve"}
 """Saliency's figures that come from curves over 256 thresholds, averaged over images first."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Groups of images, drawn with replacement.
+
+    Attributes:
+        groups: int `(n,)`: images of one number are drawn together.
+        weights: float `(DRAWS,n)`: how often each draw holds each image.
+    """
+
+    groups: np.ndarray
+    weights: np.ndarray
+
+
+def draw(groups: Sequence[str]) -> Draws:
+    """Draw groups of images; the same groups give the same draws.
+
+    Args:
+        groups: the name of every image's group.
+    """
+    numbers, names = pd.factorize(np.asarray(groups))
+    rng = np.random.default_rng(SEED)
+    drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=DRAWS)
+    return Draws(numbers, drawn[:, numbers].astype(float))
+
+
+def _alone(count: int) -> Draws:
+    return draw([str(number) for number in range(count)])
 
 
 def contributions(scores: Sequence[Scores], metric: str, protocol: Protocol = "raw") -> np.ndarray:
@@ -22,6 +58,10 @@ def contributions(scores: Sequence[Scores], metric: str, protocol: Protocol = "r
     Args:
         protocol: by which the images were scored; it counts for saliency's metrics alone.
     """
+    if metric == "empty_alpha":
+        return np.array(
+            [[s.plain["mean_alpha"] if s.plain["empty"] else np.nan] for s in scores], dtype=float
+        )
     if metric not in CURVES:
         rows = [
             score.plain | score.saliency[protocol].row()
@@ -34,49 +74,77 @@ def contributions(scores: Sequence[Scores], metric: str, protocol: Protocol = "r
     return curves if metric.startswith("max_") else curves.mean(axis=1, keepdims=True)
 
 
-def estimate(values: np.ndarray, confidence: float = 0.95) -> tuple[float, float, float]:
-    """The figure of `contributions`, and the ends of its interval; images are drawn one by one."""
+def estimate(
+    values: np.ndarray, draws: Draws | None = None, confidence: float = CONFIDENCE
+) -> tuple[float, float, float]:
+    """The figure of `contributions`, and the ends of its interval.
+
+    Args:
+        draws: None: each image is a group of its own.
+    """
+    draws = draws or _alone(len(values))
     known = ~np.isnan(values).any(axis=1)
-    low, high = interval(figures(values, _draws(len(values)), known), confidence, known.sum())
+    groups = len(np.unique(draws.groups[known]))
+    low, high = interval(figures(values, draws.weights, known), confidence, groups)
     return figure(values), low, high
 
 
 def difference(
-    values: np.ndarray, others: np.ndarray, confidence: float = 0.95
+    values: np.ndarray,
+    others: np.ndarray,
+    draws: Draws | None = None,
+    confidence: float = CONFIDENCE,
 ) -> tuple[float, float, float]:
     """How far the figure of `values` is above that of `others`, and the ends of its interval.
 
     Args:
-        values, others: `contributions` of the same images, which are drawn together.
+        values, others: `contributions` of the same images, which are drawn together; the images
+            that both have a value for count.
+        draws: None: each image is a group of its own.
     """
+    draws = draws or _alone(len(values))
     known = ~(np.isnan(values).any(axis=1) | np.isnan(others).any(axis=1))
-    draws = _draws(len(values))
-    drawn = figures(values, draws, known) - figures(others, draws, known)
-    low, high = interval(drawn, confidence, known.sum())
-    return figure(values) - figure(others), low, high
+    groups = len(np.unique(draws.groups[known]))
+    everything = np.ones((1, len(values)))
+    drawn, whole = (
+        figures(values, weights, known) - figures(others, weights, known)
+        for weights in (draws.weights, everything)
+    )
+    low, high = interval(drawn, confidence, groups)
+    return float(whole[0]), low, high
 
 
 def figure(values: np.ndarray) -> float:
-    """The figure of `contributions`, over the images that have a value; NaN without any."""
+    """The figure of `contributions` over all images; NaN where none has a value."""
     known = ~np.isnan(values).any(axis=1)
-    return float(figures(values, np.ones((1, len(values))), known)[0])
+    return float(figures(values, np.ones((1, len(values))), known)[0]) if known.any() else np.nan
 
 
-def _draws(count: int) -> np.ndarray:
-    """How often each draw holds each of `count` images, float `(DRAWS,count)`."""
-    rng = np.random.default_rng(SEED)
-    return rng.multinomial(count, np.full(count, 1 / count), size=DRAWS).astype(float)
+def intervals(
+    scores: Sequence[Scores], groups: Sequence[str], metrics: Iterable[str]
+) -> dict[str, dict[str, float]]:
+    """Metric -> "low" and "high", the ends of its 95 % interval.
+
+    A metric that fewer than two groups have a value for is left out.
+    """
+    draws, found = draw(groups), {}
+    first = cast(Protocol, next(iter(scores[0].saliency), "raw"))
+    for metric in metrics:
+        _, low, high = estimate(contributions(scores, metric, first), draws)
+        if np.isfinite(low + high):
+            found[metric] = {"low": low, "high": high}
+    return found
 
 
-def figures(values: np.ndarray, draws: np.ndarray, known: np.ndarray) -> np.ndarray:
+def figures(values: np.ndarray, weights: np.ndarray, known: np.ndarray) -> np.ndarray:
     """The figure that each draw gives, float `(b,)`.
 
     Args:
         values: float `(n,k)`, see `contributions`.
-        draws: float `(b,n)`, how often each draw holds each image.
+        weights: float `(b,n)`, how often each draw holds each image.
         known: bool `(n,)`, the images with a value.
     """
-    weights = draws if known.all() else draws[:, known]
+    weights = weights if known.all() else weights[:, known]
     with np.errstate(invalid="ignore"):  # a draw may hold none of them
         return ((weights @ values[known]) / weights.sum(axis=1, keepdims=True)).max(axis=1)
 

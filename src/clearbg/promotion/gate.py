@@ -11,6 +11,7 @@ from clearbg import config, licenses
 from clearbg.contract import Contract
 from clearbg.data import leaks
 from clearbg.errors import ClearBGError, SettingsError
+from clearbg.metrics import bootstrap
 from clearbg.metrics.baselines import Comparison
 from clearbg.metrics.names import LOWER_IS_BETTER, label
 from clearbg.promotion import paired_test
@@ -91,7 +92,7 @@ def against_champion(
     settings: config.Promote,
 ) -> tuple[Gain, list[Slice], list[Check]]:
     """Compare two models, image by image; see `paired_test.compare`."""
-    shown = paired_test.bootstrap(split.rows["group"], slices)
+    shown = paired_test.Shown(bootstrap.draw(split.rows["group"]), slices)
     lower = metric in LOWER_IS_BETTER
     found, parts = paired_test.compare(champion.scored, challenger.scored, shown, lower, settings)
     return found, parts, [of_gain(found, metric, settings), of_slices(parts, metric)]

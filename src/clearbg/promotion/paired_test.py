@@ -5,29 +5,31 @@ images (one subject, one car, near-duplicates) are drawn with replacement, and w
 both models' figures are formed anew from the same images, as `evaluate` forms them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from clearbg import config
-from clearbg.metrics.bootstrap import DRAWS, SEED, figures, interval
+from clearbg.metrics import bootstrap
+from clearbg.metrics.bootstrap import figures, interval
 
 
 @dataclass(frozen=True)
-class Bootstrap:
+class Shown:
     """The images that both models are scored on, and how the bootstrap draws them.
 
     Attributes:
-        groups: int `(n,)`: images of one number are drawn together.
+        draws: of their groups.
         slices: name -> bool `(n,)`.
-        draws: float `(DRAWS,n)`: how often each draw holds each image.
     """
 
-    groups: np.ndarray
+    draws: bootstrap.Draws
     slices: Mapping[str, np.ndarray]
-    draws: np.ndarray
+
+    @property
+    def groups(self) -> np.ndarray:
+        return self.draws.groups
 
 
 @dataclass(frozen=True)
@@ -84,24 +86,10 @@ class Slice:
         return not self.judged or self.value >= self.floor
 
 
-def bootstrap(groups: Sequence[str], slices: Mapping[str, np.ndarray]) -> Bootstrap:
-    """Draws of groups of images with replacement; the same groups give the same draws.
-
-    Args:
-        groups: name of every image's group.
-        slices: name -> bool `(n,)`.
-    """
-    numbers, names = pd.factorize(np.asarray(groups))
-    count = len(names)
-    rng = np.random.default_rng(SEED)
-    drawn = rng.multinomial(count, np.full(count, 1 / count), size=DRAWS)
-    return Bootstrap(numbers, slices, drawn[:, numbers].astype(float))
-
-
 def compare(
     champion: Scored,
     challenger: Scored,
-    shown: Bootstrap,
+    shown: Shown,
     lower_is_better: bool,
     settings: config.Promote,
 ) -> tuple[Gain, list[Slice]]:
@@ -109,7 +97,7 @@ def compare(
     sign = -1 if lower_is_better else 1
     both = (champion.values, challenger.values)
     whole = _known(*both)
-    old, new = (figures(values, shown.draws, whole) for values in both)
+    old, new = (figures(values, shown.draws.weights, whole) for values in both)
     groups = len(np.unique(shown.groups[whole]))
     low, high = interval(sign * (new - old), settings.confidence, groups)
     parts = [

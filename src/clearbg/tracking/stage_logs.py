@@ -13,6 +13,7 @@ import pandas as pd
 from clearbg import config
 from clearbg.config import recipes
 from clearbg.contract import Contract
+from clearbg.metrics.names import SHOWN
 from clearbg.tracking import runs
 from clearbg.training.fingerprint import fingerprint
 
@@ -24,8 +25,10 @@ def log_training(run: runs.Run, contract: Contract, settings: config.Settings) -
     """Log the data, every epoch, the best epoch's figures, the sample sheets and the weights."""
     _log_ingest(run)
     run.history(pd.read_csv(TRAINING / "history.csv"))
-    best = json.loads((TRAINING / "metrics.json").read_text(encoding="utf-8"))
-    run.metrics({f"best/{name}": value for name, value in _flat(best).items()})
+    best = _read(TRAINING / "metrics.json")
+    few = ("best_epoch", settings.train.select_by, *SHOWN)
+    run.metrics({f"best/{name}": best[name] for name in dict.fromkeys(few) if name in best})
+    run.file(TRAINING / "metrics.json", "reports/train")
     if "beats_baselines" in best:
         run.beats_baselines("validation", best["beats_baselines"])
     for path in sorted((TRAINING / "samples").glob("*.jpg")):
@@ -37,43 +40,40 @@ def log_training(run: runs.Run, contract: Contract, settings: config.Settings) -
 
 def _log_ingest(run: runs.Run) -> None:
     """Log what the checks counted, the contact sheet and the list of quarantined images."""
-    counts = json.loads((INGEST / "summary.json").read_text(encoding="utf-8"))
-    run.metrics({f"data/{name}": value for name, value in _flat(counts).items()})
     run.file(INGEST / "contact_sheet.jpg")
-    run.file(INGEST / "quarantine.csv", "reports")
+    for name in ("summary.json", "quarantine.csv"):
+        run.file(INGEST / name, "reports/ingest")
 
 
-def _flat(nested: dict[str, Any]) -> dict[str, float]:
-    """Figures by one name each, "mean_mask/mae"; true is 1."""
-    return {name: float(v) for name, v in pd.json_normalize(nested, sep="/").iloc[0].items()}
+def _read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def log_evaluation(run: runs.Run, reports: Path) -> None:
-    """Log the test split's figures, its curves (step = 255 · threshold) and the reports."""
-    figures = json.loads((reports / "metrics.json").read_text(encoding="utf-8"))
-    for protocol in [name for name, value in figures.items() if isinstance(value, dict)]:
-        run.metrics({f"test_{protocol}/{k}": v for k, v in figures.pop(protocol).items()})
-    run.metrics({f"test/{name}": value for name, value in figures.items()})
-    if "beats_baselines" in figures:
-        run.beats_baselines("test", figures["beats_baselines"])
-    curves = pd.read_csv(reports / "curves.csv")
-    steps = (curves.pop("threshold") * 255).round().astype(int)
-    run.history(curves.add_prefix("curve/").assign(epoch=steps))
+    """Log the test split's headline figures, the interval of the first, and the reports.
+
+    MLflow compares runs by a few figures; all others are in the files.
+    """
+    headline, figures = _read(reports / "headline.json"), _read(reports / "metrics.json")
+    run.metrics({f"test/{name}": value for name, value in headline.items()})
+    first = next(iter(headline))
+    ends = figures["interval"].get(first, {})
+    run.metrics({f"test/{first}_{end}": value for end, value in ends.items()})
+    run.beats_baselines("test", figures["beats_baselines"])
     run.file(reports / "sheet.jpg")
     run.file(reports / "report.html", "reports")
-    run.file(reports / "per_image.csv", "reports")
     varied = pd.read_csv(reports / "robustness.csv")
     if not varied.empty:
         losses = varied.set_index("variation").filter(regex="_loss$").dropna()
         for name, row in losses.iterrows():
             run.metrics({f"robustness/{name}/{metric}": loss for metric, loss in row.items()})
-        run.file(reports / "robustness.csv", "reports")
+    for name in ("metrics.json", "per_image.csv", "curves.csv", "robustness.csv"):
+        run.file(reports / name, "reports/evaluate")
 
 
 def log_export(run: runs.Run, model: Path, parity: Path, latency: dict[str, float]) -> None:
     """Log the exported model, its agreement with the trained one, and milliseconds per image."""
-    agreement = json.loads(parity.read_text(encoding="utf-8"))
-    run.metrics({f"export/{name}": value for name, value in _flat(agreement).items()})
+    run.file(parity, "reports/export")
     run.metrics({f"export/{name}_ms": value for name, value in latency.items()})
     run.model(model)
 
