@@ -79,8 +79,8 @@ def test_image_without_a_value_is_left_out_of_both():
 def test_curve_counts_by_the_largest_of_its_averages():
     before = scored(np.array([[1.0, 0.0, 0.4], [0.0, 1.0, 0.4], [0.0, 1.0, 0.4]]))
     found, _ = compared(before, scored(np.full((3, 3), 0.9)))
-    assert found.champion == pytest.approx(2 / 3)
-    assert found.challenger == pytest.approx(0.9)
+    assert found.before == pytest.approx(2 / 3)
+    assert found.after == pytest.approx(0.9)
 
 
 def test_too_few_images_promote_nobody():

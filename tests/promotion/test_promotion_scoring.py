@@ -36,7 +36,7 @@ def test_figures_are_those_that_evaluate_prints(prepared, metric):
 def test_slices_divide_the_images_with_a_subject(prepared):
     split = scoring.read_split(prepared / "data/ingested")
     found = scoring.measure(split, prepared / "exports/model.onnx", "mae", 3)
-    parts = scoring.slices(split, found)
+    parts = scoring.slices_of(split, found)
     for kind in ("subject", "outlines", "luma"):
         rows = [part for name, part in parts.items() if kind in name or
                 (kind == "luma" and "images" in name)]  # fmt: skip

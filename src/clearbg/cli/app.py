@@ -13,6 +13,7 @@ import typer.core
 import clearbg
 from clearbg.cli.benchmark import benchmark
 from clearbg.cli.compare import compare
+from clearbg.cli.compare_models import compare_models
 from clearbg.cli.demo import demo
 from clearbg.cli.doctor import UNUSABLE, DoctorCommand, doctor
 from clearbg.cli.drift import drift
@@ -124,6 +125,7 @@ _add(serve)
 _add(drift)
 _add(lineage)
 _add(compare)
+_add(compare_models)
 _add(evaluate)
 _add(score)
 _add(import_weights)

@@ -75,7 +75,8 @@ class Command(TyperCommand):
 def choice_of(model: str | None, device: str = "cpu") -> "Choice":
     """The model that `--model` names: see `pretrained.choice.choose`.
 
-    Beyond that, "champion" is fetched from the registry, and a models folder is exported.
+    Beyond that, "champion" and "version:3" are fetched from the registry, and a models folder is
+    exported.
 
     Raises:
         ModelError: there is no such model.
@@ -84,7 +85,9 @@ def choice_of(model: str | None, device: str = "cpu") -> "Choice":
     from clearbg.pretrained.choice import Choice, choose
 
     if model == CHAMPION and not Path(model).exists():
-        return Choice(CHAMPION, _champion())
+        return Choice(CHAMPION, _registered(CHAMPION))
+    if model is not None and (number := re.fullmatch(r"version:(\d{1,9})", model)):
+        return Choice(model, _registered(int(number[1])))
     if model is not None and (folder := folder_of(model)):
         from clearbg.export.onnx import exported
 
@@ -99,17 +102,18 @@ def folder_of(model: str) -> Path | None:
     return Path(model) if model not in shipped() and Path(model).is_dir() else None
 
 
-def _champion() -> Path:
+def _registered(which: str | int) -> Path:
     try:
         from clearbg.tracking import registry
     except ImportError as error:
         raise ModelError(
-            "the champion is in MLflow's registry, and MLflow is not installed here: "
-            "`pip install mlflow`, or name another model."
+            "the registry is MLflow's, and MLflow is not installed here: `pip install mlflow`, or "
+            "name another model."
         ) from error
-    path = registry.fetch(CHAMPION)
+    path = registry.fetch(which)
     if path is None:
+        asked = which if isinstance(which, str) else f"version {which}"
         raise ModelError(
-            "the registry has no champion: make one with `make promote`, or name another model."
+            f"the registry has no {asked}: make one with `make promote`, or name another model."
         )
     return path

@@ -39,7 +39,7 @@ def score_model(
         ModelError: the model cannot be used.
     """
     _check(families)
-    pairs = _partners(images, masks)
+    pairs = partners(images, masks)
     if model.is_dir():
         contract = read_contract(model)
         network = trained_network(model, contract, "auto")
@@ -79,7 +79,7 @@ def score_files(
             or ingest would refuse a mask.
     """
     _check(families)
-    pairs = _partners(predictions, masks)
+    pairs = partners(predictions, masks)
     truths = Truths()
 
     def alphas() -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -144,7 +144,7 @@ def _check(families: Sequence[str]) -> None:
             )
 
 
-def _partners(images: Path, masks: Path) -> list[FilePair]:
+def partners(images: Path, masks: Path) -> list[FilePair]:
     pairs = by_stem(images, masks)
     for pair in pairs:
         if pair.image is None or pair.mask is None:

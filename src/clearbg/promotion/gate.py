@@ -14,8 +14,9 @@ from clearbg.errors import ClearBGError, SettingsError
 from clearbg.metrics import bootstrap
 from clearbg.metrics.baselines import Comparison
 from clearbg.metrics.names import LOWER_IS_BETTER, label
+from clearbg.metrics.paired import Gain
 from clearbg.promotion import paired_test
-from clearbg.promotion.paired_test import Gain, Slice
+from clearbg.promotion.paired_test import Slice
 from clearbg.promotion.scoring import Measured, Split
 from clearbg.system import dvc_lock
 from clearbg.system.parsing import parse_json, read_text
@@ -101,7 +102,7 @@ def against_champion(
 def of_gain(found: Gain, metric: str, settings: config.Promote) -> Check:
     """The gain's lower bound is above the margin, over enough images."""
     text = (
-        f"{label(metric)} {found.champion:.4f} → {found.challenger:.4f}, a gain of "
+        f"{label(metric)} {found.before:.4f} → {found.after:.4f}, a gain of "
         f"{found.value:+.4f}; the lower end of its {settings.confidence:.0%} interval, "
         f"{found.low:+.4f}, "
     )
@@ -121,13 +122,13 @@ def of_slices(parts: Sequence[Slice], metric: str) -> Check:
     judged = [part for part in parts if part.judged]
     broken = [part for part in judged if not part.holds]
     if not broken:
-        worst = min(judged, key=lambda part: part.value - part.floor, default=None)
+        worst = min(judged, key=lambda part: part.gain.value - part.floor, default=None)
         text = f"none of {len(judged)} slices is below its floor"
-        text += f"; the nearest is {worst.name} at {worst.value:+.4f}" if worst else ""
+        text += f"; the nearest is {worst.name} at {worst.gain.value:+.4f}" if worst else ""
         return Check("slices", True, text)
     told = "; ".join(
-        f"{part.name}: {part.champion:.4f} → {part.challenger:.4f} over {part.images} images, "
-        f"below the floor of {part.floor:+g}"
+        f"{part.name}: {part.gain.before:.4f} → {part.gain.after:.4f} over {part.gain.images} "
+        f"images, below the floor of {part.floor:+g}"
         for part in broken
     )
     return Check("slices", False, f"{label(metric)} falls on {told}")

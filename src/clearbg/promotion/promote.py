@@ -17,7 +17,7 @@ from clearbg.metrics.baselines import Comparison
 from clearbg.promotion import gate, report, version_tags
 from clearbg.promotion.gate import Check, Judgment
 from clearbg.promotion.promotion_log import PROMOTE, ROLLBACK, PromotionLog, State
-from clearbg.promotion.scoring import Measured, Split, beside, measure, read_split, slices
+from clearbg.promotion.scoring import Measured, Split, beside, measure, read_split, slices_of
 from clearbg.removal.remover import Remover
 from clearbg.system import project
 from clearbg.system.files import exclusive
@@ -255,7 +255,7 @@ def _judgment(challenger: Challenger, champion: Measured | None) -> Judgment:
         figure = measured.figures.get(challenger.metric)
         checks = [gate.of_min_score(figure, challenger.metric, settings.promote.min_score)]
     else:
-        shown = slices(split, measured)
+        shown = slices_of(split, measured)
         gain, parts, checks = gate.against_champion(
             champion, measured, split, shown, challenger.metric, settings.promote
         )

@@ -10,6 +10,7 @@ from clearbg.data import manifest
 from clearbg.images import contact_sheet, resize
 from clearbg.inference.predict import predict
 from clearbg.metrics.names import LOWER_IS_BETTER, heading, label
+from clearbg.metrics.paired import most_changed
 from clearbg.promotion import version_tags
 from clearbg.promotion.gate import Judgment
 from clearbg.promotion.scoring import Measured, Split
@@ -81,9 +82,7 @@ def _sheet(
     """The images that gained and lost most; without a champion the best and the worst."""
     sign = -1 if metric in LOWER_IS_BETTER else 1
     before = champion.headline if champion else np.zeros(len(split.rows))
-    change = sign * (challenger.headline - before)
-    order = [k for k in np.argsort(-change, kind="stable") if not np.isnan(change[k])]
-    chosen = list(dict.fromkeys([*order[:EACH], *order[max(EACH, len(order) - EACH) :]]))
+    chosen = most_changed(before, challenger.headline, sign, EACH)
     models = {"champion": champion, "challenger": challenger} if champion else {"model": challenger}
     rows, captions = [], []
     for index in chosen or [0]:

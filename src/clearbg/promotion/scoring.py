@@ -16,10 +16,10 @@ from clearbg.data.baselines import read_mean_mask
 from clearbg.errors import DataError
 from clearbg.images import luma
 from clearbg.inference.predict import predict_split
-from clearbg.metrics import baselines, scoring
+from clearbg.metrics import baselines, scoring, slices
 from clearbg.metrics.baselines import Comparison
 from clearbg.metrics.bootstrap import contributions
-from clearbg.metrics.names import LIGHT, OUTLINES, SUBJECT_SIZES, families_of
+from clearbg.metrics.names import families_of
 from clearbg.promotion.paired_test import Scored
 from clearbg.removal.remover import Remover
 from clearbg.system.files import file_sha256
@@ -134,23 +134,10 @@ def beside(split: Split, measured: Measured, metric: str) -> Comparison:
     return baselines.compare(metric, measured.figures, tables)
 
 
-def slices(split: Split, measured: Measured) -> dict[str, np.ndarray]:
-    """Name -> which images: by size of the subject, softness, light, and source if several."""
-    rows = split.rows
-    subject = np.isnan(measured.scored.empty_alpha)
-    found = {
-        f"{prefix}{name}": subject & (low <= value) & (value < high)
-        for prefix, value, bounds in (
-            ("subject ", rows["coverage"].to_numpy(), SUBJECT_SIZES),
-            ("", rows["soft_fraction"].to_numpy(), OUTLINES),
-            ("", measured.luma, LIGHT),
-        )
-        for name, (low, high) in bounds.items()
-    }
-    sources = rows["source"].unique()
-    if len(sources) > 1:
-        found |= {f"source {name}": (rows["source"] == name).to_numpy() for name in sources}
-    return found
+def slices_of(split: Split, measured: Measured) -> dict[str, np.ndarray]:
+    """Name -> which images, bool `(n,)`; see `clearbg.metrics.slices`."""
+    empty = ~np.isnan(measured.scored.empty_alpha)
+    return slices.slices(split.rows.assign(luma=measured.luma, empty=empty))
 
 
 def _read(folder: Path, row: pd.Series) -> tuple[np.ndarray, np.ndarray]:

@@ -62,20 +62,22 @@ def model_name() -> str:
     return os.getenv("CLEARBG_REGISTERED_MODEL") or "clearbg"
 
 
-def fetch(alias: str = CHAMPION) -> Path | None:
-    """The ONNX file of the version with this alias, cached in .clearbg/registry/.
+def fetch(which: str | int = CHAMPION) -> Path | None:
+    """The ONNX file of a version, by its alias or its number, cached in .clearbg/registry/.
 
     The model card and the list of training images lie beside it, if the version has them.
 
     Returns:
-        None: there is no store, no registered model, or no such alias.
+        None: there is no store, no registered model, or no such version.
 
     Raises:
         RegistryError: the server does not answer, or the file is not the registered one.
         ClearBGError: the file cannot be written.
     """
     registry = find_registry()
-    version = registry.aliased(alias) if registry else None
+    if registry is None:
+        return None
+    version = registry.aliased(which) if isinstance(which, str) else registry.version(which)
     return registry.file(version) if version else None
 
 

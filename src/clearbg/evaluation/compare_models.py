@@ -1,0 +1,270 @@
+"""Two models on the same images, or two tables of figures: better, worse, or nobody can tell."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from clearbg.contract import Contract, read_contract
+from clearbg.data import manifest
+from clearbg.data.checks.truths import Truths
+from clearbg.errors import DataError, SettingsError
+from clearbg.evaluation.score_files import partners
+from clearbg.images import contact_sheet, resize
+from clearbg.inference.predict import Network, predict, predict_split
+from clearbg.inference.torch_network import trained_network
+from clearbg.metrics import bootstrap, paired, scoring
+from clearbg.metrics.names import LOWER_IS_BETTER, SHOWN, families_of, heading
+from clearbg.metrics.paired import Gain
+from clearbg.metrics.slices import facts, slices
+from clearbg.removal.remover import Remover
+from clearbg.system.files import write_text
+from clearbg.system.overwriting import Kind, refuse_to_lose
+from clearbg.system.progress import progress
+from clearbg.templates import render
+
+TITLE = "# Two models on the same images"
+REPORT = Kind("a comparison of models", re.compile(TITLE.encode()))
+COMMENT = "ClearBG comparison of models"
+SHEET = Kind("a sheet of changed images", re.compile(COMMENT.encode()))
+CELL = 180  # pixels of a view's longer side
+CHANGED = 10
+"""Images with the largest gains that are listed, and as many with the largest losses."""
+
+Pair = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Images:
+    """What two models are compared on.
+
+    Attributes:
+        ids: a name an image.
+        groups: of images that are alike; see `clearbg.metrics.bootstrap`.
+        sources: of the images, or the same for all.
+        files: that are read, never written over.
+        read: the image, uint8 `(H,W,3)`, and the truth, uint8 `(H,W)`, of that number.
+    """
+
+    ids: Sequence[str]
+    groups: Sequence[str]
+    sources: Sequence[str]
+    files: Sequence[Path]
+    read: Callable[[int], Pair]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What the second model gains over the first.
+
+    Attributes:
+        metric: in which the gain is measured.
+        gain: over all images.
+        slices: name -> gain there.
+        table: a row an image: `id`, `before`, `after`, each image's own value.
+        changed: rows of the table, the largest gain first, the largest loss last.
+    """
+
+    metric: str
+    gain: Gain
+    slices: dict[str, Gain]
+    table: pd.DataFrame
+    changed: Sequence[int]
+
+
+def of_split(folder: Path) -> Images:
+    """The test split of an ingested folder.
+
+    Raises:
+        DataError: it holds no test images.
+    """
+    frame = manifest.read(folder)
+    rows = frame[frame.split == "test"].sort_values("id", ignore_index=True)
+    if rows.empty:
+        raise DataError(f"{folder} holds no test images: name a folder of images and one of masks.")
+    files = [folder / name for column in ("image", "mask") for name in rows[column]]
+    return Images(
+        list(rows["id"]),
+        list(rows["group"]),
+        list(rows["source"]),
+        files,
+        lambda index: manifest.read_pair(folder, rows.iloc[index]),
+    )
+
+
+def of_folders(images: Path, masks: Path) -> Images:
+    """A folder of images and one of masks of the same names; each image is a group of its own.
+
+    Raises:
+        DataError: a folder is missing, or an image has no partner.
+    """
+    pairs = partners(images, masks)
+    truths = Truths()
+
+    def read(index: int) -> Pair:
+        image, truth = truths.with_image(pairs[index])
+        return image.srgb(), truth
+
+    names = [pair.id for pair in pairs]
+    files = [file for pair in pairs for file in pair.files()]
+    return Images(names, names, [""] * len(names), files, read)
+
+
+def compare_models(
+    first: Path, second: Path, images: Images, metric: str | None
+) -> tuple[Compared, list[Network], list[Contract]]:
+    """Score both models on every image, one after the other; memory does not grow with them.
+
+    Args:
+        first, second: models folders or exported files.
+        metric: None: the headline of the first one's contract.
+
+    Raises:
+        DataError: an image cannot be read.
+        ModelError: a model cannot be used.
+        SettingsError: the metric is not known.
+    """
+    opened = [_open(path) for path in (first, second)]
+    metric = metric or opened[0][1].headline
+    metric = "mae" if metric == "loss" else metric
+    try:
+        families = families_of(metric)
+    except ValueError as error:
+        raise SettingsError(f"--metric: {error}.") from None
+    values: list[np.ndarray] = []
+    own: list[np.ndarray] = []
+    seen: list[dict[str, float]] = []
+    for what, (network, contract) in zip(("first model", "second model"), opened, strict=True):
+
+        def pairs() -> Iterator[Pair]:
+            for index in range(len(images.ids)):
+                rgb, truth = images.read(index)
+                if len(seen) < len(images.ids):
+                    seen.append(facts(rgb, truth))
+                yield rgb, truth
+
+        scored = scoring.score_all(
+            predict_split(network, contract, pairs()),
+            families,
+            contract.threshold,
+            processes=1 if len(images.ids) < 8 else None,
+        )
+        scores = list(progress(scored, what=what, unit="images", total=len(images.ids)))
+        values.append(bootstrap.contributions(scores, metric))
+        rows = pd.DataFrame([score.row() for score in scores])
+        own.append(rows[metric].to_numpy(float) if metric in rows else values[-1].max(axis=1))
+        empty = rows["empty"].to_numpy(bool)
+    table = pd.DataFrame({"id": images.ids, "before": own[0], "after": own[1]})
+    parts = slices(pd.DataFrame(seen).assign(empty=empty, source=images.sources))
+    found = _compared(metric, values[0], values[1], images.groups, parts, table)
+    return found, [network for network, _ in opened], [contract for _, contract in opened]
+
+
+def compare_tables(first: Path, second: Path, metric: str | None) -> Compared:
+    """Compare two `per_image.csv` files of the same images, by each image's own value.
+
+    Raises:
+        DataError: a file is no such table, or they share no image or metric.
+        SettingsError: the metric is in neither.
+    """
+    tables = [_read_table(path) for path in (first, second)]
+    tables = [t.add_suffix(end) for t, end in zip(tables, ("_before", "_after"), strict=True)]
+    both = pd.concat(tables, axis=1, join="inner")
+    if both.empty:
+        raise DataError(f"{first} and {second} share no image: compare tables of the same images.")
+    known = [name for name in SHOWN if f"{name}_before" in both]
+    metric = metric or next(iter(known), None)
+    if metric not in known:
+        raise SettingsError(
+            f"--metric {metric}: not in both tables; they share {', '.join(known) or 'no metric'}."
+        )
+    before, after = (both[f"{metric}_{end}"].to_numpy(float) for end in ("before", "after"))
+    table = pd.DataFrame({"id": both.index, "before": before, "after": after})
+    columns = {"empty_before": "empty", "coverage_before": "coverage"}
+    parts = slices(both.rename(columns=columns)) if "empty_before" in both else {}
+    groups = list(both.index)
+    return _compared(metric, before[:, None], after[:, None], groups, parts, table)
+
+
+def write(compared: Compared, names: tuple[str, str], output: Path | None, sheet: str = "") -> str:
+    """The comparison as Markdown, also written to `output`."""
+    text = render(
+        Path(__file__).with_name("compare_models.md.jinja"),
+        {"heading": heading},
+        title=TITLE,
+        compared=compared,
+        names=names,
+        sheet=sheet,
+        rows=[compared.table.iloc[index] for index in compared.changed],
+    )
+    if output is not None:
+        write_text(output, text)
+    return text
+
+
+def refuse_outputs(output: Path | None, read: Sequence[Path], overwrite: bool) -> None:
+    """Raise DataError where the report or its sheet would be written over anything else."""
+    if output is not None:
+        refuse_to_lose(output, REPORT, read, overwrite)
+        refuse_to_lose(output.with_suffix(".jpg"), SHEET, read, overwrite)
+
+
+def write_sheet(
+    path: Path,
+    compared: Compared,
+    images: Images,
+    networks: Sequence[Network],
+    contracts: Sequence[Contract],
+) -> None:
+    """A sheet of the images that changed most: input, truth, and the cutouts of both models."""
+    rows, captions = [], []
+    for index in compared.changed:
+        rgb, truth = images.read(index)
+        alphas = [predict([rgb], *one)[0] for one in zip(networks, contracts, strict=True)]
+        views = [rgb, *(contact_sheet.on_checkerboard(rgb, alpha) for alpha in (truth, *alphas))]
+        rows.append([_small(view) for view in views])
+        one = compared.table.iloc[index]
+        captions.append(f"{one.id}: {compared.metric} {one.before:.3f} to {one.after:.3f}")
+    titles = ["input", "truth", "first", "second"]
+    contact_sheet.sheet(
+        rows, path, titles=titles, captions=captions, per_line=2, cell=CELL, comment=COMMENT
+    )
+
+
+def _compared(metric, before, after, groups, parts, table) -> Compared:
+    draws, lower = bootstrap.draw(groups), metric in LOWER_IS_BETTER
+    whole = paired.gain(before, after, draws, lower)
+    found = paired.by_slice(before, after, draws, lower, parts)
+    values = (table["before"].to_numpy(), table["after"].to_numpy())
+    changed = paired.most_changed(*values, -1 if lower else 1, CHANGED)
+    return Compared(metric, whole, found, table, changed)
+
+
+def _open(path: Path) -> tuple[Network, Contract]:
+    if path.is_dir():
+        contract = read_contract(path)
+        return trained_network(path, contract, "auto"), contract
+    remover = Remover(path)
+    return remover.network, remover.contract
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, dtype={"id": str}).set_index("id")
+        if not table.index.is_unique:
+            raise ValueError("an id stands in it twice")
+        return table
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(
+            f"{path} is no table of figures with a row an image and a column `id` ({error}): name "
+            "a per_image.csv, or what `clearbg score -o` writes."
+        ) from None
+
+
+def _small(view: np.ndarray) -> np.ndarray:
+    scale = min(1, CELL / max(view.shape[:2]))
+    height, width = (round(side * scale) or 1 for side in view.shape[:2])
+    return resize(view, (height, width))

@@ -1,0 +1,94 @@
+"""`clearbg compare-models`: two models, or two tables of figures, on the same images."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from support.images import disc
+from support.models import brightness_model
+from typer.testing import CliRunner
+
+from clearbg.cli.app import app
+from clearbg.errors import DataError, SettingsError
+from clearbg.evaluation import compare_models as comparison
+from clearbg.images import write_image, write_mask
+
+
+@pytest.fixture
+def pairs(tmp_path) -> tuple[Path, Path]:
+    for index in range(10):
+        rgb, alpha = disc(index, (48, 64))
+        write_image(tmp_path / f"images/p{index}.png", rgb)
+        write_mask(tmp_path / f"masks/p{index}.png", alpha)
+    return tmp_path / "images", tmp_path / "masks"
+
+
+def table(path: Path, values: np.ndarray, **columns) -> Path:
+    ids = [f"i{k:03d}" for k in range(len(values))]
+    pd.DataFrame({"id": ids, "dice": values, **columns}).to_csv(path, index=False)
+    return path
+
+
+def test_model_is_neither_better_nor_worse_than_itself(pairs, tmp_path):
+    model = brightness_model(tmp_path / "model.onnx")
+    report = tmp_path / "report.md"
+    asked = ["compare-models", str(model), str(model), "--on", *map(str, pairs), "-o", str(report)]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.output
+    text = report.read_text()
+    assert "neither better nor worse" in text and "a gain of +0.0000 (+0.0000 to +0.0000)" in text
+    assert "10 in 10 groups" in text and "![Images that changed most](report.jpg)" in text
+    assert Image.open(tmp_path / "report.jpg").size[0] > 400
+    assert CliRunner().invoke(app, asked).exit_code == 0  # over its own report
+
+
+def test_tables_of_figures_are_compared_by_slice(tmp_path):
+    rng = np.random.default_rng(0)
+    before, coverage = rng.uniform(0.6, 0.9, 60), np.repeat([0.05, 0.2, 0.5], 20)
+    after = before + np.where(coverage < 0.1, -0.1, 0.02) + rng.normal(0, 0.005, 60)
+    facts = {"coverage": coverage, "empty": False}
+    files = [table(tmp_path / f"{n}.csv", v, **facts) for n, v in (("a", before), ("b", after))]
+    found = comparison.compare_tables(*files, None)
+    told = {name: part.verdict for name, part in found.slices.items()}
+    assert told["subject small, below 10%"] == "worse"
+    assert told["subject large, 30% and more"] == "better"
+    text = comparison.write(found, ("a", "b"), None)
+    assert "| subject small, below 10% | 20 |" in text and found.gain.images == 60
+
+
+def test_tables_in_another_order_are_paired_by_their_ids(tmp_path):
+    values = np.linspace(0.5, 0.9, 20)
+    first, second = table(tmp_path / "a.csv", values), table(tmp_path / "b.csv", values)
+    pd.read_csv(second).sample(frac=1, random_state=0).to_csv(second, index=False)
+    assert comparison.compare_tables(first, second, "dice").gain.value == 0
+
+
+def test_tables_without_a_common_image_or_metric_are_refused(tmp_path):
+    first = table(tmp_path / "a.csv", np.ones(3))
+    (tmp_path / "b.csv").write_text("id,dice\nx,1\n")
+    (tmp_path / "c.csv").write_text("name,dice\nx,1\n")
+    with pytest.raises(DataError, match="share no image"):
+        comparison.compare_tables(first, tmp_path / "b.csv", None)
+    with pytest.raises(DataError, match="no table of figures"):
+        comparison.compare_tables(first, tmp_path / "c.csv", None)
+    with pytest.raises(SettingsError, match="they share dice"):
+        comparison.compare_tables(first, first, "mae")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["a.csv", "model.onnx"], "not one of each"),
+        (["a.csv", "a.csv", "--on", "x", "y"], "leave it out"),
+        (["a.csv", "a.csv", "-o", "out.txt"], "name a file .md"),
+        (["a.csv", "a.csv", "-o", "mine.md"], "is not a comparison of models"),
+    ],
+)
+def test_wrong_use_is_a_sentence(arguments, sentence, tmp_path):
+    table(tmp_path / "a.csv", np.ones(9))
+    (tmp_path / "mine.md").write_text("my notes")
+    done = CliRunner().invoke(app, ["compare-models", *arguments])
+    assert done.exit_code and sentence in done.output
+    assert (tmp_path / "mine.md").read_text() == "my notes"
