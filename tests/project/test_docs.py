@@ -38,6 +38,7 @@ RUN_BY = {
     r"clearbg fetch --from": "tests/data/test_fetch_recipe.py",
     r"dvc (status --cloud|repro --pull)": "tests/project/test_remotes.py",
     r"clearbg remove (s3:|photos/)|ray start": "tests/removal/test_bulk.py",
+    r"clearbg remove inbox": "tests/removal/test_watching.py",
     r"clearbg demo": "tests/page/test_page_served.py",
     r"clearbg serve|curl .*:7000": "tests/serving/test_serving_page.py",
     r"mlflow models serve|echo|curl|jq": "tests/export/test_pyfunc.py",

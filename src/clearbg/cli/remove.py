@@ -16,7 +16,7 @@ from clearbg.system import memory
 Made = TypeVar("Made")
 
 if TYPE_CHECKING:
-    from clearbg.removal.report import RemovalReport
+    from clearbg.removal.report import Outcome, RemovalReport
 
 NONE = 2  # exit status when no image has its result, as of wrong usage
 
@@ -78,6 +78,12 @@ JsonOption = Annotated[
 ]
 
 
+WatchOption = Annotated[
+    bool,
+    typer.Option("--watch", help="Go on with what arrives in the folders.", rich_help_panel=RUN),
+]
+
+
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give the command an option for each field of the classes in `PANELS`."""
     signature = inspect.signature(command)
@@ -112,6 +118,7 @@ def remove(
     refine: RefineOption = True,
     log: LogOption = None,
     json: JsonOption = False,
+    watch: WatchOption = False,
     engine: EngineOption = "plain",
     **chosen: Any,
 ) -> None:
@@ -132,21 +139,38 @@ def remove(
         from clearbg.pretrained.choice import introduction
 
         typer.echo(f"clearbg: {introduction(runs)}", err=True)
+    ways: dict[str, Any] = {"device": device, "refine": refine, "format": format, "log": log,
+            "output_options": output_options, "run_options": run_options}  # fmt: skip
+    if watch:
+        if json or engine != "plain" or ray_options != RayOptions():
+            raise SettingsError("A watch has no end and one process: leave --json and Ray out.")
+        _watch(inputs, output, runs.file, ways)
     report = remove_images(
-        inputs,
-        output,
-        runs.file,
-        name=runs.name,
-        device=device,
-        refine=refine,
-        format=format,
-        output_options=output_options,
-        run_options=run_options,
-        engine=engine,
-        ray_options=ray_options,
-        log=log,
+        inputs, output, runs.file, name=runs.name, engine=engine, ray_options=ray_options, **ways
     )
     _print(report, json)
+
+
+def _watch(inputs: list[str], output: str | None, model: Path, ways: dict[str, Any]) -> NoReturn:
+    """Watch the folders until a signal comes, and exit."""
+    from clearbg.removal import watching
+
+    def tell(outcome: "Outcome") -> None:
+        if outcome.message:
+            typer.echo(f"clearbg: {outcome.message}", err=True)
+            return
+        typer.echo(f"{outcome.target}: {outcome.width}×{outcome.height} pixels")
+        for note in outcome.notes:
+            typer.echo(f"clearbg: {outcome.target}: {note}.", err=True)
+
+    typer.echo(f"clearbg: watching {', '.join(inputs)}; Ctrl-C ends it.", err=True)
+    done = watching.watch(inputs, output, model, tell, **ways)
+    typer.echo(
+        f"clearbg: ended by {done.signal.name}: {done.written} images written, {done.failed} "
+        "failed. The same command goes on.",
+        err=True,
+    )
+    raise typer.Exit(1 if done.failed else 0)
 
 
 def _made(options: Callable[..., Made], chosen: dict[str, Any]) -> Made:

@@ -20,6 +20,10 @@ SUFFIX = {"png": ".png", "webp": ".webp", "tiff": ".tiff", "jpeg": ".jpg"}
 """Format that a user can ask for -> suffix of its files."""
 
 
+class NoImagesError(DataError):
+    """A folder holds no images."""
+
+
 @dataclass(frozen=True)
 class Job:
     """One image to work on.
@@ -155,7 +159,7 @@ def _inside(folder: Path, base: Path, output: str) -> list[_Found]:
     own = _results_in(folder, output)
     found = [path for path in find_images(folder) if not _lies_in(path, own)]
     if not found:
-        raise DataError(f"{folder} holds no images ({', '.join(SUFFIXES)}).")
+        raise NoImagesError(f"{folder} holds no images ({', '.join(SUFFIXES)}).")
     return [_Found(path, path.relative_to(base)) for path in found]
 
 
