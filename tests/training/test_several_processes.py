@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -93,6 +94,33 @@ def ended(folder: Path, cases: dict, number: signal.Signals) -> tuple[int, str, 
     os.kill(int(found.stdout.split()[-1]), number)
     out, err = process.communicate(timeout=60)
     return process.returncode, err, out
+
+
+def test_torchrun_on_two_machines_trains_as_one_process_does(tmp_path, monkeypatch):
+    """Each of two torchruns stands for a machine that has one device."""
+    data = write_augmented(tmp_path / "augmented", validation=5)
+    machine = {"nodes": 2, "devices": 1, "batch_size": 2}
+    raw = supervised()
+    cases = {"run": raw | {"train": raw["train"] | machine}}
+    (tmp_path / "cases.json").write_text(json.dumps(cases))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{free.getsockname()[1]}"
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1",
+        "--rdzv-backend", "c10d", "--rdzv-endpoint", place, PROGRAM, data, tmp_path / "cases.json",
+    ]  # fmt: skip
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "GOMP_SPINCOUNT": "0"}
+    machines = [subprocess.Popen(command, env=environment, stderr=-1, text=True) for _ in range(2)]
+    for process in machines:
+        _, err = process.communicate(timeout=400)
+        assert process.returncode == 0, err
+    for network, make in TINY_NETWORKS.items():
+        monkeypatch.setitem(models.MODELS, network, make)
+    one = fit(data, checkpoints.Checkpoint(tmp_path / "one"), config.parse(raw))[1].history
+    two = json.loads((tmp_path / "run.json").read_text())
+    for row, expected in zip(two, one, strict=True):
+        assert row == pytest.approx(expected, abs=1e-5)
 
 
 def halved(raw: dict) -> dict:
