@@ -48,7 +48,7 @@ def main(folder: Path, file: Path) -> None:
     models.MODELS.update(TINY_NETWORKS)
     cases = {name: config.parse(raw) for name, raw in json.loads(file.read_text()).items()}
     fabric = launch(next(iter(cases.values())).train)
-    with processes.ending_together(fabric), signals.noted():
+    with signals.noted(), processes.ending_together(fabric):
         for name, settings in cases.items():
             train(fabric, settings, folder, file.parent / name)
 
