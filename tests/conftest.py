@@ -10,7 +10,7 @@ import pytest
 import torch
 from filelock import FileLock
 from support.images import disc
-from support.project import TINY, Project, demo
+from support.project import STAGES, TINY, Project, demo
 from support.training import write_augmented
 
 from clearbg import config
@@ -105,6 +105,7 @@ def finished(tmp_path_factory, worker_id) -> Project:
         if not done.exists():
             shutil.rmtree(folder.parent, ignore_errors=True)
             folder.mkdir(parents=True)
-            Project(folder).dvc("repro")
+            printed = Project(folder).dvc("repro").stdout
+            assert all(f"\n{stage}: wrote " in printed for stage in STAGES)
             done.touch()
     return Project.at(folder)

@@ -11,6 +11,8 @@ import yaml
 ROOT = Path(__file__).parents[2]
 
 
+STAGES = ("ingest", "augment", "train", "evaluate", "export")
+
 TINY = {
     "data": {"count": 24, "validation": 0.2, "test": 0.2},
     "augment": {"size": 32},

@@ -233,7 +233,8 @@ def trained_for(folder, tmp_path, **length) -> recovery.Progress:
 def test_early_stopping_ends_epochs_that_bring_nothing_better(augmented, tmp_path, monkeypatch):
     scores = iter([0.5, 0.9, 0.7, 0.8, 0.6, 0.6])
     monkeypatch.setattr(loop, "validate", lambda *_: {"loss": 1.0, "max_f": next(scores)})
-    progress = trained(augmented, recovery.Checkpoint(tmp_path / "c"), epochs=6, early_stopping=2)
+    stopping = {"epochs": 6, "early_stopping": 2, "batch_size": 12}  # an epoch is one step
+    progress = trained(augmented, recovery.Checkpoint(tmp_path / "c"), **stopping)
     assert (progress.best_epoch, len(progress.history)) == (2, 4)
 
 
