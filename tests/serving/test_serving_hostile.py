@@ -128,6 +128,15 @@ def test_slow_bodies_are_ended_and_leave_no_bytes(server, monkeypatch):
     assert waited(lambda: "clearbg_held_bytes 0\n" in metrics(server))
 
 
+def test_heads_that_do_not_arrive_are_not_waited_for(server, monkeypatch):
+    monkeypatch.setattr(bodies, "SILENCE", 0.3)
+    asked = request("/healthz", method="GET")
+    for begun in (b"", asked[:20], asked + asked[:20]):
+        with server.connect(begun) as opened:
+            said = b"".join(iter(lambda: opened.recv(1000), b""))
+            assert said.count(b"alive") == begun.count(b"\r\n\r\n")
+
+
 def test_dropped_connections_leave_nothing(server):
     chance = random.Random(0)
     for _ in range(40):

@@ -90,6 +90,8 @@ def serve(
     """
     import uvicorn
 
+    from clearbg.web.connections import Connection
+
     with listen(host, port) as listener:
         app = application(models, limits, login, host, allowed_hosts)
         if host not in LOCAL_HOSTS and login is None:
@@ -99,7 +101,12 @@ def serve(
             )
         say(f"The page: {address(listener, host)} (Ctrl+C ends it)")
         options = uvicorn.Config(
-            app, log_level="warning", ws="none", timeout_graceful_shutdown=2, server_header=False
+            app,
+            http=Connection,
+            log_level="warning",
+            ws="none",
+            timeout_graceful_shutdown=2,
+            server_header=False,
         )
         with contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(options).run(sockets=[listener])

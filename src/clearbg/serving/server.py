@@ -12,6 +12,7 @@ from clearbg.serving.api import application
 from clearbg.serving.limits import Limits
 from clearbg.serving.metrics import Metrics
 from clearbg.serving.removals import Removals
+from clearbg.web.connections import Connection
 from clearbg.web.listening import LOCAL_HOSTS, address, listen
 
 KEEP_ALIVE = 75
@@ -49,7 +50,7 @@ def serve(
         say(f"The server: {address(listener, host)} (Ctrl+C ends it)")
         app = application(removals, limits, metrics, choice.name, host, allowed_hosts)
         config = uvicorn.Config(
-            app, http="h11", ws="none", log_level="warning", server_header=False,
+            app, http=Connection, ws="none", log_level="warning", server_header=False,
             timeout_graceful_shutdown=2, timeout_keep_alive=KEEP_ALIVE,
         )  # fmt: skip
         server = _Server(config, removals)

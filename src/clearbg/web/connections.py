@@ -1,0 +1,36 @@
+"""Connections that do not wait for ever for the head of a request, as uvicorn's own do."""
+
+import asyncio
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from clearbg.web import bodies
+
+
+class Connection(H11Protocol):
+    """Ends a connection whose next request has begun, or never begins, and does not go on."""
+
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._begin()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._end()  # the head is here; `bodies` watches over the rest
+        elif self._timer is None:
+            self._begin()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end()
+        super().connection_lost(exc)
+
+    def _begin(self) -> None:
+        self._timer = self.loop.call_later(bodies.SILENCE, self.transport.close)
+
+    def _end(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
