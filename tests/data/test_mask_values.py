@@ -1,6 +1,7 @@
 """What a mask's numbers mean is read where only one meaning is possible, else it is asked."""
 
 import io
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ from support.image_files import png as raw_png
 
 from clearbg.data.checks.examine import examine
 from clearbg.data.pairs import FilePair
+from clearbg.doctor import diagnose
 from clearbg.errors import DataError
 from clearbg.evaluation import score_files
 from clearbg.evaluation.compare import compare
@@ -103,6 +105,32 @@ def pair(tmp_path, mask: bytes) -> FilePair:
 def test_numbers_with_two_meanings_are_asked_about(mask, kind, tmp_path):
     kinds = [k for k in examine(pair(tmp_path, mask), 10**7).kinds if k != "16-bit"]
     assert kinds == [kind]
+
+
+@pytest.mark.parametrize(
+    "void, subject", [("background", SUBJECT & ~RIM), ("subject", SUBJECT | RIM)]
+)
+@pytest.mark.parametrize("kind", [kind for kind in OWN if kind.startswith("void")])
+def test_pixels_of_no_class_are_what_somebody_says(kind, void, subject, tmp_path):
+    own = replace(pair(tmp_path, OWN[kind][0]), void=void)
+    examination = examine(own, 10**7)
+    if kind in ("void, no background", "void, in a JPEG"):  # still nobody knows
+        assert "mask-void" in examination.kinds
+    else:
+        assert "mask-index" in examination.kinds and "mask-void" not in examination.kinds
+        assert np.array_equal(examination.alpha, np.uint8(255) * subject)
+
+
+def test_fixed_copy_says_what_pixels_of_no_class_are(tmp_path):
+    (tmp_path / "own").mkdir()
+    own = pair(tmp_path / "own", OWN["void, one class"][0])
+    (finding,) = examine(own, 10**7).findings
+    assert "--void background` (or subject)" in finding.detail
+    made = {"page": tmp_path / "page.html", "fix": tmp_path / "fixed", "void": "background"}
+    status, _ = diagnose([tmp_path / "own"], as_json=False, **made)
+    assert status == 1
+    fixed = replace(own, mask=tmp_path / "fixed/masks/a.png")
+    assert np.array_equal(examine(fixed, 10**7).alpha, np.uint8(255) * (SUBJECT & ~RIM))
 
 
 @pytest.mark.parametrize("mask", CLASSES.values(), ids=CLASSES)

@@ -1,7 +1,7 @@
 """The command `clearbg doctor`. Heavy imports wait until they are used."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -37,6 +37,14 @@ def doctor(
     fix: Annotated[
         Path | None, typer.Option(help="A new folder for a fixed copy and its log.")
     ] = None,
+    void: Annotated[
+        Literal["background", "subject"] | None,
+        typer.Option(
+            help="What pixels of no class (255 beside class numbers) are; else such masks are "
+            "broken.",
+            show_default="nobody knows",
+        ),
+    ] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Find what is wrong with images and masks, and fix it in a copy.
@@ -46,6 +54,8 @@ def doctor(
     """
     from clearbg.doctor import diagnose
 
-    status, text = diagnose(paths, as_json=json, page=html, fix=fix, overwrite=overwrite)
+    status, text = diagnose(
+        paths, as_json=json, page=html, fix=fix, overwrite=overwrite, void=void or ""
+    )
     typer.echo(text)
     raise typer.Exit(status)

@@ -27,6 +27,8 @@ class FilePair:
         index_foreground: the mask holds class numbers, and every class but 0 is foreground.
         invert: the mask is black where the subject is.
         transparency: the alpha is the mask file's own transparency, never its colors.
+        void: what pixels of no class (255 beside class numbers) are: "background" or "subject";
+            empty: nobody has said it.
     """
 
     id: str
@@ -37,6 +39,7 @@ class FilePair:
     index_foreground: bool = False
     invert: bool = False
     transparency: bool = False
+    void: str = ""
 
     def read(self, max_pixels: int | None) -> tuple[DecodedImage, np.ndarray, Path]:
         """The image, its alpha uint8 `(H,W)`, and the image's file.

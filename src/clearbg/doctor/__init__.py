@@ -7,8 +7,10 @@ each kind of finding means, `report` and `page` show it to a person, `fixing` wr
 import json
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from clearbg.data.pairs import FilePair
 from clearbg.doctor import checkup, fixing, layouts, report
 from clearbg.doctor.page import PAGE, write_page
 from clearbg.system.overwriting import refuse_to_lose
@@ -21,6 +23,7 @@ def diagnose(
     page: Path,
     fix: Path | None,
     overwrite: bool = False,
+    void: str = "",
 ) -> tuple[int, str]:
     """Examine the pairs under `paths`.
 
@@ -28,6 +31,7 @@ def diagnose(
         as_json: return JSON in place of a table.
         page: the HTML file to write, with the images to look at.
         fix: a new folder for a fixed copy; None: no copy is written.
+        void: what pixels of no class in masks with class numbers are, see `FilePair`.
         overwrite: write the page also over a file that is no such page.
 
     Returns:
@@ -39,6 +43,9 @@ def diagnose(
     if fix is not None:
         fixing.check_folder(fix, paths)
     data_set = layouts.find(paths)
+    data_set.pairs = [
+        replace(pair, void=void) if isinstance(pair, FilePair) else pair for pair in data_set.pairs
+    ]
     files = [getattr(pair, of, None) for pair in data_set.pairs for of in ("image", "mask")]
     refuse_to_lose(page, PAGE, [*paths, *files, *data_set.unpaired], overwrite)
     rows = checkup.check(data_set.pairs)

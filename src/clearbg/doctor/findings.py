@@ -30,7 +30,7 @@ ADVICE = {
     "too-large": "scale it down",
     "no-alpha": "export it with a transparent background",
     "size-mismatch": "export the mask again at the image's size",
-    "mask-void": "write 255 as 0 where it is background, else name it in a table as subject",
+    "mask-void": "say what the pixels of no class are: --fix FOLDER --void background (or subject)",
     "mask-trimap": "write alpha in its place: 0 background, 255 subject",
     "mask-unclear": "write 0 for the background and 255 for the subject",
     "all-empty": "export the masks again: in all of them there is no subject",

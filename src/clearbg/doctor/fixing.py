@@ -33,7 +33,7 @@ CHANGES = {
     "mask-rgb": "written as gray",
     "mask-palette": "written as gray",
     "mask-transparency": "transparency written as gray",
-    "mask-index": "every class but 0 written as 255",
+    "mask-index": "the classes that are subject written as 255",
     "mask-jpeg": "written as PNG, nearly black or white pixels made black or white",
     "inverted": "inverted",
 }

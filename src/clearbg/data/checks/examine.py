@@ -177,7 +177,7 @@ def examine_mask(
     alpha, notes = pair.read_mask(max_pixels)
     found = _noted(pair.mask, "mask", notes)
     if not pair.transparency:
-        alpha, oddities = mask_values.interpret(pair.mask, alpha, notes)
+        alpha, oddities = mask_values.interpret(pair.mask, alpha, notes, pair.void)
         found += [
             Finding(kind, f"{pair.mask}: of the mask, {what}.", "mask") for kind, what in oddities
         ]

@@ -24,6 +24,7 @@ LEAST_FLAT = 0.12  # share of a JPEG's gray pixels that areas of gray make up, a
 LEVELS = 20  # gray levels that JPEG makes of few classes
 TRIMAP_GRAY = range(100, 156)  # gray values that stand for "unknown" between 0 and 255
 VOID = 255  # the number of pixels that belong to no class, in most sets with class numbers
+WAY = "copy the set with `clearbg doctor SET --fix FOLDER --void background` (or subject)"
 VOID_COLOR = (224, 224, 192)  # of PASCAL VOC's color table
 
 NOTED = {
@@ -37,13 +38,14 @@ Oddity = tuple[str, str]  # kind, description
 
 
 def interpret(
-    path: Path, values: np.ndarray, notes: tuple[str, ...]
+    path: Path, values: np.ndarray, notes: tuple[str, ...], void: str = ""
 ) -> tuple[np.ndarray, list[Oddity]]:
     """The alpha that a mask file's values stand for, and (kind, description) of each oddity.
 
     Args:
         values: uint8 `(H,W)` as `images.read_mask` reads them.
         notes: as `images.read_mask` gives them.
+        void: see `FilePair`.
 
     Returns:
         alpha, uint8 `(H,W)`: class numbers and colors made 0 and 255, ringing removed.
@@ -54,8 +56,8 @@ def interpret(
     is_jpeg = _is_jpeg(path)
     if "alpha channel" not in notes:
         if "color" in notes:
-            return _of_colors(path, values, notes, counts)
-        numbers = _of_numbers(values, counts, is_jpeg)
+            return _of_colors(path, values, notes, counts, void)
+        numbers = _of_numbers(values, counts, is_jpeg, void)
         if numbers is not None:
             return numbers
     found = [NOTED[note] for note in NOTED if note in notes]
@@ -74,7 +76,7 @@ def interpret(
 
 
 def _of_numbers(
-    values: np.ndarray, counts: np.ndarray, is_jpeg: bool
+    values: np.ndarray, counts: np.ndarray, is_jpeg: bool, void: str
 ) -> tuple[np.ndarray, list[Oddity]] | None:
     """The same for gray values that are class numbers or a trimap; None for gray levels."""
     gray_levels = np.flatnonzero(counts)
@@ -87,6 +89,9 @@ def _of_numbers(
         if flat is not None:
             return values, [_doubt(flat)]
     elif fill_areas(values, between):
+        if VOID in gray_levels and counts[0] and void and _doubt(gray_levels)[0] == "mask-void":
+            subject = _with_void(values > 0, values == VOID, void)
+            return _foreground(subject), [_classes(gray_levels, void)]
         if VOID in gray_levels or not (counts[0] or gray_levels[-1] > MAX_CLASSES):
             return values, [_doubt(gray_levels)]
         if counts[0] and (only_small or gray_levels[-1] < FULL):
@@ -122,17 +127,23 @@ def _doubt(gray_levels: np.ndarray) -> Oddity:
     if gray_levels[0] < FLAT and inner and all(gray_level in TRIMAP_GRAY for gray_level in inner):
         return "mask-trimap", f"it is a trimap, in which {inner[0]} means unknown ({words})"
     if VOID in gray_levels:
-        return "mask-void", f"it holds class numbers and the label 255 of no class ({words})"
+        return "mask-void", f"it holds class numbers and the label 255 of no class ({words}); {WAY}"
     return "mask-unclear", f"nobody knows which of its numbers is the background ({words})"
 
 
-def _classes(gray_levels: np.ndarray) -> Oddity:
+def _with_void(subject: np.ndarray, is_void: np.ndarray, void: str) -> np.ndarray:
+    """The subject, bool `(H,W)`, after somebody has said what the pixels of no class are."""
+    return subject | is_void if void == "subject" else subject & ~is_void
+
+
+def _classes(gray_levels: np.ndarray, void: str = "") -> Oddity:
+    void = f", and 255 is {void}" if void else ""
     numbers = _short(", ".join(str(gray_level) for gray_level in gray_levels if gray_level))
-    return "mask-index", f"it holds class numbers ({numbers}); all but 0 are subject"
+    return "mask-index", f"it holds class numbers ({numbers}); all but 0 are subject{void}"
 
 
 def _of_colors(
-    path: Path, values: np.ndarray, notes: tuple[str, ...], counts: np.ndarray
+    path: Path, values: np.ndarray, notes: tuple[str, ...], counts: np.ndarray, void: str
 ) -> tuple[np.ndarray, list[Oddity]]:
     """The same for a mask with unequal channels; with few colors, black is the background."""
     number = np.count_nonzero(counts)
@@ -140,7 +151,7 @@ def _of_colors(
         rgb = read_image(path).rgb
         subject = rgb.any(axis=2)
         background = "black"
-        has_void = (rgb == VOID_COLOR).all(axis=2).any()
+        is_void = (rgb == VOID_COLOR).all(axis=2)
         if "palette" in notes:
             numbers = _palette_numbers(path)
             gray_levels = np.unique(numbers)
@@ -150,9 +161,11 @@ def _of_colors(
                 return values, [_doubt(gray_levels)]
             else:
                 subject, background = numbers > 0, "the palette's first"
-                has_void |= VOID in gray_levels and len(gray_levels) > 2
-        if has_void:
-            return values, [("mask-void", "a color of its table marks pixels of no class")]
+                is_void |= (numbers == VOID) & (len(gray_levels) > 2)
+        if is_void.any():
+            if not void:
+                return values, [("mask-void", f"a color marks pixels of no class; {WAY}")]
+            subject = _with_void(subject, is_void, void)
         if not subject.all():
             detail = f"its {number} colors stand for classes; all but {background} are subject"
             return _foreground(subject), [("mask-index", detail)]
