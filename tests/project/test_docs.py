@@ -117,6 +117,7 @@ def fill(folder) -> None:
         write_image(folder / name, discs[0][0])
     shutil.copytree(folder / "truth", folder / "predictions")
     shutil.copytree(folder / "photos", folder / "uploads")
+    shutil.copyfile(folder / "reports/evaluate/per_image.csv", folder / "before.csv")
     torch.save(build("u2netp").state_dict(), folder / "u2net.pth")
 
 
