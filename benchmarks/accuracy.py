@@ -71,10 +71,12 @@ class Set:
     images: Path
     pairs: Sequence[FilePair]
 
-    def truths(self) -> list[np.ndarray]:
-        """All masks, small and of one size, float `(h,w)` in [0, 1]."""
-        read = Truths()
-        return [resize(read.alone(p).astype(np.float32) / 255, SMALL) for p in self.pairs]
+    def mean_mask(self) -> np.ndarray:
+        """The mean of all masks, small, float32 `(h,w)` in [0, 1]."""
+        read, total = Truths(), np.zeros(SMALL, np.float64)
+        for pair in self.pairs:
+            total += resize(read.alone(pair).astype(np.float32) / 255, SMALL)
+        return (total / len(self.pairs)).astype(np.float32)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -109,7 +111,7 @@ def measured(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         raise SettingsError(f"--limit is {options.limit}: give at least 1.")
     for text in options.on:
         whole = read_set(text)
-        models = [open_one(model, whole.images, whole.truths) for model in options.models]
+        models = [open_one(model, whole.images, whole.mean_mask) for model in options.models]
         chosen, marks, told = choose(whole, models, options)
         print(f"\n### {chosen.name}: {len(chosen.pairs)} images{told}\n", flush=True)
         rows = []

@@ -1,6 +1,6 @@
 """What `accuracy.py` measures: our models, imported ones, other people's ONNX files and maps."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,13 +50,13 @@ class Measured:
     covers: Callable[[FilePair], bool] = lambda _: True
 
 
-def open_one(text: str, images: Path, truths: Callable[[], Sequence[np.ndarray]]) -> Measured:
+def open_one(text: str, images: Path, mean_mask: Callable[[], np.ndarray]) -> Measured:
     """What a word of the command line names, for the images of one folder.
 
     Args:
         text: `LABEL=` may stand before it.
         images: the folder that maps are paired with.
-        truths: gives small truths, float `(h,w)` in [0, 1], all of one size.
+        mean_mask: gives the mean of the set's masks, float32 `(h,w)` in [0, 1].
 
     Raises:
         ModelError, DataError: it is nothing that can be measured.
@@ -68,7 +68,7 @@ def open_one(text: str, images: Path, truths: Callable[[], Sequence[np.ndarray]]
     if colon and kind in OTHERS:
         return _of_another(label, kind, Path(file))
     if rest == MEAN_MASK:
-        return _mean_mask(label, np.mean(truths(), axis=0))
+        return _mean_mask(label, mean_mask())
     place = Path(rest)
     folder = place if rest not in shipped() and place.is_dir() else None
     if folder is not None and not (folder / CONTRACT).is_file():
@@ -151,6 +151,6 @@ def _mean_mask(label: str, mean: np.ndarray) -> Measured:
     """A mask that looks at no image: the mean of all truths, which any model should beat."""
 
     def alpha(rgb: np.ndarray, _: FilePair) -> np.ndarray:
-        return resize(mean.astype(np.float32), rgb.shape[:2]).clip(0, 1)
+        return resize(mean, rgb.shape[:2]).clip(0, 1)
 
     return Measured(label, alpha, looks=False)
