@@ -52,6 +52,7 @@ def main() -> None:
         headlines=result.shown(5),
         metrics=result.metrics,
         intervals=result.intervals,
+        weakness=result.weakest(),
         leaks=result.marks.sentence(),
         compared=compared,
         curves=result.curves,
@@ -74,6 +75,8 @@ def main() -> None:
     )
     stage_logs.log_evaluation(stage_logs.run_of(contract, settings), REPORTS)
     print(f"evaluate: {', '.join(map(result.told, result.shown(5)))}")
+    if result.weakness:
+        print(f"evaluate: {result.weakest()}")
     print(f"evaluate: {compared.metric} on the same images: {compared.shown()}")
     print(f"evaluate: {result.marks.sentence()}")
     if not compared.beats_baselines:

@@ -114,6 +114,7 @@ def content(**changes) -> dict:
                     "mean_mask": {"max_f": 0.4, "mae": 0.3},
                     "no_subject": {"max_f": 0.3, "mae": 0.1}},
         "intervals": {"max_f": {"low": 0.8768, "high": 0.9432}},
+        "weakness": "Weakest: small subjects.",
         "leaks": "Two were seen.",
         "compared": Comparison("max_f", 0.91234, {"mean_mask": 0.4, "no_subject": 0.3}),
         "curves": {"raw": curve, "min_max": curve},
@@ -122,6 +123,12 @@ def content(**changes) -> dict:
         "varied": robustness.empty(),
         "settings": {"model.name": "u2netp", "data.license": "CC0-1.0"},
     } | changes  # fmt: skip
+
+
+def test_page_names_the_weakest_slice_before_the_scores(tmp_path):
+    html = page(tmp_path)
+    assert html.index("Weakest: small subjects.") < html.index("<h2>Scores</h2>")
+    assert 'class="weakness"' not in page(tmp_path, weakness="")
 
 
 def test_page_shows_how_sure_a_figure_is(tmp_path):

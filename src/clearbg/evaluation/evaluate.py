@@ -19,8 +19,9 @@ from clearbg.inference.predict import Network, predict, predict_split
 from clearbg.metrics import bootstrap, scoring
 from clearbg.metrics.baselines import NAMES, Comparison, compare, score_beside, summarize
 from clearbg.metrics.document import otsu
-from clearbg.metrics.names import LOWER_IS_BETTER, SHOWN
+from clearbg.metrics.names import LOWER_IS_BETTER, SHOWN, label
 from clearbg.metrics.segmentation import histograms, pooled_curves
+from clearbg.metrics.slices import Weakness, slices, weakest
 from clearbg.system import memory
 from clearbg.system.progress import progress
 
@@ -47,6 +48,7 @@ class Evaluation:
         found: lines about what was found in the masks and left out of the folders, or empty.
         intervals: metric -> "low" and "high" of the 95 % interval of its average by the first
             protocol, see `clearbg.metrics.bootstrap`; of the metrics of a short list.
+        weakness: the slice of images that is worst by the headline; None: none is, beyond chance.
     """
 
     headline: str
@@ -56,6 +58,7 @@ class Evaluation:
     marks: leaks.Marks | None = None
     found: str = ""
     intervals: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    weakness: Weakness | None = None
 
     @property
     def figures(self) -> dict[str, float]:
@@ -81,6 +84,17 @@ class Evaluation:
         """The headline and the names that follow it in a short list."""
         names = dict.fromkeys([self.headline, *SHOWN])
         return [name for name in names if name in self.figures][:count]
+
+    def weakest(self) -> str:
+        """A sentence about the slice that is worst; empty where chance explains each of them."""
+        one = self.weakness
+        if one is None:
+            return ""
+        return (
+            f"Weakest: {one.name}: {label(self.headline)} of an image is {one.inside:.3f} there "
+            f"and {one.outside:.3f} elsewhere ({one.images} images; worse by {one.low:.3f} to "
+            f"{one.high:.3f})."
+        )
 
     def told(self, metric: str) -> str:
         """A metric's name and average, with the ends of its interval where it has one."""
@@ -158,11 +172,13 @@ def score(
         groups: of the images that are alike, for the intervals; None: each image is one.
     """
     coverage: list[float] = []
+    soft: list[float] = []
     counts = np.zeros((2, 256))
 
     def watched() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for alpha, truth in pairs:
             coverage.append(truth.mean() / 255)
+            soft.append(float(((truth > 0) & (truth < 255)).mean()))
             counts[:] += histograms(alpha, truth)
             yield alpha, truth
 
@@ -194,8 +210,11 @@ def score(
             averages["clean"] = _rounded(scoring.summarize(clean))
     masks = summarize([beside for _, beside in found])
     averages |= {name: _rounded(figures) for name, figures in masks.items()}
-    first = next(iter(averages.values()))
-    shown = [name for name in dict.fromkeys([headline, *SHOWN]) if name in first]
+    lead = next(iter(averages.values()))
+    shown = [name for name in dict.fromkeys([headline, *SHOWN]) if name in lead]
+    groups = names if groups is None else groups
+    parts = slices(table.assign(soft_fraction=soft))
+    values = table[headline].to_numpy(float)
     return Evaluation(
         headline,
         averages,
@@ -204,10 +223,9 @@ def score(
         marks,
         intervals={
             name: _rounded(ends)
-            for name, ends in bootstrap.intervals(
-                scores, names if groups is None else groups, shown
-            ).items()
+            for name, ends in bootstrap.intervals(scores, groups, shown).items()
         },
+        weakness=weakest(values, parts, bootstrap.draw(groups), headline in LOWER_IS_BETTER),
     )
 
 

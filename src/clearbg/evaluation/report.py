@@ -47,6 +47,7 @@ def write_evaluation_page(
     headlines: Sequence[str],
     metrics: Mapping[str, Mapping[str, float]],
     intervals: Mapping[str, Mapping[str, float]],
+    weakness: str,
     leaks: str,
     compared: Comparison,
     curves: Mapping[str, Mapping[str, np.ndarray]],
@@ -61,6 +62,7 @@ def write_evaluation_page(
         headlines: the metrics to show first; the images are ordered by the first of them.
         metrics: protocol -> metric -> average over images; the first protocol leads.
         intervals: metric -> "low" and "high" of the 95 % interval of the leading average.
+        weakness: a sentence about the slice of images that is worst, or empty.
         leaks: what is known of images that the model has seen; `per_image` has their kind
             (exact, near) in its column `leak`.
         compared: the model and masks that have not looked at the image.
@@ -87,6 +89,7 @@ def write_evaluation_page(
         protocols=PROTOCOLS,
         metrics=metrics,
         intervals=intervals,
+        weakness=weakness,
         rows=dict.fromkeys(name for table in metrics.values() for name in table),
         leaks=leaks,
         compared=compared,

@@ -1,9 +1,14 @@
 """Parts of a set of images that a model may treat in another way: by size, softness and light."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
+from clearbg.metrics.bootstrap import CONFIDENCE, Draws, figures, interval
 from clearbg.metrics.names import LIGHT, OUTLINES, SUBJECT_SIZES
+from clearbg.metrics.paired import MIN_GROUPS
 
 FACTS = ("coverage", "soft_fraction", "luma")
 """Columns that `slices` reads."""
@@ -46,3 +51,50 @@ def slices(table: pd.DataFrame) -> dict[str, np.ndarray]:
     if len(sources) > 1:
         found |= {f"source {name}": (table["source"] == name).to_numpy() for name in sources}
     return found
+
+
+@dataclass(frozen=True)
+class Weakness:
+    """A slice on which a model is worse than on the other images.
+
+    Attributes:
+        inside, outside: the mean of the images' own values in the slice, and elsewhere.
+        low, high: ends of the interval of how much worse the slice is; both are above 0.
+        images: in the slice.
+    """
+
+    name: str
+    inside: float
+    outside: float
+    low: float
+    high: float
+    images: int
+
+
+def weakest(
+    values: np.ndarray, parts: Mapping[str, np.ndarray], draws: Draws, lower_is_better: bool
+) -> Weakness | None:
+    """The slice that is worst against all other images; None: chance explains each of them.
+
+    Slices of fewer than `MIN_GROUPS` groups are not looked at, nor those that leave fewer. The
+    intervals of all slices together hold in 95 of 100 cases (Bonferroni's correction).
+
+    Args:
+        values: float `(n,)`, each image's own; NaN: it has none.
+        parts: name -> which images, bool `(n,)`; see `slices`.
+    """
+    known, column = ~np.isnan(values), np.nan_to_num(values)[:, None]
+    judged = {
+        name: (known & rows, known & ~rows)
+        for name, rows in parts.items()
+        if min(len(np.unique(draws.groups[known & r])) for r in (rows, ~rows)) >= MIN_GROUPS
+    }
+    sign, found = 1 if lower_is_better else -1, []
+    for name, (inside, outside) in judged.items():
+        drawn = figures(column, draws.weights, inside) - figures(column, draws.weights, outside)
+        groups = min(len(np.unique(draws.groups[rows])) for rows in (inside, outside))
+        low, high = interval(sign * drawn, 1 - (1 - CONFIDENCE) / len(judged), groups)
+        if low > 0:
+            means = float(values[inside].mean()), float(values[outside].mean())
+            found.append(Weakness(name, *means, low, high, int(inside.sum())))
+    return max(found, key=lambda one: abs(one.inside - one.outside), default=None)
