@@ -210,23 +210,24 @@ def score(
             averages["clean"] = _rounded(scoring.summarize(clean))
     masks = summarize([beside for _, beside in found])
     averages |= {name: _rounded(figures) for name, figures in masks.items()}
+    groups = names if groups is None else groups
     lead = next(iter(averages.values()))
     shown = [name for name in dict.fromkeys([headline, *SHOWN]) if name in lead]
-    groups = names if groups is None else groups
-    parts = slices(table.assign(soft_fraction=soft))
-    values = table[headline].to_numpy(float)
+    ends = bootstrap.intervals(scores, groups, shown)
     return Evaluation(
         headline,
         averages,
         curves,
         table.loc[order].reset_index(drop=True),
         marks,
-        intervals={
-            name: _rounded(ends)
-            for name, ends in bootstrap.intervals(scores, groups, shown).items()
-        },
-        weakness=weakest(values, parts, bootstrap.draw(groups), headline in LOWER_IS_BETTER),
+        intervals={name: _rounded(pair) for name, pair in ends.items()},
+        weakness=_weakness(table.assign(soft_fraction=soft), headline, groups),
     )
+
+
+def _weakness(table: pd.DataFrame, headline: str, groups: Sequence[str]) -> Weakness | None:
+    values, lower = table[headline].to_numpy(float), headline in LOWER_IS_BETTER
+    return weakest(values, slices(table), bootstrap.draw(groups), lower)
 
 
 def _rounded(figures: Mapping[str, float]) -> dict[str, float]:
