@@ -30,6 +30,8 @@ STOPPING = "The server is stopping: try again later."
 FULL = "The server is busy, and its queue is full: try again later."
 SOON = 1
 """Seconds after which a client may come back to a server that is not ready."""
+TRIMMING = 20
+"""Removals after which freed memory is given back, also when others run."""
 WARMING = (64, 64)
 """Size of the image with which the network runs once before the server is ready."""
 
@@ -66,7 +68,7 @@ class Removals:
         self._opened, self._limits, self._metrics = opened, limits, metrics
         self._pool = ThreadPoolExecutor(limits.concurrency, "clearbg removal")
         self._remover: Remover | None = None
-        self._inside = 0
+        self._inside = self._since_trim = 0
         self.failure: ClearBGError | None = None
         self.stopping = False
 
@@ -170,10 +172,17 @@ class Removals:
                     raise
                 raise ImageError(f"{image.name} {error}", error.reason) from error
         finally:
-            memory.trim()  # a server has many threads, and each would keep what it freed
+            self._trim()
         seconds = time.perf_counter() - started
         self._metrics.count_removal(seconds, pixels)
         return Result(made.encoded, made.coverage, made.notes, seconds)
+
+    def _trim(self) -> None:
+        """Give memory back when nothing waits for it, and now and then under a lasting load."""
+        self._since_trim += 1
+        if self._inside <= 1 or self._since_trim >= TRIMMING:
+            self._since_trim = 0
+            memory.trim()
 
     def _read(self, file: File) -> DecodedImage:
         return read_image(file.content, max_pixels=self._limits.pixels, name=file.name)

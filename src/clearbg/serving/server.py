@@ -12,6 +12,7 @@ from clearbg.serving.api import application
 from clearbg.serving.limits import Limits
 from clearbg.serving.metrics import Metrics
 from clearbg.serving.removals import Removals
+from clearbg.system import memory
 from clearbg.web.connections import Connection
 from clearbg.web.listening import LOCAL_HOSTS, address, listen
 
@@ -42,6 +43,7 @@ def serve(
         SettingsError: the address, the port or the device cannot be used.
         ModelError: the model cannot be opened.
     """
+    memory.keep_freed()
     metrics = Metrics()
     removals = Removals(lambda: Remover(choice.file, device=device, images="many"), limits, metrics)
     with listen(host, port) as listener:
