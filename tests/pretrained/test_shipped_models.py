@@ -3,13 +3,16 @@
 import json
 import shutil
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
-from clearbg import config, models, pretrained
+from clearbg import Remover, config, models, pretrained
 from clearbg.contract import read_contract
 from clearbg.data import leaks
 from clearbg.errors import ModelError
+from clearbg.metrics.document import document
 from clearbg.models import weights
 from clearbg.system.files import file_sha256
 
@@ -59,3 +62,19 @@ def test_a_damaged_list_of_seen_images_is_named(tmp_path):
     (tmp_path / leaks.PACKED).write_bytes((tmp_path / leaks.PACKED).read_bytes()[:1000])
     with pytest.raises(ModelError, match="is not the list"):
         leaks.of_model(tmp_path, contract.images_sha256, contract.trained_on)
+
+
+@pytest.mark.parametrize("name", pretrained.names())
+def test_a_shipped_model_is_known_by_images_that_it_or_its_development_has_not_seen(name):
+    made = pretrained.made(name)
+    assert made.get("development") or made["unseen"]
+
+
+def test_documents_finds_black_and_red_ink_and_leaves_paper_transparent():
+    page = np.full((200, 320, 3), (226, 214, 188), np.uint8)
+    for top, ink in ((70, (40, 36, 34)), (150, (188, 52, 44))):
+        cv2.putText(page, "Quod erat", (20, top), cv2.FONT_HERSHEY_COMPLEX, 1.6, ink, 4)
+    written = page[..., 1] < 120
+    found = np.asarray(Remover("documents")(page))
+    assert not found[..., :3].any()
+    assert document(found[..., 3] / 255, 255 * written.astype(np.uint8), 0.5)["f_measure"] > 0.9

@@ -53,9 +53,9 @@ class Sources:
         images, masks: folders of the pairs that the files are measured on, by name.
         measured_on: what these pairs are, in words.
         calibration: a folder of images that int8's ranges come from.
-        development: of weights that have seen every image at hand, reports/evaluate/per_image.csv
-            of a training with the same settings that held some out. Its figures are then those
-            that the model is known by.
+        development: reports/evaluate/per_image.csv of images that the development held out, by
+            these weights or, where they have seen every image by now, by those before them. Its
+            figures are then those that the model is known by.
     """
 
     weights: Path
