@@ -144,7 +144,13 @@ def of_model(folder: Path, sha256: str, origins: Sequence[Origin]) -> Seen:
         raise ModelError(
             f"{path} is not the list that model.json describes: take both from the same training."
         )
-    images = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
+    try:
+        images = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
+        valid = images["phash"].str.fullmatch("[0-9a-f]{16}").all() and "sha256" in images
+    except (ValueError, KeyError):
+        valid = False
+    if not valid:
+        raise ModelError(f"{path} is no list of images and their hashes: train the model again.")
     return Seen(images, complete=all(origin.images is not None for origin in origins))
 
 

@@ -159,7 +159,8 @@ def _frame(rows: Sequence[dict], *more: str) -> pd.DataFrame:
 def _cached(path: Path) -> pd.DataFrame:
     """The numbers that an earlier call has measured, by the SHA-256 of the images."""
     try:
-        return pd.read_csv(path).set_index("sha256")
+        known = pd.read_csv(path).set_index("sha256")
+        return known[[*image_statistics.OF_IMAGE, *image_statistics.OF_ALPHA]].astype(float)
     except (OSError, ValueError, KeyError):
         return _frame([]).rename_axis("sha256")
 

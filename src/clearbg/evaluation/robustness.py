@@ -20,6 +20,7 @@ from clearbg.images import encode_image, luma, read_image, resize
 from clearbg.inference.predict import Network, predict, restore
 from clearbg.metrics import bootstrap, scoring
 from clearbg.metrics.names import LOWER_IS_BETTER, families_of, label
+from clearbg.system.parsing import table_of
 from clearbg.system.progress import progress
 
 Predictor = Callable[[np.ndarray], np.ndarray]
@@ -225,7 +226,9 @@ def section(path: Path, weights_sha256: str) -> str:
 
     Empty where nothing was varied, where no file is, or where it tells of other weights.
     """
-    table = pd.read_csv(path) if path.is_file() else empty()
+    if not path.is_file():
+        return ""
+    table = table_of(path, ["weights"], "write it again with `dvc repro -f evaluate`")
     if table.empty or set(table["weights"]) != {weights_sha256}:
         return ""
     return (

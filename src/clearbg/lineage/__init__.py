@@ -9,12 +9,10 @@ that DVC restored from its run cache.
 import dataclasses
 from pathlib import Path
 
-import onnx
-from google.protobuf.message import DecodeError
-
 from clearbg import licenses
-from clearbg.contract import METADATA_KEY, WEIGHTS, Contract, parse_contract, read_contract
+from clearbg.contract import WEIGHTS, Contract, parse_contract, read_contract
 from clearbg.errors import ClearBGError, ModelError
+from clearbg.inference.onnx_metadata import contract_text
 from clearbg.lineage import commits, mlflow_records
 from clearbg.lineage.facts import Lineage
 from clearbg.system import dvc_lock
@@ -95,9 +93,8 @@ def _contract(path: Path) -> Contract | None:
     """The contract embedded in an ONNX file or beside weights.safetensors; None: there is none."""
     try:
         if path.suffix == ".onnx":
-            facts = onnx.load(path, load_external_data=False).metadata_props
-            texts = [fact.value for fact in facts if fact.key == METADATA_KEY]
-            return parse_contract(texts[0], str(path)) if texts else None
+            text = contract_text(path)
+            return parse_contract(text, str(path)) if text else None
         return read_contract(path.parent) if path.name == WEIGHTS else None
-    except (ModelError, DecodeError):
+    except (ModelError, OSError):
         return None

@@ -1,7 +1,6 @@
 """The commits whose dvc.lock names a file, and how the oldest of them says it was made."""
 
 import hashlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from clearbg.errors import CommandError
 from clearbg.lineage.facts import Lineage
 from clearbg.system import dvc_lock, project
 from clearbg.system.files import file_sha256
+from clearbg.system.parsing import ParseError, parse_json
 from clearbg.system.process import git, run
 
 HERE = "this folder"
@@ -92,7 +92,10 @@ def _facts(found: Lineage, commit: str, lock: dict[str, Any]) -> None:
         if out.path in FIGURES:
             text = _at(commit, out.path)
             if hashlib.md5(text.encode()).hexdigest() == out.md5:
-                found.metrics[out.path] = json.loads(text)
+                try:
+                    found.metrics[out.path] = parse_json(text)
+                except ParseError as error:
+                    found.missing.append(f"{out.path} in {commit} {error}.")
             else:
                 found.missing.append(
                     f"{out.path} in {commit} is not the file that its dvc.lock names."

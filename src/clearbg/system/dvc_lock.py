@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from clearbg.system import project
-from clearbg.system.parsing import ParseError, parse_yaml
+from clearbg.system.parsing import ParseError, parse_json, parse_yaml
 
 FILE = "dvc.lock"
+MOST_OF_FOLDER = 10**9  # bytes of the list of a folder's files in DVC's cache, and values in it
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,11 @@ def find(md5: str, lock: dict[str, Any], lists: dict[str, dict[str, str]]) -> li
 def files_of(md5: str) -> dict[str, str]:
     """Path -> MD5 of the files in a folder, from DVC's cache; empty if the cache lacks it."""
     try:
-        listed = json.loads((_cache() / "files" / "md5" / md5[:2] / md5[2:]).read_bytes())
-    except (OSError, ValueError):
+        content = (_cache() / "files" / "md5" / md5[:2] / md5[2:]).read_bytes()
+        listed = parse_json(content, MOST_OF_FOLDER, MOST_OF_FOLDER)
+        return {str(entry["relpath"]): str(entry["md5"]) for entry in listed}
+    except (OSError, ValueError, LookupError, TypeError):
         return {}
-    return {entry["relpath"]: entry["md5"] for entry in listed}
 
 
 def file_md5(path: Path) -> str:

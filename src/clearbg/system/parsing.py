@@ -7,8 +7,14 @@ Whatever the text is, it is parsed within seconds and little memory, or refused 
 import json
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from clearbg.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAX_BYTES = 1_000_000
 MAX_VALUES = 100_000  # in a document, each alias of YAML counted with all that it stands for
@@ -40,16 +46,17 @@ def read_text(path: Path | str, most: int = MAX_BYTES) -> str:
         raise ParseError("is not text in UTF-8") from None
 
 
-def parse_json(text: str | bytes) -> Any:
+def parse_json(text: str | bytes, most: int = MAX_BYTES, values: int = MAX_VALUES) -> Any:
     """The value of a JSON text, in which no key stands twice.
 
-    NaN and infinities are read as such, as Python writes them.
+    NaN and infinities are read as such, as Python writes them. `most` bounds the length of the
+    text, `values` the number of values in it.
 
     Raises:
         ParseError: it is no JSON, repeats a key, or exceeds a limit.
     """
-    if len(text) > MAX_BYTES:
-        raise ParseError(f"has {len(text)} characters, more than {MAX_BYTES}")
+    if len(text) > most:
+        raise ParseError(f"has {len(text)} characters, more than {most}")
     try:
         found = json.loads(text, object_pairs_hook=_unique, parse_int=_integer)
     except ParseError:
@@ -58,7 +65,7 @@ def parse_json(text: str | bytes) -> Any:
         raise ParseError(_too_deep()) from None
     except ValueError:  # UnicodeDecodeError is one too
         raise ParseError("is no JSON") from None
-    _limit(found, MAX_VALUES)
+    _limit(found, values)
     return found
 
 
@@ -89,6 +96,48 @@ def parse_yaml(text: str, loader: Any = None, most: int = MAX_BYTES) -> Any:
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         raise ParseError("holds a number, date or tagged value that YAML does not allow") from None
     _limit(found, MAX_VALUES)
+    return found
+
+
+def facts_of(path: Path, remedy: str) -> dict[str, Any]:
+    """The mapping in a JSON file.
+
+    Raises:
+        DataError: the file is missing, no JSON, no mapping, or exceeds a limit; the sentence ends
+            in `remedy`.
+    """
+    try:
+        found = parse_json(read_text(path))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror or error}): {remedy}.") from error
+    except ParseError as error:
+        raise DataError(f"{path} {error}: {remedy}.") from None
+    if not isinstance(found, dict):
+        raise DataError(f"{path} holds no mapping: {remedy}.")
+    return found
+
+
+def table_of(path: Path, columns: Sequence[str], remedy: str, **options: Any) -> "pd.DataFrame":
+    """The table in a CSV file, which has at least these columns.
+
+    Args:
+        options: of `pandas.read_csv`.
+
+    Raises:
+        DataError: the file is missing, no table, or lacks a column; as `facts_of`.
+    """
+    import pandas as pd
+
+    try:
+        if not path.is_file():
+            raise DataError(f"{path} does not exist: {remedy}.")
+        found = pd.read_csv(path, **options)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror or error}): {remedy}.") from error
+    except (ValueError, OverflowError):  # pandas' own errors are of the first kind
+        raise DataError(f"{path} is no table of comma-separated values: {remedy}.") from None
+    if missing := [name for name in columns if name not in found]:
+        raise DataError(f"{path} has no column {missing[0]}: {remedy}.")
     return found
 
 

@@ -4,28 +4,26 @@ Everything is read from files, so that a later stage can record the run too: aft
 the training from its run cache, or when the server was down during the training.
 """
 
-import json
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
 
 from clearbg import config
 from clearbg.config import recipes
 from clearbg.contract import Contract
 from clearbg.metrics.names import SHOWN
+from clearbg.system.parsing import facts_of, table_of
 from clearbg.tracking import runs
 from clearbg.training.fingerprint import fingerprint
 
 INGEST, TRAINING = Path("reports/ingest"), Path("reports/train")
 DATA = Path("data/augmented")
+REMEDY = "write the reports again with `dvc repro -f`"
 
 
 def log_training(run: runs.Run, contract: Contract, settings: config.Settings) -> None:
     """Log the data, every epoch, the best epoch's figures, the sample sheets and the weights."""
     _log_ingest(run)
-    run.history(pd.read_csv(TRAINING / "history.csv"))
-    best = _read(TRAINING / "metrics.json")
+    run.history(table_of(TRAINING / "history.csv", ["epoch"], REMEDY))
+    best = facts_of(TRAINING / "metrics.json", REMEDY)
     few = ("best_epoch", settings.train.select_by, *SHOWN)
     run.metrics({f"best/{name}": best[name] for name in dict.fromkeys(few) if name in best})
     run.file(TRAINING / "metrics.json", "reports/train")
@@ -45,16 +43,15 @@ def _log_ingest(run: runs.Run) -> None:
         run.file(INGEST / name, "reports/ingest")
 
 
-def _read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def log_evaluation(run: runs.Run, reports: Path) -> None:
     """Log the test split's headline figures, the interval of the first, and the reports.
 
     MLflow compares runs by a few figures; all others are in the files.
     """
-    headline, figures = _read(reports / "headline.json"), _read(reports / "metrics.json")
+    headline, figures = (
+        facts_of(reports / "headline.json", REMEDY),
+        facts_of(reports / "metrics.json", REMEDY),
+    )
     run.metrics({f"test/{name}": value for name, value in headline.items()})
     first = next(iter(headline))
     ends = figures["interval"].get(first, {})
@@ -62,7 +59,7 @@ def log_evaluation(run: runs.Run, reports: Path) -> None:
     run.beats_baselines("test", figures["beats_baselines"])
     run.file(reports / "sheet.jpg")
     run.file(reports / "report.html", "reports")
-    varied = pd.read_csv(reports / "robustness.csv")
+    varied = table_of(reports / "robustness.csv", [], REMEDY)
     if not varied.empty:
         losses = varied.set_index("variation").filter(regex="_loss$").dropna()
         for name, row in losses.iterrows():

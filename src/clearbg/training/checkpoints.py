@@ -4,6 +4,7 @@ import contextlib
 import copy
 import hashlib
 import os
+import pickle
 import shutil
 import sys
 import time
@@ -14,7 +15,7 @@ from typing import Any, Protocol
 
 import torch
 
-from clearbg.errors import ClearBGError
+from clearbg.errors import ClearBGError, DataError
 from clearbg.system.files import replacing_file
 
 DIGEST = hashlib.sha256().digest_size  # bytes at a file's end, of all that stands before them
@@ -178,9 +179,20 @@ def _is_whole(path: Path) -> bool:
 
 def _read(path: Path, method: Stateful) -> Progress:
     # Mapped, the file takes no memory beside the state that it is copied to.
-    state = torch.load(path, map_location="cpu", weights_only=True, mmap=os.name == "posix")
-    method.load_state_dict(state["method"])
-    return Progress(**state["progress"])
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=os.name == "posix")
+        method.load_state_dict(state["method"])
+        return Progress(**state["progress"])
+    except (pickle.UnpicklingError, AttributeError, LookupError, OSError, RuntimeError, TypeError,
+            ValueError) as error:  # fmt: skip
+        raise DataError(
+            f"{path} is whole, but no checkpoint of this training ({_line(error)}): remove "
+            f"{path.parent}, and the training starts from the beginning."
+        ) from error
+
+
+def _line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)[:200]
 
 
 def _report(damaged: list[Path], consequence: str) -> None:

@@ -25,6 +25,7 @@ from clearbg.data.fetching.storage import from_storage
 from clearbg.errors import FetchError
 from clearbg.system.files import exclusive, file_sha256, replacing_file
 from clearbg.system.object_store import without_secrets
+from clearbg.system.parsing import parse_json, read_text
 
 REMOTE = {  # what follows the colon
     "http": r"//[^\s/\[\]]+(/.*)?",
@@ -245,7 +246,7 @@ def _record_of(target: Path) -> Path:
 
 def _record(target: Path) -> dict[str, str]:
     with contextlib.suppress(OSError, ValueError, TypeError):
-        return dict(json.loads(_record_of(target).read_text()))
+        return dict(parse_json(read_text(_record_of(target))))
     return {}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from clearbg.data.pairs import GeneratedPair, Pair
 from clearbg.system import code
 from clearbg.system.files import file_sha256, replacing_file, write_json
+from clearbg.system.parsing import parse_json, read_text
 
 LIBRARIES = ("pillow", "numpy", "imagehash")
 
@@ -50,10 +51,12 @@ class Cache:
         """Copy the files of a stored pair under `target` and return its row; None if unknown."""
         place = self._folder_of(key)
         try:
-            row = json.loads((place / "row.json").read_text(encoding="utf-8"))
+            row = parse_json(read_text(place / "row.json"))
             for file in row["files"]:
+                if ".." in Path(file).parts or Path(file).is_absolute():
+                    return None
                 shutil.copyfile(place / file, target / file)
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, LookupError, TypeError):
             return None
         del row["files"]
         return row
