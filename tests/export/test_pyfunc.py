@@ -22,6 +22,8 @@ from PIL import Image
 from support.models import brightness_model
 
 from clearbg.errors import ImageError
+from clearbg.export.pyfunc import ImageRemover
+from clearbg.images import read_image
 from clearbg.tracking import runs
 
 
@@ -91,6 +93,20 @@ def test_base64_text_comes_back_as_base64_text(model):
 def test_bad_image_is_named_by_its_row(model, bad):
     with pytest.raises(ImageError, match=r"^Row 1 of column image: "):
         model.predict(pd.DataFrame({"image": [photograph(), bad]}))
+
+
+HOSTILE = [b" " * 2_000_000 + b"!", ["x"] * 100_000, {"a": [[]]}, float("nan"), 9**999, "=", [[]]]
+
+
+@pytest.mark.parametrize("bad", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_row_is_a_short_sentence_within_a_second(bad):
+    remover = ImageRemover()
+    remover._remove = read_image
+    rows = pd.DataFrame({"image": pd.Series([bad], dtype=object)})
+    began = time.monotonic()
+    with pytest.raises(ImageError, match=r"^Row 0 of column image: ") as refused:
+        remover.predict(None, rows)
+    assert time.monotonic() - began < 5 and len(str(refused.value)) < 300
 
 
 def test_bad_image_leaves_its_place_empty_where_that_is_asked_for(model):

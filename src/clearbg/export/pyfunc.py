@@ -19,8 +19,9 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
 from clearbg.errors import ImageError
 from clearbg.removal.remover import Remover
+from clearbg.system.parsing import shown
 
-BASE64 = re.compile(rb"[A-Za-z0-9+/\s]+=*\s*")  # no image's file is made of these alone
+BASE64 = re.compile(rb"[A-Za-z0-9+/\s]+=*")  # no image's file is made of these alone
 
 
 class RowError(MlflowException, ImageError):
@@ -54,22 +55,23 @@ class ImageRemover(mlflow.pyfunc.PythonModel):
         """
         on_error = (params or {}).get("on_error", "stop")
         if on_error not in ("stop", "null"):
-            raise RowError(f"on_error is {on_error!r}: choose stop or null.")
+            raise RowError(f"on_error is {shown(on_error)}: choose stop or null.")
         cutouts = []
         for row, image in enumerate(model_input["image"]):
             try:
                 cutouts.append(self._cut_out(image))
-            except ImageError as error:
+            except (ImageError, MemoryError) as error:
+                why = error if isinstance(error, ImageError) else "the server lacks the memory."
                 if on_error == "stop":
-                    raise RowError(f"Row {row} of column image: {error}") from error
+                    raise RowError(f"Row {row} of column image: {why}") from error
                 cutouts.append(None)
         return pd.DataFrame({"image": cutouts}, index=model_input.index)
 
     def _cut_out(self, image: bytes | str) -> bytes | str:
         if not isinstance(image, bytes | str):
-            raise ImageError(f"{image!r} is neither bytes nor base64 text.")
-        encoded = image.encode() if isinstance(image, str) else image
-        if BASE64.fullmatch(encoded):
+            raise ImageError(f"{shown(image)} is neither bytes nor base64 text.")
+        encoded = image.encode(errors="replace") if isinstance(image, str) else image
+        if BASE64.fullmatch(encoded.strip()):
             with contextlib.suppress(binascii.Error):
                 encoded = base64.b64decode(encoded)
         cutout, png = self._remove(encoded), io.BytesIO()
