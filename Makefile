@@ -75,8 +75,8 @@ env: $(READY)
 storage: $(if $(READY),.venv/.ready-storage)
 
 .venv/.ready: requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' \
-	|| { echo "make: ClearBG needs Python 3.11 or 3.12; name one: make PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	|| { echo "make: ClearBG needs Python 3.11 to 3.13; name one: make PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
 	python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
