@@ -9,10 +9,14 @@ import pytest
 from PIL import Image
 from support.faulty_sets import clean, doctor, examined
 from support.image_files import made_image
+from support.tiny_sets import settings
 
+from clearbg.data import sources
+from clearbg.drift import samples
 from clearbg.images import SUFFIXES, find_images, finding, read_image, write_image
 from clearbg.images.decoding import FORMATS, weigh
 from clearbg.removal import plan
+from clearbg.system.object_store import StorePath
 
 
 @pytest.fixture
@@ -64,6 +68,37 @@ def test_what_is_left_out_is_counted_and_named(odd):
     (sentence,) = plan.left_out([odd], None)
     assert sentence == told
     assert ".txt" in plan.left_out([f"{odd}/*"], None)[0]
+
+
+def test_what_is_left_out_of_a_store_is_counted_and_named():
+    names = ["a.jpg", "notes.TXT", ".b.jpg", "x/@eaDir/c.jpg", "__MACOSX/._a.jpg", "__MACOSX/d.jpg",
+             "Thumbs.db", ".DS_Store", "x/e.PNG"]  # fmt: skip
+    for name in names:
+        StorePath(f"memory://left/{name}").write(b"content")
+    assert [str(job.source) for job in plan.plan(["memory://left"], "out", None)] == [
+        "memory://left/a.jpg",
+        "memory://left/x/e.PNG",
+    ]
+    told = plan.left_out(["memory://left"], "out")
+    assert told == (
+        "memory://left: left out are 2 a folder of the system (__MACOSX, @eaDir); 1 hidden "
+        "(.b.jpg); 2 not named as an image (.db, .txt).",
+    )
+
+
+def test_sources_and_drift_say_what_they_leave_out(odd, tmp_path, capsys):
+    (odd / "images").mkdir()
+    (odd / "masks").mkdir()
+    for name in ("images/a.jpg", "masks/a.png"):
+        write_image(odd / name, made_image())
+    for data in (
+        settings("people", archive=str(odd), sha256=None),
+        settings("cutouts", path=str(odd), images=".", backgrounds=None),
+    ):
+        sources.pairs(data, tmp_path)
+        assert "1 a folder of the system (@eaDir)" in capsys.readouterr().err
+    samples.recent(odd, 9, None)
+    assert "1 no regular file (pipe.jpg)" in capsys.readouterr().err
 
 
 def test_folder_is_looked_at_once_and_its_other_names_are_said(tmp_path):

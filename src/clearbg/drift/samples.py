@@ -11,7 +11,7 @@ import pandas as pd
 
 from clearbg.data import manifest
 from clearbg.errors import DataError, ImageError
-from clearbg.images import SUFFIXES, DecodedImage, find_images, limits, read_image
+from clearbg.images import SUFFIXES, DecodedImage, find_images, finding, limits, read_image
 from clearbg.images.decoding import weigh
 from clearbg.inference import predict, sessions
 from clearbg.removal import image_statistics, log
@@ -66,6 +66,7 @@ def recent(path: Path, last: int, model: Model | None) -> Recent:
     left_out = {} if model else dict.fromkeys(image_statistics.OF_ALPHA, NEEDS_MODEL)
     if path.is_dir():
         found = find_images(path)
+        finding.say_left_out(path)
         newest = sorted(found, key=lambda file: (file.stat().st_mtime_ns, file))[-last:]
         rows = [row for row in _measured(newest, model, "recent") if isinstance(row, dict)]
         return Recent(_frame(rows), left_out, len(newest) - len(rows))

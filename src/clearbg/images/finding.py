@@ -1,7 +1,9 @@
 """Finds the images in a folder, and says what is left out there and why."""
 
 import os
+import sys
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from PIL import (  # noqa: F401 - each enters its suffixes into `Image.EXTENSION`
@@ -87,12 +89,39 @@ def survey(folder: Path | str) -> tuple[list[Path], LeftOut]:
 
 def _reason(path: Path) -> str | None:
     """Why a file is left out; empty: nobody would miss it; None: it is an image."""
-    named = path.suffix.lower() in SUFFIXES
-    if path.name.startswith("."):
-        return HIDDEN if named else ""
-    if not named:
-        return OTHER_NAME
+    reason = _reason_of_name(path.suffix, path.name.startswith("."))
+    if reason is not None:
+        return reason
     return SPECIAL if path.exists() and not path.is_file() else None
+
+
+def _reason_of_name(suffix: str, hidden: bool) -> str | None:
+    named = suffix.lower() in SUFFIXES
+    if hidden:
+        return HIDDEN if named else ""
+    return None if named else OTHER_NAME
+
+
+def survey_names(names: Iterable[str]) -> tuple[list[str], LeftOut]:
+    """The same as `survey` for the names of files in a store, paths with slashes.
+
+    Names below a folder of the system are left out as that folder.
+    """
+    found: list[str] = []
+    left: dict[str, dict[Path, None]] = {}
+    for name in names:
+        path = Path(name)
+        system = next((n for n, part in enumerate(path.parts) if part in SYSTEM_FOLDERS), None)
+        if system is not None:
+            left.setdefault(SYSTEM, {})[Path(*path.parts[: system + 1])] = None
+            continue
+        hidden = any(part.startswith(".") for part in path.parts)  # .. as well
+        reason = _reason_of_name(path.suffix, hidden)
+        if reason is None:
+            found.append(name)
+        elif reason:
+            left.setdefault(reason, {})[path] = None
+    return found, {reason: sorted(paths) for reason, paths in sorted(left.items())}
 
 
 def left_out(left: LeftOut, where: Path | str) -> str:
@@ -115,3 +144,9 @@ def left_out_of(*folders: Path) -> str:
     """`left_out` of folders, a line each."""
     told = [left_out(survey(folder)[1], folder) for folder in folders if folder.is_dir()]
     return "\n".join(filter(None, told))
+
+
+def say_left_out(*folders: Path) -> None:
+    """Print `left_out_of` on standard error."""
+    if told := left_out_of(*folders):
+        print(told, file=sys.stderr)

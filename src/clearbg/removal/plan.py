@@ -106,6 +106,10 @@ def left_out(inputs: Sequence[str | Path], output: str | Path | None) -> tuple[s
     results = os.fspath(DEFAULT_OUTPUT if output is None else output)
     sentences = []
     for name in map(os.fspath, inputs):
+        if isinstance(source := location(without_file_scheme(name)), StorePath):
+            left = finding.survey_names(_names_in(source, str(output or "")))[1]
+            sentences.append(finding.left_out(left, source))
+            continue
         if Path(name).is_dir():
             left = finding.survey(name)[1]
         elif glob.has_magic(name) and not Path(name).exists():
@@ -175,18 +179,22 @@ def _lies_in(path: Path, folder: Path | None) -> bool:
 
 def _in_store(source: StorePath, output: str) -> list[_Found]:
     """The same as `_inside`, for a folder in a store."""
-    results, base = (f"{text.rstrip('/')}/" for text in (output, source.address))
-    found = []
-    for name, stored in source.files().items():
-        path = Path((name or stored.address.rpartition("/")[2]).lstrip("/"))
-        hidden = any(part.startswith(".") for part in path.parts)  # .. as well
-        if not hidden and path.suffix.lower() in SUFFIXES:
-            found.append(_Found(stored, path))
-    if results != base and results.startswith(base):
-        found = [one for one in found if not one.source.address.startswith(results)]
+    stored = _names_in(source, output)
+    found = [_Found(stored[name], Path(name)) for name in finding.survey_names(stored)[0]]
     if not found:
         raise DataError(f"{source} holds no images ({', '.join(SUFFIXES)}).")
     return found
+
+
+def _names_in(source: StorePath, output: str) -> dict[str, StorePath]:
+    """Path inside a folder of a store -> the file; without results of an earlier run."""
+    results, base = (f"{text.rstrip('/')}/" for text in (output, source.address))
+    inside = results != base and results.startswith(base)
+    return {
+        (name or stored.address.rpartition("/")[2]).lstrip("/"): stored
+        for name, stored in source.files().items()
+        if not (inside and stored.address.startswith(results))
+    }
 
 
 def _identity(one: _Found) -> str:

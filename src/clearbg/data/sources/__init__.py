@@ -1,6 +1,5 @@
 """Pairs of image and alpha from data sets, laid out as published."""
 
-import sys
 from pathlib import Path
 
 from clearbg import config
@@ -41,8 +40,7 @@ def _pairs(data: config.Data, downloads: Path) -> list[Pair]:
             ]
         case config.FolderData():
             folders = Path(data.path, data.images), Path(data.path, data.masks)
-            if left := finding.left_out_of(*folders):
-                print(left, file=sys.stderr)
+            finding.say_left_out(*folders)
             return by_stem(*folders)
         case config.CsvData():
             return table.pairs(Path(data.path, data.table))

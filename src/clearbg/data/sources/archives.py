@@ -12,6 +12,7 @@ from clearbg.data.fetching.archive import HEAD, UNOPENED, extract, kind_of
 from clearbg.data.fetching.fetch import adopt, default_name, fetch, is_remote, mirrors
 from clearbg.data.pairs import safe_id, short_hash
 from clearbg.errors import DataError, FetchError
+from clearbg.images import finding
 from clearbg.system.object_store import without_secrets
 
 DEPTH = 3  # folders around a layout that a repacked archive may add
@@ -106,6 +107,8 @@ def display_name(address: Address) -> str:
 def open_archive(address: Address, sha256: str | None, downloads: Path) -> Path:
     """The folder with the contents of an archive; a local folder is taken as it is.
 
+    What is no image in it is said on standard error.
+
     Args:
         address: of the archive, or its mirrors.
 
@@ -115,6 +118,7 @@ def open_archive(address: Address, sha256: str | None, downloads: Path) -> Path:
     place = _place(address, downloads)
     path = fetch(address, place, sha256=sha256)
     if path.is_dir():
+        finding.say_left_out(path)
         return path
     with path.open("rb") as file:
         kind = kind_of(file.read(HEAD))
@@ -123,7 +127,9 @@ def open_archive(address: Address, sha256: str | None, downloads: Path) -> Path:
             f"{path} is a {kind} archive, which is not opened here: extract it "
             f"(7z x, unrar x or zstd -d) and give the folder in place of {display_name(address)}."
         )
-    return extract(path, place / "contents")
+    folder = extract(path, place / "contents")
+    finding.say_left_out(folder)
+    return folder
 
 
 def open_archives(

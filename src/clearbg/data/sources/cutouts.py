@@ -8,7 +8,7 @@ from clearbg.data.pairs import CutoutPair, FilePair, safe_id, short_hash
 from clearbg.data.sources.archives import display_name, folders, open_archive
 from clearbg.data.sources.folders import images_by, relative_stem
 from clearbg.errors import DataError, ImageError
-from clearbg.images import find_images, read_image
+from clearbg.images import find_images, finding, read_image
 
 
 def composites(data: config.CutoutsData) -> list[CutoutPair]:
@@ -18,6 +18,8 @@ def composites(data: config.CutoutsData) -> list[CutoutPair]:
     if data.backgrounds is not None:
         by_name = images_by(Path(data.path, data.backgrounds))
         backgrounds = [path for name in sorted(by_name) for path in by_name[name]]
+    folders = [name for name in (data.images, data.backgrounds) if name is not None]
+    finding.say_left_out(*(Path(data.path, name) for name in folders))
     result = []
     for stem in sorted(found):
         for path in found[stem]:
