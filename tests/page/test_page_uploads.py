@@ -130,6 +130,8 @@ HEADS = {
     ),
     "JSON": ("Content-Length: 4\r\nContent-Type: application/json", 400),
     "another host": ("Content-Length: 4\r\nX-Forwarded-Host: evil.example", 421),
+    "another website": ("Content-Length: 4\r\nOrigin: https://evil.example", 403),
+    "an unknown website": ("Content-Length: 4\r\nOrigin: null", 403),
 }  # fmt: skip
 
 

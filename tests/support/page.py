@@ -22,7 +22,7 @@ from starlette.responses import PlainTextResponse
 from clearbg.page.limits import Limits
 from clearbg.page.security import RouteFilter
 from clearbg.page.uploads import UploadFolder
-from clearbg.web.hosts import HostFilter
+from clearbg.web.hosts import guarded
 from support.images import disc
 
 LIMITS = Limits(file_bytes=100_000, pixels=20_000, images=4)
@@ -72,7 +72,7 @@ class Loopback:
 
     def __init__(self, limits: Limits):
         self.uploads = UploadFolder(limits)
-        app = HostFilter(
+        app = guarded(
             RouteFilter(PlainTextResponse("through"), self.uploads, limits, FUNCTIONS), "127.0.0.1"
         )
         options = uvicorn.Config(app, log_level="warning", ws="none", lifespan="off")

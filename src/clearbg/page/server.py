@@ -39,7 +39,7 @@ def application(
 
     from clearbg.page import layout
     from clearbg.page.security import RouteFilter
-    from clearbg.web.hosts import HostFilter
+    from clearbg.web.hosts import guarded
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI):
@@ -65,7 +65,7 @@ def application(
         theme=layout.theme(),
         css=layout.CSS,
     )
-    return HostFilter(RouteFilter(app, uploads, limits, page.fns), host, allowed_hosts)
+    return guarded(RouteFilter(app, uploads, limits, page.fns), host, allowed_hosts)
 
 
 def serve(

@@ -125,6 +125,11 @@ class OriginFilter:
         await self._app(scope, receive, answer)
 
 
+def guarded(app: ASGIApp, listening: str, further: Collection[str] = ()) -> ASGIApp:
+    """The application, reached under its own hosts and from their websites alone; see `Hosts`."""
+    return HostFilter(OriginFilter(app, listening, further), listening, further)
+
+
 def _name(host: str) -> str:
     """A host as a client writes it, without its port, brackets and last dot."""
     host = host.strip().lower()
