@@ -168,6 +168,8 @@ NAMED = {
     b"\x76\x2f\x31\x01": "OpenEXR",
     b"%PDF-1.4": "PDF",
     b"<svg xmlns=''>": "SVG",
+    b"<?xml version='1.0'?><svg/>": "an XML file, perhaps an SVG drawing",
+    b"<!DOCTYPE html><html>": "is a web page and no image: download the image itself",
     b"version https://git-lfs.github.com/spec/v1": "git lfs pull",
     encoded(RGB, "JPEG").replace(b"\xff\xc0\0\x11\x08", b"\xff\xc0\0\x11\x0c"): "12 bits",
     encoded(RGB, "JPEG").replace(b"\xff\xc0\0\x11\x08", b"\xff\xc3\0\x11\x08"): "lossless",
