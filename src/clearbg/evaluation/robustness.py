@@ -188,7 +188,7 @@ def of_split(
 
 def empty() -> pd.DataFrame:
     """The table of an evaluation that varies nothing."""
-    return pd.DataFrame(columns=["variation"])
+    return pd.DataFrame(columns=["variation", "weights"])
 
 
 def markdown(table: pd.DataFrame) -> str:
