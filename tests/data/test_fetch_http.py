@@ -5,6 +5,7 @@ import datetime
 import errno
 import os
 import re
+import sys
 import threading
 import time
 from pathlib import Path
@@ -259,7 +260,8 @@ def test_password_and_query_are_never_shown_or_stored(tmp_path, site):
     assert "secret" not in (tmp_path / "a.zip.fetched.json").read_text()
 
 
-def test_progress_tells_speed_and_remaining_time_but_no_query(tmp_path, site, capsys):
+def test_progress_tells_speed_and_remaining_time_but_no_query(tmp_path, site, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)  # a log file is spared the bar
     fetch(f"{site.url}/a.zip?token=secret", tmp_path)
     told = capsys.readouterr().err
     assert "a.zip" in told and "B/s" in told and re.search(r"\d\d:\d\d<", told)

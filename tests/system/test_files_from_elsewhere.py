@@ -16,7 +16,8 @@ from clearbg.errors import ClearBGError, DataError, ModelError
 from clearbg.lineage import _contract
 from clearbg.system import dvc_lock
 from clearbg.system.files import write_text
-from clearbg.system.parsing import facts_of, table_of
+from clearbg.system.parsing import facts_of
+from clearbg.system.tables import table_of
 from clearbg.training.checkpoints import Checkpoint
 
 ODD = {

@@ -20,8 +20,8 @@ from clearbg.images import encode_image, luma, read_image, resize
 from clearbg.inference.predict import Network, predict, restore
 from clearbg.metrics import bootstrap, scoring
 from clearbg.metrics.names import LOWER_IS_BETTER, families_of, label
-from clearbg.system.parsing import table_of
 from clearbg.system.progress import progress
+from clearbg.system.tables import table_of
 
 Predictor = Callable[[np.ndarray], np.ndarray]
 """An image, uint8 `(H,W,3)` sRGB -> its alpha, float32 `(H,W)` in [0, 1]."""

@@ -7,14 +7,10 @@ Whatever the text is, it is parsed within seconds and little memory, or refused 
 import json
 import os
 import stat
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from clearbg.errors import DataError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MAX_BYTES = 1_000_000
 MAX_VALUES = 100_000  # in a document, each alias of YAML counted with all that it stands for
@@ -114,30 +110,6 @@ def facts_of(path: Path, remedy: str) -> dict[str, Any]:
         raise DataError(f"{path} {error}: {remedy}.") from None
     if not isinstance(found, dict):
         raise DataError(f"{path} holds no mapping: {remedy}.")
-    return found
-
-
-def table_of(path: Path, columns: Sequence[str], remedy: str, **options: Any) -> "pd.DataFrame":
-    """The table in a CSV file, which has at least these columns.
-
-    Args:
-        options: of `pandas.read_csv`.
-
-    Raises:
-        DataError: the file is missing, no table, or lacks a column; as `facts_of`.
-    """
-    import pandas as pd
-
-    try:
-        if not path.is_file():
-            raise DataError(f"{path} does not exist: {remedy}.")
-        found = pd.read_csv(path, **options)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror or error}): {remedy}.") from error
-    except (ValueError, OverflowError):  # pandas' own errors are of the first kind
-        raise DataError(f"{path} is no table of comma-separated values: {remedy}.") from None
-    if missing := [name for name in columns if name not in found]:
-        raise DataError(f"{path} has no column {missing[0]}: {remedy}.")
     return found
 
 

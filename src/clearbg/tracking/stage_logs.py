@@ -10,7 +10,8 @@ from clearbg import config
 from clearbg.config import recipes
 from clearbg.contract import Contract
 from clearbg.metrics.names import SHOWN
-from clearbg.system.parsing import facts_of, table_of
+from clearbg.system.parsing import facts_of
+from clearbg.system.tables import table_of
 from clearbg.tracking import runs
 from clearbg.training.fingerprint import fingerprint
 
