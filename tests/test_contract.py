@@ -11,6 +11,7 @@ from clearbg.config.sections import Augment
 from clearbg.contract import Contract, parse_contract, read_contract
 from clearbg.errors import ModelError
 from clearbg.export import rembg
+from clearbg.metrics.names import Selectable
 from clearbg.system.files import file_sha256
 
 ORIGIN = licenses.Origin("duts", "DUTS, academic use", "no", "cite the paper", 12)
@@ -37,6 +38,12 @@ def said(facts: dict | str | bytes) -> str:
 def test_contract_comes_back_as_it_was_written():
     assert parse_contract(WHOLE.to_json(), "model.json") == WHOLE
     assert parse_contract(WHOLE.to_json().encode(), "model.json") == WHOLE
+
+
+@pytest.mark.parametrize("headline", [*typing.get_args(Selectable), "unknown"])
+def test_every_headline_that_a_training_or_an_import_writes_is_read(headline):
+    changed = json.dumps(FACTS | {"headline": headline})
+    assert parse_contract(changed, "model.json").headline == headline
 
 
 def test_page_in_tiles_with_one_channel_of_negative_deviation_is_read():
@@ -83,6 +90,9 @@ def test_page_in_tiles_with_one_channel_of_negative_deviation_is_read():
         ({"weights_sha256": ""}, "'', but it should be a SHA-256 of 64 hexadecimal digits"),
         ({"data_digest": "g" * 64}, "but it should be a SHA-256 of 64 hexadecimal digits"),
         ({"headline": "\ud800"}, ": headline = '\\ud800', but it should be a valid string"),
+        ({"headline": "sharpness"}, " asks for headline = 'sharpness', and this version of ClearBG "
+         "knows no such metric: update ClearBG, or export"),
+        ({"headline": ["mae"]}, " asks for headline = ['mae'], and this version of ClearBG knows"),
         ({"data_license": None}, ": data_license = None, but it should be a valid string"),
         ({"trained_on": [{"source": "duts"}]}, " lacks the key trained_on.0.license"),
         ({"trained_on": [{**FACTS["trained_on"][0], "commercial": "maybe"}]}, "'maybe'"),

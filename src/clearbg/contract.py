@@ -18,6 +18,7 @@ from pydantic_core import core_schema as schema
 
 from clearbg.errors import ModelError
 from clearbg.licenses import Commercial, Origin
+from clearbg.metrics.names import FAMILIES
 from clearbg.system import project
 from clearbg.system.files import file_sha256
 from clearbg.system.parsing import ParseError, parse_json, shown
@@ -29,6 +30,7 @@ MAX_SIDE = 8192  # pixels of the network's input
 MAX_PIXELS = 2**24  # of it: 4096×4096, which are 200 MB of numbers
 MAX_MEAN = 1e6  # and of std, whose smallest is its inverse: float32 divides by it without overflow
 CHANNELS = {"RGB": 3, "L": 1, "darker": 1}
+HEADLINES = ["loss", "unknown", *(name for names in FAMILIES.values() for name in names)]
 
 Fit = Literal["stretch", "tile"]
 Kernel = Literal["bilinear", "bicubic", "lanczos"]
@@ -52,7 +54,8 @@ class Contract:
         mean, std: of each channel, of values in [0, 1]; no std is 0.
         threshold: alpha from which a pixel counts as foreground in a mask, above 0 and up to 1.
         output: "cutout": the subject keeps its colors; "ink": it becomes black ink.
-        headline: the metric that the weights were selected by.
+        headline: the metric that the weights were selected by; "loss"; or, of weights that were
+            imported, "unknown".
         weights_sha256: of the safetensors file.
         data_digest: of the manifest that the weights were trained on; empty when unknown.
         data_license: terms of those images.
@@ -187,7 +190,7 @@ CHECK = SchemaValidator(
         std=CHANNEL_VALUES,
         threshold=schema.float_schema(gt=0, le=1, allow_inf_nan=False),
         output=_known(Output),
-        headline=schema.str_schema(max_length=100, pattern=r"^[\w.@/-]+$"),
+        headline=schema.literal_schema(HEADLINES),
         weights_sha256=_sha256(optional=False),
         data_digest=_sha256(optional=True),
         data_license=LINE,
@@ -257,9 +260,11 @@ def _sentence(origin: str, problem: ErrorDetails) -> str:
     if kind == "extra_forbidden":
         return f"{origin} has the unknown key {key}: update ClearBG, or export the model again."
     if kind == "literal_error":
+        only = f"can only do {problem['ctx']['expected']}"
+        only = "knows no such metric" if key == "headline" else only
         return (
-            f"{origin} asks for {key} = {shown(value)}, and this version of ClearBG can only do "
-            f"{problem['ctx']['expected']}: update ClearBG, or export the model again."
+            f"{origin} asks for {key} = {shown(value)}, and this version of ClearBG {only}: "
+            "update ClearBG, or export the model again."
         )
     wanted = problem["msg"].removeprefix("Input ").removeprefix("String ").removeprefix("List ")
     wanted = wanted.removeprefix("Dictionary ")
