@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from support.images import disc
 from support.models import brightness_model
+from support.project import ROOT
 
 from clearbg.images import write_image
 
@@ -77,3 +78,10 @@ def test_commands_end_in_a_sentence():
     assert "standard output is closed" in done.stderr.splitlines()[-1]
     done = run(f"{clearbg} models", FULL)
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_help_of_a_stage_ends_in_a_sentence():
+    done = run(f"{sys.executable} {ROOT / 'pipelines'} ingest -h", FULL)
+    assert done.returncode == 1
+    assert done.stderr.startswith("ingest: standard output could not be written, since its disk")
+    assert len(done.stderr.splitlines()) == 1
