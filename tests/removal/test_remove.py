@@ -290,3 +290,9 @@ def test_nothing_done_is_status_two_and_leaves_no_file(remove):
     Path("in/a.png").write_text("text")
     remove("in", status=2)
     assert not Path("cutouts").exists()
+
+
+def test_input_that_is_missing_is_said_before_the_model_is():
+    done = CliRunner().invoke(app, ["remove", "missing.jpg"])
+    assert done.exit_code == 2 and not done.stdout
+    assert done.stderr == "clearbg: missing.jpg does not exist: check the path.\n"

@@ -1,5 +1,6 @@
 """The command `clearbg remove`. Heavy imports wait until they are used."""
 
+import glob
 import inspect
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar
 import typer
 
 from clearbg.cli.options import DeviceOption, ModelOption, choice_of
-from clearbg.errors import SettingsError
+from clearbg.errors import DataError, SettingsError
 from clearbg.removal.options import OutputOptions, RayOptions, RunOptions, parameters
 from clearbg.removal.run import remove_images
 from clearbg.system import memory
@@ -133,6 +134,8 @@ def remove(
     output_options = _made(OutputOptions, chosen)
     run_options = _made(RunOptions, chosen)
     ray_options = _made(RayOptions, chosen)
+    if not watch:
+        _refuse_missing(inputs)
     memory.keep_freed()
     runs = choice_of(model, device)
     if model is None:
@@ -149,6 +152,14 @@ def remove(
         inputs, output, runs.file, name=runs.name, engine=engine, ray_options=ray_options, **ways
     )
     _print(report, json)
+
+
+def _refuse_missing(inputs: list[str]) -> None:
+    """Raise DataError where a path does not exist, before anything is said of the model."""
+    for name in inputs:
+        is_path = name != "-" and "://" not in name and not glob.has_magic(name)
+        if is_path and not Path(name).exists():
+            raise DataError(f"{name} does not exist: check the path.")
 
 
 def _watch(inputs: list[str], output: str | None, model: Path, ways: dict[str, Any]) -> NoReturn:
