@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperCommand
@@ -38,14 +38,17 @@ class Command(TyperCommand):
     Arguments that are empty are refused: as paths they would stand for the working folder.
     """
 
-    def format_help(self, ctx, formatter):
+    def format_help(self, ctx: Any, formatter: Any) -> None:
         self.format_usage(ctx, formatter)
         self.format_help_text(ctx, formatter)
         groups: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is None:  # a hidden one
+                continue
+            names, text = record
             argument = parameter.param_type_name == "argument"
             heading = getattr(parameter, "rich_help_panel", None) or "Options"
-            names, text = parameter.get_help_record(ctx)
             if parameter.default is False:  # the name that says what is so anyway is left out
                 names, text = names.partition(" / ")[0], text.partition("  [default")[0]
             text = re.sub(r"\[default: \((.*)\)\]", r"[default: \1]", text).replace("  [", " [")
