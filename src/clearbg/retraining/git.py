@@ -1,11 +1,13 @@
 """The git commands of a retraining: it commits on its own branch and leaves the checkout alone."""
 
+import contextlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from clearbg.errors import CommandError
 from clearbg.system.process import git, run
+from clearbg.system.project import root
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,7 @@ def commit(prefix: str, message: str, files: Sequence[str], forced: Sequence[str
     The checkout, its index and its branch stay as they are. Committing the same content again
     gives the same branch and commit. `forced` are files to commit although .gitignore names them.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        index = {"GIT_INDEX_FILE": f"{folder}/index"}
-        git("read-tree", "HEAD", **index)
+    with _index() as index:
         git("add", "--all", "--", *files, **index)
         if forced:
             git("add", "--force", "--", *forced, **index)
@@ -51,6 +51,8 @@ def commit(prefix: str, message: str, files: Sequence[str], forced: Sequence[str
     if tree == git("rev-parse", "HEAD^{tree}"):
         return Commit(branch, git("rev-parse", "HEAD"), new=False)
     name = f"refs/heads/{branch}"
+    # Only a killed retraining leaves it: the branch is named after its content.
+    (root() / git("rev-parse", "--git-path", f"{name}.lock")).unlink(missing_ok=True)
     for known in (name, f"refs/remotes/origin/{branch}"):
         if sha := git("rev-parse", "--verify", "--quiet", known, accepted=(0, 1)):
             break
@@ -79,10 +81,22 @@ def adopt(prefix: str, same: Sequence[str], files: Sequence[str], results: Seque
     newest = git("for-each-ref", "--sort=-committerdate", "--format=%(objectname)", f"{place}*")
     for sha in newest.split():
         if _agree(sha, "HEAD", same) and _agree(sha, "", files):
-            held = git("ls-tree", "-z", "--name-only", sha, "--", *results).split("\0")
-            git("restore", f"--source={sha}", "--worktree", "--", *filter(None, held))
+            listed = git("ls-tree", "-z", "--name-only", sha, "--", *results).split("\0")
+            held = sorted(filter(None, listed), key=results.index)
+            with _index() as index:
+                for name in reversed(held):  # the first goes last: who is killed starts over
+                    git("restore", f"--source={sha}", "--worktree", "--", name, **index)
             return True
     return False
+
+
+@contextlib.contextmanager
+def _index() -> Iterator[dict[str, str]]:
+    """The variables of an index that holds HEAD, and that no killed git has left locked."""
+    with tempfile.TemporaryDirectory() as folder:
+        index = {"GIT_INDEX_FILE": f"{folder}/index"}
+        git("read-tree", "HEAD", **index)
+        yield index
 
 
 def _agree(sha: str, other: str, paths: Sequence[str]) -> bool:

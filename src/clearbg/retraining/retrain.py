@@ -6,6 +6,7 @@ points to can always be made again. Every step is done once and found done by th
 """
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from clearbg.promotion.promote import Candidate, Verdict, judge, promote
 from clearbg.retraining import git, github
 from clearbg.system import process, project
 from clearbg.system.files import write_text
-from clearbg.system.parsing import ParseError, parse_yaml, read_text
+from clearbg.system.parsing import ParseError, parse_json, parse_yaml, read_text
 from clearbg.system.process import dvc
 
 CODE = ("src", "pipelines", "recipes", "dvc.yaml", "requirements.txt")
@@ -29,6 +30,7 @@ SETTINGS, RESULTS = "params.yaml", ("dvc.lock", "reports")
 JUDGED = ("ingest", "train", "evaluate", "export")
 """Stages whose outputs the gate reads."""
 
+HALF = re.compile(r"\.[\w-]{22}\.tmp")  # names of the files that DVC had begun when it was killed
 LONGEST = 60_000  # characters; GitHub takes 65,536
 
 
@@ -136,20 +138,39 @@ def _bring(remote: str) -> None:
     """Newer states of imported data, and data that this folder has not got yet.
 
     What lies in the folder already is left alone: images that were added or removed there
-    are the new data.
+    are the new data. Only what a killed run had begun to bring is brought again.
     """
-    for path in _tracked_data():
+    _remove_half_a_lock()
+    begun = project.state() / "retrain" / "bringing"
+    cut_short = begun.read_text(encoding="utf-8") if begun.exists() else ""
+    for path in sorted(_tracked_data(), key=lambda path: path != cut_short):
         if not (project.root() / path).exists():  # git still lists what was deleted
             continue
         imported, outs = _tracked(path)
         if imported:
             _say(f"asking the source of {path} for news")
             dvc("update", path, shown=True)
-        elif remote and any(
-            not (project.root() / path).parent.joinpath(out).exists() for out in outs
-        ):
+            continue
+        places = [(project.root() / path).parent / out for out in outs]
+        if path == cut_short or (remote and not all(place.exists() for place in places)):
             _say(f"bringing {path.removesuffix('.dvc')}")
+            write_text(begun, path)
+            for file in (file for place in places for file in place.rglob(".*.tmp")):
+                if HALF.fullmatch(file.name):
+                    file.unlink()
             dvc("pull", path, shown=True)
+            begun.unlink()
+
+
+def _remove_half_a_lock() -> None:
+    """Remove DVC's list of locks where a killed DVC wrote half of it: no other DVC would run."""
+    locks = project.root() / ".dvc/tmp/rwlock"
+    try:
+        parse_json(read_text(locks))
+    except ParseError:
+        locks.unlink(missing_ok=True)
+    except OSError:  # there is none
+        return
 
 
 def _tracked(path: str) -> tuple[bool, list[str]]:
