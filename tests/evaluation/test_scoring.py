@@ -67,7 +67,7 @@ def test_masks_may_hold_numbers_of_persons_and_have_a_suffix(halves):
 def test_score_prints_a_column_a_protocol_and_writes_every_image(halves, tmp_path):
     done = clearbg("score", *halves, "--metrics", "saliency,matting", "-o", tmp_path / "all.csv")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split()[:2] == ["raw", "min_max"]
+    assert done.stdout.split()[:6] == ["raw", "95%", "low", "95%", "high", "min_max"]
     assert {"max_f", "sad", "dice"} <= {line.split()[0] for line in done.stdout.splitlines()[1:]}
     assert list(pd.read_csv(tmp_path / "all.csv").id) == ["a", "b"]
 

@@ -112,8 +112,8 @@ def fill(folder) -> None:
         for images, masks in map(str.split, pairs):
             write_image(folder / images / f"p{index:02d}.jpg", rgb)
             write_mask(folder / masks / f"p{index:02d}.png", alpha)
-    for name in ("photo.jpg", "a.jpg", "b.jpg", "beach.jpg", "page.png", "holiday/day 1/x.jpg",
-                 "shop/shoes/y.jpg"):  # fmt: skip
+    for name in ("photo.jpg", "a.jpg", "b.jpg", "beach.jpg", "page.png", "page.jpg",
+                 "holiday/day 1/x.jpg", "shop/shoes/y.jpg"):  # fmt: skip
         write_image(folder / name, discs[0][0])
     shutil.copytree(folder / "truth", folder / "predictions")
     shutil.copytree(folder / "photos", folder / "uploads")

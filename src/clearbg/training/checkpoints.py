@@ -101,8 +101,9 @@ class Checkpoint:
     def load(self, method: Stateful) -> Progress:
         """Bring `method` to the last state that is whole; a fresh `Progress` when there is none.
 
-        A damaged file is named on stderr and removed.
+        A damaged file is named on stderr and removed. A state that is being written is waited for.
         """
+        self.finish()
         for left in self.folder.glob(f".{self.path.stem}.*"):  # by a run killed while it saved
             left.unlink(missing_ok=True)
         self._saved = time.monotonic()
