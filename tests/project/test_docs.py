@@ -116,7 +116,8 @@ def fill(folder) -> None:
                  "holiday/day 1/x.jpg", "shop/shoes/y.jpg"):  # fmt: skip
         write_image(folder / name, discs[0][0])
     shutil.copytree(folder / "truth", folder / "predictions")
-    shutil.copytree(folder / "photos", folder / "uploads")
+    for name in ("uploads", "scans"):
+        shutil.copytree(folder / "photos", folder / name)
     shutil.copyfile(folder / "reports/evaluate/per_image.csv", folder / "before.csv")
     torch.save(build("u2netp").state_dict(), folder / "u2net.pth")
 
