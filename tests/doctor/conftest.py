@@ -1,9 +1,11 @@
 """The set of faults that several files of tests examine."""
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
-from support.faulty_sets import FAULTS, clean, copied
+from support.faulty_sets import CLEAN, FAULTS, clean, copied
 
 
 @pytest.fixture
@@ -24,4 +26,24 @@ def faulty(tmp_path) -> tuple[Path, dict[str, set[str]]]:
         "train-leak": {"duplicate-across-splits"},
         "train-leakish": {"near-duplicate-across-splits"},
     }
+    _odd_names(train)
+    _left_out(train)
     return tmp_path / "own", expected
+
+
+def _odd_names(folder: Path) -> None:
+    """Pairs without a fault, whose names other programs stumble over."""
+    CLEAN.write(folder, "n" * 246, 200)  # 250 bytes with the suffix
+    CLEAN.write(folder, "caf\u00e9", 201)
+    (folder / "masks/caf\u00e9.png").rename(folder / "masks/cafe\u0301.png")  # as macOS writes it
+    if sys.platform == "linux":
+        CLEAN.write(folder, os.fsdecode(b"gr\xfc\xdfe"), 202)  # Latin-1
+
+
+def _left_out(folder: Path) -> None:
+    """What is no image beside the images, and what hangs when it is read."""
+    (folder / "images/.DS_Store").write_bytes(b"\0\0\0\1Bud1")
+    (folder / "images/notes.txt").write_text("no image")
+    (folder / "images/@eaDir").mkdir()
+    (folder / "images/@eaDir/c100.jpg").write_text("a thumbnail")
+    os.mkfifo(folder / "images/pipe.jpg")

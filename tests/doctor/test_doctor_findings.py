@@ -1,14 +1,29 @@
 """`clearbg doctor` finds every fault and nothing else, in pairs and in the set as a whole."""
 
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support.faulty_sets import CLEAN, Fault, clean, copied, examined, found, hard, png, scene
+from support.faulty_sets import (
+    CLEAN,
+    FAULTS,
+    Fault,
+    clean,
+    copied,
+    examined,
+    found,
+    hard,
+    png,
+    scene,
+)
 
 from clearbg.doctor import checkup, layouts
-from clearbg.images import read_mask, write_mask
+from clearbg.images import finding, read_mask, write_mask
 from clearbg.system import progress
+
+ODD_NAMES = 3 if sys.platform == "linux" else 2
 
 
 def test_every_fault_is_found_and_nothing_else(faulty):
@@ -17,6 +32,27 @@ def test_every_fault_is_found_and_nothing_else(faulty):
     assert found(facts) == expected
     assert status == facts["status"] == 2
     assert facts["statistics"]["splits"]["test"] == 3
+    assert facts["statistics"]["pairs"] == len(FAULTS) + 4 + 4 + 3 + ODD_NAMES
+    assert facts["unpaired"] == []
+    assert {why: [Path(p).name for p in paths] for why, paths in facts["left_out"].items()} == {
+        finding.SYSTEM: ["@eaDir"], finding.SPECIAL: ["pipe.jpg"], finding.OTHER_NAME: ["notes.txt"]
+    }  # fmt: skip
+
+
+def test_folder_that_may_not_be_read_is_left_out_and_said(tmp_path, monkeypatch):
+    folder = clean(tmp_path / "own", range(2))
+    (folder / "images/private").mkdir()
+    real = os.scandir
+
+    def scandir(path="."):
+        if Path(os.fsdecode(path)).name == "private":  # root reads also what has no permissions
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    status, facts = examined(folder)
+    assert (status, facts["statistics"]["pairs"]) == (0, 2)
+    assert facts["left_out"] == {finding.FORBIDDEN: [str(folder / "images/private")]}
 
 
 def test_set_of_inverted_masks_is_told_and_fixed(tmp_path):

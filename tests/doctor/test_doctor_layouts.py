@@ -155,6 +155,20 @@ def test_table_of_pairs_is_read(tmp_path):
     assert facts["statistics"]["splits"]["test"] == 1
 
 
+def test_table_of_a_spreadsheet_on_windows_is_read_and_a_row_twice_is_named(tmp_path):
+    folder = clean(tmp_path / "own", range(2))
+    lines = ["sep=;", "Image;Mask", r"images\c0.jpg;masks\c0.png", r"images\c1.jpg;masks\c1.png"]
+    lines += [r"images\gone.jpg;masks\c1.png"]
+    table = folder / "pairs.csv"
+    table.write_text("\r\n".join(lines), newline="")
+    status, facts = examined(table)
+    assert status == 2 and facts["statistics"]["usable"] == 2
+    assert list(found(facts).values()) == [{"missing"}]
+    table.write_text("\r\n".join([*lines, lines[2]]), newline="")
+    status, text = doctor(table)
+    assert status == 3 and "line 6: images\\c0.jpg is in line 3 too" in text.replace("\n", " ")
+
+
 def test_ingested_folder_keeps_its_splits(augmented):
     pairs = layouts.find([augmented]).pairs
     assert [pair.split for pair in pairs].count("validation") == 4 and len(pairs) == 16

@@ -132,4 +132,4 @@ def test_doctor_names_what_it_does_not_look_at(odd, monkeypatch):
     status, facts = examined(odd)
     assert status == 0 and facts["findings"] == []
     assert len(facts["left_out"]) == 5
-    assert "left out  1 no regular file" in doctor(odd)[1]
+    assert "left out  no regular file (1): " in doctor(odd)[1]

@@ -74,6 +74,7 @@ def write_page(path: Path, data_set: DataSet, rows: Sequence[Checked], command: 
         cases=cases,
         facts=facts,
         unpaired=data_set.unpaired,
+        left_out=data_set.left_out,
         command=command if report.status(rows) else "",
     )
     write_text(path, page)

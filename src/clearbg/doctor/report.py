@@ -121,7 +121,7 @@ def _facts(facts: dict[str, Any]) -> list[str]:
     ]
     if "classes" in facts:
         several = [
-            f"{number} in {each['masks']} masks ({100 * each['share']:.0f} % of the pixels)"
+            f"{number} in {_masks(each['masks'])} ({100 * each['share']:.0f} % of the pixels)"
             for number, each in facts["classes"].items()
         ]
         lines.append(f"classes   {_shortened(several)}")
@@ -137,9 +137,13 @@ def _unpaired(data_set: DataSet) -> list[str]:
 
 def _left_out(data_set: DataSet) -> list[str]:
     return [
-        f"left out  {len(paths)} {reason}: {_shortened([str(path) for path in paths])}"
+        f"left out  {reason} ({len(paths)}): {_shortened([str(path) for path in paths])}"
         for reason, paths in data_set.left_out.items()
     ]
+
+
+def _masks(number: int) -> str:
+    return f"{number} mask{'s' if number > 1 else ''}"
 
 
 def _range(spread: dict[str, float]) -> str:
