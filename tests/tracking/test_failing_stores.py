@@ -1,6 +1,7 @@
 """A store that fails costs one warning and no work; real servers on loopback."""
 
 import contextlib
+import re
 import shutil
 import socket
 import subprocess
@@ -9,10 +10,56 @@ import time
 
 import mlflow
 import pytest
+from support.loopback import Handler, page, served, status
 from support.mlflow_servers import free_port, local
 from support.tracked_runs import HISTORY, SETTINGS, from_files, not_called, points, train
 
+from clearbg.errors import RegistryError
+from clearbg.tracking import registry
 from clearbg.tracking import runs as tracking
+
+
+class Ill(Handler):
+    """Says that it is well, and gives everything else the answer of the site."""
+
+    def do_GET(self):
+        well = self.path == "/health"
+        (status(200, b"OK") if well else self.server.answer)(self)
+
+    do_POST = do_PATCH = do_GET
+
+
+def hang_up(handler):
+    handler.close_connection = True
+
+
+def say_nothing(handler):
+    time.sleep(20)
+
+
+@pytest.mark.parametrize(
+    "answer, why",
+    [
+        (status(500), "500 error"), (status(404), "404 !="), (hang_up, "without response"),
+        (status(200, page("Sign in")), "not in a valid JSON"), (status(200, b"[1]"), "valid JSON"),
+        (say_nothing, "[Tt]imed out|timeout"),
+    ],
+    ids=["500", "404", "hangs up", "page", "list", "silent"],
+)  # fmt: skip
+def test_server_that_answers_badly_is_one_sentence_within_seconds(monkeypatch, capfd, answer, why):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    with served(Ill) as site:
+        site.answer = answer
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", site.url)
+        start = time.monotonic()
+        train("nowhere")
+        tracking.run_of_weights("abc", SETTINGS, "demo", not_called)
+        with pytest.raises(RegistryError, match=why) as error:
+            registry.fetch()
+        assert time.monotonic() - start < 20
+    warnings = capfd.readouterr().err.splitlines()
+    assert len(warnings) == 2 and all(re.search(why, warning) for warning in warnings)
+    assert str(error.value).endswith("then run again.") and "\n" not in str(error.value)
 
 
 def test_unreachable_server_is_one_warning(monkeypatch, capfd):
