@@ -1,5 +1,6 @@
 """A thousand inputs that nobody meant: each is read, or refused with one sentence, and quickly."""
 
+import hashlib
 import io
 import json
 import random
@@ -15,14 +16,18 @@ import pytest
 import torch
 from support import contenders
 from support.models import brightness_model
-from support.project import ROOT
+from support.project import ROOT, TINY, demo
+from support.training import same
 
 from clearbg import Remover, config, models
 from clearbg.contract import METADATA_KEY, parse_contract
 from clearbg.data import manifest
-from clearbg.errors import ClearBGError
+from clearbg.errors import ClearBGError, DataError
 from clearbg.importing import import_weights
 from clearbg.removal import image_statistics, log
+from clearbg.training.checkpoints import Checkpoint, Progress
+from clearbg.training.launch import launch
+from clearbg.training.supervised import Supervised
 
 VALUES = [
     None, True, -1, 0, 1, 2**31, 2**63, 10**399, 0.5, 1e-46, 1e300, float("nan"), float("inf"),
@@ -43,6 +48,19 @@ def spliced(chance: random.Random, content: bytes) -> bytes:
         chance.choice(TEXTS).encode(), b"\xff" * 9,
     ][chance.randrange(6)]  # fmt: skip
     return content[:first] + part + content[last:]
+
+
+def broken(chance: random.Random, content: bytes) -> bytes:
+    """The content of a checkpoint, certainly changed."""
+    first = chance.randrange(len(content))
+    flipped = bytearray(content)
+    flipped[first] ^= chance.randrange(1, 256)
+    huge = content[:26] + b"\xff" * 4 + content[30:]  # the lengths in a zip's first header
+    changed = chance.choice(
+        [bytes(flipped), content[:first], bytes(len(content)), b"", huge, spliced(chance, content),
+         chance.choice(TEXTS).encode()]
+    )  # fmt: skip
+    return changed if changed != content else content + b"\0"
 
 
 def fuzz(count: int, seed: str, make: Callable[[random.Random], object]) -> None:
@@ -122,6 +140,36 @@ def test_thousand_inputs_that_nobody_meant(tmp_path):
         (inside / "net.pth").write_bytes(chance.choice(odd))
         import_weights(str(inside / "net.pth"), inside / "imported")
 
+    method = Supervised(launch(config.parse(demo(**TINY)).train), config.parse(demo(**TINY)))
+    states = [{name: torch.full_like(t, 0.25 * n) for name, t in method.weights().items()}
+              for n in range(3)]  # fmt: skip
+    own = Checkpoint(inside / "own")
+    for step in (1, 2):
+        method.best_network.load_state_dict(states[step])
+        own.save(method, Progress(step=step, history=[{"epoch": step}]))
+    saved = {path.name: path.read_bytes() for path in (own.path, own.earlier)}
+
+    def training(chance):
+        damaged = chance.choice([["state.pt"], ["state.pt"], ["earlier.pt"], [*saved]])
+        for name, raw in saved.items():
+            if name in damaged:
+                raw = broken(chance, raw)
+            (inside / "own" / name).write_bytes(raw)
+        method.best_network.load_state_dict(states[0])
+        progress = own.load(method)
+        assert progress.history == [{"epoch": progress.step}] * bool(progress.step)
+        assert same(states[progress.step], method.weights())
+        assert progress.step == (2 if "state.pt" not in damaged else 2 - len(damaged))
+
+    def foreign(chance):  # whole, by its hash
+        part = saved["state.pt"][: chance.randrange(1, 9000)]
+        raw = chance.choice([part, chance.choice(TEXTS).encode()])
+        own.path.write_bytes(raw + hashlib.sha256(raw).digest())
+        with pytest.raises(DataError, match="no checkpoint of this training"):
+            own.load(method)
+
+    fuzz(80, "own checkpoint", training)
+    fuzz(20, "foreign checkpoint", foreign)
     fuzz(300, "contract", contract)
     fuzz(200, "onnx", network)
     fuzz(200, "params", params)
