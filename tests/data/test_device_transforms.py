@@ -93,6 +93,7 @@ def test_each_image_is_that_of_the_cpu(changes):
     assert images < limit and alpha < 0.7
 
 
+@pytest.mark.slow
 def test_mean_and_spread_over_many_images_are_those_of_the_cpu():
     for part in range(2):
         ours, theirs = (

@@ -60,6 +60,7 @@ def test_grayscale_of_one_leaves_the_luma():
     assert np.abs(gray[..., 0].astype(int) - luma(example())).max() <= 1
 
 
+@pytest.mark.slow
 def test_chances_are_shares_and_dark_is_dark():
     torch.manual_seed(0)
     matrices = np.array([colors.draw(settings(dark=0.12, grayscale=0.3)) for _ in range(1000)])

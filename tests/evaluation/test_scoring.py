@@ -104,6 +104,7 @@ def test_sizes_that_differ_are_one_sentence(halves):
     assert done.returncode == 1 and "8×8 pixels" in done.stderr and "8×4" in done.stderr
 
 
+@pytest.mark.slow
 def test_compare_draws_input_prediction_truth_and_cutout(model, pairs_folder, tmp_path):
     own = pairs_folder(6)
     sheet = tmp_path / "sheet.png"
@@ -116,6 +117,7 @@ def test_compare_draws_input_prediction_truth_and_cutout(model, pairs_folder, tm
     assert Image.open(sheet).width > Image.open(without).width
 
 
+@pytest.mark.slow
 def test_compare_gives_every_model_a_column(model, tmp_path):
     write_image(tmp_path / "photo.png", disc(0)[0])
     other = brightness_model(tmp_path / "other.onnx")
@@ -127,6 +129,7 @@ def test_compare_gives_every_model_a_column(model, tmp_path):
     assert widths[1] > widths[0]
 
 
+@pytest.mark.slow
 def test_compare_draws_other_images_for_another_seed(model, pairs_folder, tmp_path):
     own = pairs_folder(12)
     for seed in (0, 1):

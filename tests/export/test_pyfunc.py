@@ -135,7 +135,7 @@ def invocations(model):
     from mlflow.pyfunc.scoring_server import init
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(init(model), log_level="critical"))
+        server = uvicorn.Server(uvicorn.Config(init(model), log_level="critical", log_config=None))
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}/invocations"

@@ -75,7 +75,9 @@ class Loopback:
         app = guarded(
             RouteFilter(PlainTextResponse("through"), self.uploads, limits, FUNCTIONS), "127.0.0.1"
         )
-        options = uvicorn.Config(app, log_level="warning", ws="none", lifespan="off")
+        options = uvicorn.Config(
+            app, log_level="warning", log_config=None, ws="none", lifespan="off"
+        )
         self._server = uvicorn.Server(options)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]

@@ -53,7 +53,9 @@ class OnLoopback:
         metrics = Metrics()
         self.removals = Removals(lambda: Remover(model), limits, metrics)
         app = application(self.removals, limits, metrics, model.stem)
-        self._server = uvicorn.Server(uvicorn.Config(app, http=Connection, log_level="warning"))
+        self._server = uvicorn.Server(
+            uvicorn.Config(app, http=Connection, log_level="warning", log_config=None)
+        )
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._server.run, args=([self._listener],))
         self._thread.start()

@@ -43,6 +43,7 @@ def test_teacher_changes_what_is_learned_and_is_trained_once(augmented, tmp_path
     assert same(taught.best_weights, again.best_weights)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("saves", [1, 2, 3])
 def test_killed_teacher_goes_on_to_identical_weights(augmented, tmp_path, monkeypatch, saves):
     def taught(folder):

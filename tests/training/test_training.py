@@ -162,6 +162,7 @@ def test_tensorboard_that_is_not_installed_is_a_sentence(tmp_path, monkeypatch):
     tensorboard.Board(tmp_path, wanted=False).history([{"epoch": 1}], tmp_path / "none.jpg")
 
 
+@pytest.mark.slow
 def test_accumulated_batches_are_one_large_batch(augmented, tmp_path):
     """Group norm sees every image alone, so that the parts of a batch add up to the whole."""
     chosen = {**TINY, "model": {"norm": "group"}}
@@ -185,6 +186,7 @@ def test_accumulated_batches_are_one_large_batch(augmented, tmp_path):
     assert whole.history[0]["train/loss"] == pytest.approx(parts.history[0]["train/loss"], 1e-4)
 
 
+@pytest.mark.slow
 def test_growing_images_are_trained_at_each_size(augmented, tmp_path, monkeypatch):
     sizes, step = [], supervised.Supervised.step
 
@@ -199,6 +201,7 @@ def test_growing_images_are_trained_at_each_size(augmented, tmp_path, monkeypatc
     assert sizes == [(8, 32)] + [(2, 64)] * 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [{"steps": 4}, {"minutes": 0.02}])
 def test_training_of_some_steps_or_minutes_ends_and_is_validated(augmented, tmp_path, length):
     progress = trained_for(augmented, tmp_path, **length)
@@ -207,6 +210,7 @@ def test_training_of_some_steps_or_minutes_ends_and_is_validated(augmented, tmp_
         assert progress.steps == 4 and len(progress.history) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("checkpoint", [2, 3])
 def test_training_killed_before_its_last_validation_is_validated(augmented, tmp_path, checkpoint):
     raw = demo(**TINY)
@@ -230,6 +234,7 @@ def trained_for(folder, tmp_path, **length) -> recovery.Progress:
     return fit(folder, recovery.Checkpoint(tmp_path / "c"), config.parse(raw))[1]
 
 
+@pytest.mark.slow
 def test_early_stopping_ends_epochs_that_bring_nothing_better(augmented, tmp_path, monkeypatch):
     scores = iter([0.5, 0.9, 0.7, 0.8, 0.6, 0.6])
     monkeypatch.setattr(loop, "validate", lambda *_: {"loss": 1.0, "max_f": next(scores)})

@@ -104,6 +104,7 @@ def serve(
             app,
             http=Connection,
             log_level="warning",
+            log_config=None,  # uvicorn's would close the handlers of other libraries
             ws="none",
             timeout_graceful_shutdown=2,
             server_header=False,

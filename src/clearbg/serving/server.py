@@ -52,9 +52,15 @@ def serve(
         say(f"The server: {address(listener, host)} (Ctrl+C ends it)")
         app = application(removals, limits, metrics, choice.name, host, allowed_hosts)
         config = uvicorn.Config(
-            app, http=Connection, ws="none", log_level="warning", server_header=False,
-            timeout_graceful_shutdown=2, timeout_keep_alive=KEEP_ALIVE,
-        )  # fmt: skip
+            app,
+            http=Connection,
+            ws="none",
+            log_level="warning",
+            log_config=None,  # uvicorn's would close the handlers of other libraries
+            server_header=False,
+            timeout_graceful_shutdown=2,
+            timeout_keep_alive=KEEP_ALIVE,
+        )
         server = _Server(config, removals)
         server.run(sockets=[listener])
     if removals.failure is not None:
