@@ -30,8 +30,9 @@ def run(folder, *words: str) -> subprocess.CompletedProcess:
 
 def test_clone_runs_the_package_beside_it_in_all_processes(folder):
     package = folder / "src/clearbg/__init__.py"
-    package.parent.mkdir(parents=True)
-    package.touch()
+    shutil.copytree(
+        ROOT / "src/clearbg", package.parent, ignore=shutil.ignore_patterns("pretrained", "__py*")
+    )
     done = run(folder, "show", "--from", "a b")
     assert done.stdout.splitlines() == [f"{package} ['--from', 'a b']", str(package)], done.stderr
 
