@@ -104,6 +104,7 @@ def test_mean_and_spread_over_many_images_are_those_of_the_cpu():
         assert ours.std().item() == pytest.approx(theirs.std().item(), rel=0.04)
 
 
+@pytest.mark.slow
 def test_noise_has_the_deviations_of_the_cpu():
     spreads = []
     for of in (on_device, on_cpu):

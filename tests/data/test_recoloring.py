@@ -72,6 +72,7 @@ def test_chances_are_shares_and_dark_is_dark():
     assert 0.25 < gray.mean() < 0.35
 
 
+@pytest.mark.slow
 def test_shift_is_a_channels_own_and_within_its_range():
     torch.manual_seed(0)
     shifts = np.array([colors.draw(settings(channel_shift=0.05))[:, 6] for _ in range(200)])

@@ -64,6 +64,7 @@ def rows(text: str) -> dict[str, list[str]]:
     return {first: others for first, *others in cells}
 
 
+@pytest.mark.slow
 def test_a_model_maps_and_the_mean_mask_stand_in_one_table(run, model, tmp_path):
     for path in (run.own / "masks").iterdir():
         write_mask(tmp_path / f"maps/{path.name}", disc(int(path.stem[1:]))[1])

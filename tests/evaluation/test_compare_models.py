@@ -31,6 +31,7 @@ def table(path: Path, values: np.ndarray, **columns) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_model_is_neither_better_nor_worse_than_itself(pairs, tmp_path):
     model = brightness_model(tmp_path / "model.onnx")
     report = tmp_path / "report.md"

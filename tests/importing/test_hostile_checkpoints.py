@@ -25,6 +25,7 @@ def network() -> dict[str, torch.Tensor]:
     return models.build("u2netp").state_dict()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(1, 1, 1, 1), (4, 4, 2, 2), (2, 1, 1, 1)])
 def test_thousands_of_tiny_convolutions_are_refused_within_seconds(imported, shape):
     many = {f"{n}.weight": torch.zeros(shape) for n in range(3000)}

@@ -50,6 +50,7 @@ def experiments(sizes: np.ndarray, count: int = 500) -> float:
     return float(np.mean(held))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [np.ones(60, int), np.full(40, 3), np.arange(60) % 4 + 1])
 def test_95_percent_intervals_hold_the_true_mean_in_93_to_97_percent(sizes):
     assert 0.93 <= experiments(sizes) <= 0.97

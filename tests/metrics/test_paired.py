@@ -20,11 +20,13 @@ def verdicts(shift: float, experiments: int, images: int, spread: float) -> list
     return found
 
 
+@pytest.mark.slow
 def test_of_1000_equal_pairs_3_to_7_percent_are_called_different():
     found = verdicts(0, 1000, 60, 0.05)
     assert 0.93 <= found.count("cannot tell") / 1000 <= 0.97
 
 
+@pytest.mark.slow
 def test_a_gain_of_a_hundredth_on_400_images_is_found():
     """Of images whose figures differ by 0.05 between two models, as trainings of one recipe do."""
     assert verdicts(0.01, 100, 400, 0.05).count("better") >= 90

@@ -62,6 +62,7 @@ def test_fusion_is_a_convolution_of_the_six_side_outputs():
         assert torch.allclose(fused, network.outconv(torch.cat(sides, 1)), atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(32, 32), (37, 51)])
 def test_features_of_the_ground_truth_encoder_fit_those_of_isnet(size):
     with torch.no_grad():

@@ -117,6 +117,7 @@ def test_python_and_the_command_choose_alike(export, photo):
     assert introduction(choose()) == "the model is exports/model.onnx (CC0-1.0)."
 
 
+@pytest.mark.slow
 def test_models_are_listed_with_task_terms_and_figures(export):
     done = clearbg("models")
     lines = {line.split()[0]: line for line in done.stdout.splitlines() if line.strip()}

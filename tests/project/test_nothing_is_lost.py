@@ -73,6 +73,7 @@ def test_file_that_the_command_has_not_made_stays(line):
     assert "lost" in done.stderr and contents() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line, output",
     [

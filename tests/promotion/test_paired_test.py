@@ -15,6 +15,7 @@ benchmark = importlib.util.module_from_spec(SIMULATION)
 SIMULATION.loader.exec_module(benchmark)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "least", "most"), [("better", 0.9, 1.0), ("equal", 0.0, 0.05), ("broken", 0.0, 0.0)]
 )

@@ -112,6 +112,7 @@ def test_file_that_is_still_written_is_waited_for():
     assert watch.written == ["out/a.png"] and watch.said == []
 
 
+@pytest.mark.slow
 def test_broken_file_is_said_once_and_tried_again_when_it_has_changed():
     Path("in/a.png").write_bytes(b"no image")
     watch = Watch(until(lambda watch: watch.said), pause(1.0), do(lambda: put("a.png")), written(1))

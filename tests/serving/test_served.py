@@ -20,6 +20,7 @@ BROKEN = [
 ]
 
 
+@pytest.mark.slow
 def test_server_removes_backgrounds_counts_and_ends_politely(model, tmp_path):
     server = Process(tmp_path, "--model", str(model), "--concurrency", "1")
     host = server.url.removeprefix("http://")

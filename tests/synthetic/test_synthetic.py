@@ -87,6 +87,7 @@ def test_every_seed_gives_another_image():
     assert len({digest(seed, 0) for seed in range(8)}) == 8
 
 
+@pytest.mark.slow
 def test_images_are_rgb_bytes_and_alphas_fit_them():
     for image, alpha in sample():
         assert (image.dtype, alpha.dtype) == (np.uint8, np.uint8)
@@ -158,6 +159,7 @@ def test_each_kind_gives_other_images():
     assert len({digest(7, 0, kind) for kind in DRAWN}) == len(DRAWN)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", DRAWN)
 def test_images_of_each_kind_are_rgb_bytes_with_fitting_alphas(kind):
     for image, alpha in few(kind):

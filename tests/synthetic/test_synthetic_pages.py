@@ -59,6 +59,7 @@ def test_the_global_random_state_is_not_touched():
     np.testing.assert_array_equal(np.random.get_state()[1], state)
 
 
+@pytest.mark.slow
 def test_no_two_pages_are_alike():
     assert len({image.tobytes() for image, _ in sample()}) == COUNT
     assert len({alpha.tobytes() for _, alpha in sample()}) == COUNT

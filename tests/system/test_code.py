@@ -55,11 +55,13 @@ def stages_to_run(project: Project) -> set[str]:
     return set(json.loads(project.dvc("status", "--json").stdout))
 
 
+@pytest.mark.slow
 def test_what_makes_no_result_reruns_no_stage(project):
     edit(project, *NO_RESULT)
     assert stages_to_run(project) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, stages",
     [
@@ -74,6 +76,7 @@ def test_editing_a_file_reruns_the_stages_that_it_decides(project, name, stages)
     assert stages_to_run(project) == stages
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes, stages",
     [

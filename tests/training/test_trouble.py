@@ -57,6 +57,7 @@ def small(**train) -> config.Settings:
     return config.parse(raw)
 
 
+@pytest.mark.slow
 def test_training_tells_of_a_spike_in_one_line_and_of_masks_after_each_epoch(
     augmented, tmp_path, monkeypatch, capsys
 ):
@@ -243,6 +244,7 @@ def test_loading_process_that_is_killed_ends_the_training_in_a_sentence(augmente
         loop.fit(fabric, settings, *pairs, checkpoint, kill_one)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["cpu", "device"])
 def test_batch_of_a_non_finite_loss_is_saved_as_it_was_trained_on(
     augmented, tmp_path, monkeypatch, place
