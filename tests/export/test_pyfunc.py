@@ -26,6 +26,8 @@ from clearbg.export.pyfunc import ImageRemover
 from clearbg.images import read_image
 from clearbg.tracking import runs
 
+pytestmark = pytest.mark.slow  # the first store of MLflow takes seconds
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

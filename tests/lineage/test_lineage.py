@@ -22,6 +22,8 @@ from clearbg.tracking import runs
 from clearbg.tracking.registry import CHAMPION, ONNX, Registry, open_registry
 from clearbg.tracking.runs import WEIGHTS
 
+pytestmark = pytest.mark.slow  # the first store of MLflow takes seconds
+
 EXPORT = Path("exports/model.onnx")
 
 

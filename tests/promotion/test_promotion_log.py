@@ -20,6 +20,8 @@ from clearbg.tracking.registry import (
     find_registry,
 )
 
+pytestmark = pytest.mark.slow  # the first store of MLflow takes seconds
+
 
 def entry(number, over, new, old="", action=PROMOTE, done=True):
     tags = {promotion_log.OVER: str(over), promotion_log.NEW: str(new), promotion_log.OLD: str(old),

@@ -18,6 +18,8 @@ from clearbg.errors import RegistryError
 from clearbg.tracking import registry
 from clearbg.tracking import runs as tracking
 
+pytestmark = pytest.mark.slow  # the first store of MLflow takes seconds
+
 
 class Ill(Handler):
     """Says that it is well, and gives everything else the answer of the site."""

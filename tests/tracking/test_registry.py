@@ -17,6 +17,8 @@ from clearbg.system.files import file_sha256
 from clearbg.tracking import runs
 from clearbg.tracking.registry import CHAMPION, ONNX, Registry, fetch, find_registry
 
+pytestmark = pytest.mark.slow  # the first store of MLflow takes seconds
+
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory):

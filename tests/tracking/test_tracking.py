@@ -9,6 +9,8 @@ from support.tracked_runs import HISTORY, SETTINGS, from_files, not_called, poin
 
 from clearbg.tracking import runs as tracking
 
+pytestmark = pytest.mark.slow  # the first store of MLflow takes seconds
+
 
 def test_new_store_prints_nothing(first_run):
     assert first_run[0].stdout + first_run[0].stderr == ""
