@@ -22,6 +22,7 @@ from starlette.responses import PlainTextResponse
 from clearbg.page.limits import Limits
 from clearbg.page.security import RouteFilter
 from clearbg.page.uploads import UploadFolder
+from clearbg.web.connections import options
 from clearbg.web.hosts import guarded
 from support.images import disc
 
@@ -75,10 +76,7 @@ class Loopback:
         app = guarded(
             RouteFilter(PlainTextResponse("through"), self.uploads, limits, FUNCTIONS), "127.0.0.1"
         )
-        options = uvicorn.Config(
-            app, log_level="warning", log_config=None, ws="none", lifespan="off"
-        )
-        self._server = uvicorn.Server(options)
+        self._server = uvicorn.Server(options(app, lifespan="off"))
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._server.run, args=([self._listener],))

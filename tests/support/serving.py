@@ -20,7 +20,7 @@ from clearbg.serving.api import application
 from clearbg.serving.limits import Limits
 from clearbg.serving.metrics import Metrics
 from clearbg.serving.removals import Removals
-from clearbg.web.connections import Connection
+from clearbg.web.connections import options
 from support.page import answer_of
 
 LIMITS = Limits(file_bytes=100_000, pixels=20_000, concurrency=2, queue=2)
@@ -53,9 +53,7 @@ class OnLoopback:
         metrics = Metrics()
         self.removals = Removals(lambda: Remover(model), limits, metrics)
         app = application(self.removals, limits, metrics, model.stem)
-        self._server = uvicorn.Server(
-            uvicorn.Config(app, http=Connection, log_level="warning", log_config=None)
-        )
+        self._server = uvicorn.Server(options(app))
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._server.run, args=([self._listener],))
         self._thread.start()

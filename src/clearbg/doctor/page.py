@@ -13,7 +13,7 @@ from clearbg.doctor import findings, report
 from clearbg.doctor.checkup import Checked, statistics
 from clearbg.doctor.layouts import DataSet
 from clearbg.errors import ImageError
-from clearbg.images import DecodedImage, contact_sheet, read_image, resize
+from clearbg.images import DecodedImage, contact_sheet, read_image
 from clearbg.system.files import write_text
 from clearbg.system.overwriting import Kind
 from clearbg.system.progress import on_all_cores
@@ -97,7 +97,8 @@ def _views(row: Checked) -> dict[str, np.ndarray]:
     if not is_cutout:
         views["mask"] = _read(pair.mask)
     if image is not None and examination.alpha.shape == image.rgb.shape[:2]:
-        rgb, alpha = _small(image.srgb()), _small(examination.alpha)
+        both = (image.srgb(), examination.alpha)
+        rgb, alpha = (contact_sheet.smaller(view, SIDE) for view in both)
         cover = TINT * alpha[..., None] / 255
         views["subject"] = np.uint8(cover * contact_sheet.ADDED + (1 - cover) * rgb)
     return {name: view for name, view in views.items() if view is not None}
@@ -114,11 +115,7 @@ def _read(path: Path | None) -> np.ndarray | None:
 
 
 def _shown(image: DecodedImage) -> np.ndarray:
-    rgb = _small(image.srgb())
-    return rgb if image.alpha is None else contact_sheet.on_checkerboard(rgb, _small(image.alpha))
-
-
-def _small(array: np.ndarray) -> np.ndarray:
-    scale = min(1.0, SIDE / max(array.shape[:2]))
-    size = tuple(max(1, round(side * scale)) for side in array.shape[:2])
-    return resize(array, size)
+    rgb = contact_sheet.smaller(image.srgb(), SIDE)
+    if image.alpha is None:
+        return rgb
+    return contact_sheet.on_checkerboard(rgb, contact_sheet.smaller(image.alpha, SIDE))

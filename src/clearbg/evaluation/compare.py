@@ -10,7 +10,7 @@ from clearbg.data.checks.truths import Truths
 from clearbg.data.pairs import FilePair
 from clearbg.data.sources import by_stem
 from clearbg.errors import DataError
-from clearbg.images import SUFFIXES, contact_sheet, find_images, finding, read_image, resize
+from clearbg.images import SUFFIXES, contact_sheet, find_images, finding, read_image
 from clearbg.removal.remover import Remover
 from clearbg.system.overwriting import Kind, refuse_to_lose
 from clearbg.system.progress import progress
@@ -62,10 +62,10 @@ def compare(
         pair = FilePair(path.name, path, truths.get(path))
         image, truth = read.with_image(pair) if masks else (read_image(path), None)
         alphas = [remover.matte(image) for remover in removers]
-        rgb, *alphas = (_small(view) for view in [image.srgb(), *alphas])
+        rgb, *alphas = (contact_sheet.smaller(view, CELL) for view in [image.srgb(), *alphas])
         views = [rgb, *alphas, contact_sheet.on_checkerboard(rgb, alphas[0])]
         if truth is not None:
-            views.insert(1 + len(alphas), _small(truth))
+            views.insert(1 + len(alphas), contact_sheet.smaller(truth, CELL))
         rows.append(views)
     names = [f"prediction {n + 1}" for n in range(len(models))]
     names = names if len(models) > 1 else ["prediction"]
@@ -98,9 +98,3 @@ def _masks_of(chosen: Sequence[Path], images: Path, masks: Path) -> dict[Path, P
             raise DataError(f"{masks} holds no mask called {name}: add it, or leave --masks out.")
         found[path] = mask
     return found
-
-
-def _small(view: np.ndarray) -> np.ndarray:
-    scale = min(1, CELL / max(view.shape[:2]))
-    height, width = (round(side * scale) or 1 for side in view.shape[:2])
-    return resize(view, (height, width))

@@ -13,7 +13,7 @@ from clearbg.data import manifest
 from clearbg.data.checks.truths import Truths
 from clearbg.errors import DataError, SettingsError
 from clearbg.evaluation.score_files import partners
-from clearbg.images import contact_sheet, resize
+from clearbg.images import contact_sheet
 from clearbg.inference.predict import Network, predict, predict_split
 from clearbg.inference.torch_network import trained_network
 from clearbg.metrics import bootstrap, paired, scoring
@@ -225,7 +225,7 @@ def write_sheet(
         rgb, truth = images.read(index)
         alphas = [predict([rgb], *one)[0] for one in zip(networks, contracts, strict=True)]
         views = [rgb, *(contact_sheet.on_checkerboard(rgb, alpha) for alpha in (truth, *alphas))]
-        rows.append([_small(view) for view in views])
+        rows.append([contact_sheet.smaller(view, CELL) for view in views])
         one = compared.table.iloc[index]
         captions.append(f"{one.id}: {compared.metric} {one.before:.3f} to {one.after:.3f}")
     titles = ["input", "truth", "first", "second"]
@@ -262,9 +262,3 @@ def _read_table(path: Path) -> pd.DataFrame:
             f"{path} is no table of figures with a row an image and a column `id` ({error}): name "
             "a per_image.csv, or what `clearbg score -o` writes."
         ) from None
-
-
-def _small(view: np.ndarray) -> np.ndarray:
-    scale = min(1, CELL / max(view.shape[:2]))
-    height, width = (round(side * scale) or 1 for side in view.shape[:2])
-    return resize(view, (height, width))

@@ -14,7 +14,7 @@ from clearbg.contract import Contract
 from clearbg.data import leaks, manifest
 from clearbg.errors import DataError
 from clearbg.evaluation.report import Case
-from clearbg.images import luma, resize
+from clearbg.images import contact_sheet, luma
 from clearbg.inference.predict import Network, predict, predict_split
 from clearbg.metrics import bootstrap, scoring
 from clearbg.metrics.baselines import NAMES, Comparison, compare, score_beside, summarize
@@ -257,10 +257,8 @@ def cases(
             continue
         rgb, truth = manifest.read_pair(folder, rows.loc[name])
         (alpha,) = predict([rgb], network, contract)
-        scale = min(1, CASE_SIDE / max(truth.shape))
-        size = tuple(round(side * scale) or 1 for side in truth.shape)
         gray = np.rint(alpha * 255).astype(np.uint8)
-        image, truth, gray = (resize(a, size) for a in (rgb, truth, gray))
+        image, truth, gray = (contact_sheet.smaller(view, CASE_SIDE) for view in (rgb, truth, gray))
         shown = {key: scores[key] for key in names}
         found.append(Case(name, kinds[name], shown, image, truth, gray))
     return found

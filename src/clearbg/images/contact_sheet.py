@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
+from clearbg.images.read import resize
 from clearbg.system.files import replacing_file
 from clearbg.system.names import printable
 
@@ -113,6 +114,13 @@ def data_uri(image: np.ndarray) -> str:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "JPEG", quality=85, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def smaller(view: np.ndarray, side: int) -> np.ndarray:
+    """An image, uint8 `(H,W,3)` or `(H,W)`, whose longer side has at most `side` pixels."""
+    scale = min(1, side / max(view.shape[:2]))
+    height, width = (max(1, round(length * scale)) for length in view.shape[:2])
+    return resize(view, (height, width))
 
 
 def _unit(alpha: np.ndarray) -> np.ndarray:

@@ -90,7 +90,7 @@ def serve(
     """
     import uvicorn
 
-    from clearbg.web.connections import Connection
+    from clearbg.web.connections import options
 
     with listen(host, port) as listener:
         app = application(models, limits, login, host, allowed_hosts)
@@ -100,17 +100,8 @@ def serve(
                 "to ask for a login."
             )
         say(f"The page: {address(listener, host)} (Ctrl+C ends it)")
-        options = uvicorn.Config(
-            app,
-            http=Connection,
-            log_level="warning",
-            log_config=None,  # uvicorn's would close the handlers of other libraries
-            ws="none",
-            timeout_graceful_shutdown=2,
-            server_header=False,
-        )
         with contextlib.suppress(KeyboardInterrupt):
-            uvicorn.Server(options).run(sockets=[listener])
+            uvicorn.Server(options(app)).run(sockets=[listener])
 
 
 def login(environment: Mapping[str, str]) -> tuple[str, str] | None:

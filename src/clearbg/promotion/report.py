@@ -7,7 +7,7 @@ import numpy as np
 
 from clearbg import config
 from clearbg.data import manifest
-from clearbg.images import contact_sheet, resize
+from clearbg.images import contact_sheet
 from clearbg.inference.predict import predict
 from clearbg.metrics.names import LOWER_IS_BETTER, heading, label
 from clearbg.metrics.paired import most_changed
@@ -91,15 +91,9 @@ def _sheet(
             predict([rgb], one.remover.network, one.remover.contract)[0] for one in models.values()
         ]
         views = [rgb, *(contact_sheet.on_checkerboard(rgb, alpha) for alpha in (truth, *alphas))]
-        rows.append([_small(view) for view in views])
+        rows.append([contact_sheet.smaller(view, CELL) for view in views])
         scores = " to ".join(f"{one.headline[index]:.3f}" for one in models.values())
         captions.append(f"{split.rows['id'][index]}: {metric} {scores}")
     contact_sheet.sheet(
         rows, path, titles=["input", "truth", *models], captions=captions, per_line=2, cell=CELL
     )
-
-
-def _small(view: np.ndarray) -> np.ndarray:
-    scale = min(1, CELL / max(view.shape[:2]))
-    height, width = (round(side * scale) or 1 for side in view.shape[:2])
-    return resize(view, (height, width))

@@ -23,7 +23,7 @@ from clearbg.serving.parameters import MEDIA_TYPES, NO_ADDRESS, Wanted, read_val
 from clearbg.serving.removals import LOADING, SOON, STOPPING, Removals, Result
 from clearbg.system import memory
 from clearbg.web.bodies import Body, Refused, refuse, visitor_of
-from clearbg.web.hosts import HostFilter, OriginFilter
+from clearbg.web.hosts import guarded
 from clearbg.web.room import Room
 
 TOO_MUCH = "The image needs more memory than the server has: scale it down."
@@ -206,8 +206,7 @@ def application(
     )  # fmt: skip
     Api(removals, limits, metrics, name).add_to(app)
     paths = frozenset(route.path for route in app.routes if hasattr(route, "path"))
-    guarded = HostFilter(OriginFilter(app, host, allowed_hosts), host, allowed_hosts)
-    return _Outermost(guarded, metrics, paths)
+    return _Outermost(guarded(app, host, allowed_hosts), metrics, paths)
 
 
 class _Outermost:

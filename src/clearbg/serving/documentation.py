@@ -34,19 +34,7 @@ def of_remove() -> dict[str, Any]:
         "description": options["background"]["description"],
         "anyOf": [{"type": "string"}, FILE],
     }
-    return {
-        "parameters": _query(options),
-        "requestBody": {
-            "required": True,
-            "content": {
-                "multipart/form-data": {
-                    "schema": {"type": "object", "required": ["file"], "properties": form}
-                },
-                "image/*": {"schema": FILE},
-            },
-        },
-        "responses": _responses(list(MEDIA_TYPES.values())),
-    }
+    return _described(options, form, {"image/*": {"schema": FILE}}, list(MEDIA_TYPES.values()))
 
 
 def of_rembg() -> dict[str, Any]:
@@ -59,19 +47,7 @@ def of_rembg() -> dict[str, Any]:
         }
         for name, (kind, default, text) in rembg.PARAMETERS.items()
     }
-    form = {"file": FILE} | options
-    return {
-        "parameters": _query(options),
-        "requestBody": {
-            "required": True,
-            "content": {
-                "multipart/form-data": {
-                    "schema": {"type": "object", "required": ["file"], "properties": form}
-                }
-            },
-        },
-        "responses": _responses(["image/png"]),
-    }
+    return _described(options, {"file": FILE} | options, {}, ["image/png"])
 
 
 def page(openapi: dict[str, Any], model: str, limits: Limits) -> str:
@@ -93,6 +69,18 @@ def page(openapi: dict[str, Any], model: str, limits: Limits) -> str:
         megabytes=f"{limits.file_bytes / MEGA:g}",
         megapixels=f"{limits.pixels / MEGA:g}",
     )
+
+
+def _described(
+    options: dict[str, Any], form: dict[str, Any], alone: dict[str, Any], media: list[str]
+) -> dict[str, Any]:
+    """An operation that takes a form, or what `alone` says, and answers with one of the media."""
+    sent = {"schema": {"type": "object", "required": ["file"], "properties": form}}
+    return {
+        "parameters": _query(options),
+        "requestBody": {"required": True, "content": {"multipart/form-data": sent} | alone},
+        "responses": _responses(media),
+    }
 
 
 def _query(options: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from clearbg.serving.limits import Limits
 from clearbg.serving.metrics import Metrics
 from clearbg.serving.removals import Removals
 from clearbg.system import memory
-from clearbg.web.connections import Connection
+from clearbg.web.connections import options
 from clearbg.web.listening import LOCAL_HOSTS, address, listen
 
 KEEP_ALIVE = 75
@@ -51,17 +51,7 @@ def serve(
             say("Everybody who reaches this computer can use the server.")
         say(f"The server: {address(listener, host)} (Ctrl+C ends it)")
         app = application(removals, limits, metrics, choice.name, host, allowed_hosts)
-        config = uvicorn.Config(
-            app,
-            http=Connection,
-            ws="none",
-            log_level="warning",
-            log_config=None,  # uvicorn's would close the handlers of other libraries
-            server_header=False,
-            timeout_graceful_shutdown=2,
-            timeout_keep_alive=KEEP_ALIVE,
-        )
-        server = _Server(config, removals)
+        server = _Server(options(app, timeout_keep_alive=KEEP_ALIVE), removals)
         server.run(sockets=[listener])
     if removals.failure is not None:
         raise removals.failure

@@ -1,10 +1,33 @@
 """Connections that do not wait for ever for the head of a request, as uvicorn's own do."""
 
 import asyncio
+from typing import Any
 
+import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from clearbg.web import bodies
+
+
+def options(app: ASGIApp, **further: Any) -> uvicorn.Config:
+    """How uvicorn runs the page or the server: with such connections, and quietly.
+
+    Its own logging is left out, since setting it up closes the handlers of all other libraries.
+
+    Args:
+        further: of `uvicorn.Config`.
+    """
+    return uvicorn.Config(
+        app,
+        http=Connection,
+        ws="none",
+        log_level="warning",
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=2,
+        **further,
+    )
 
 
 class Connection(H11Protocol):
