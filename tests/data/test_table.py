@@ -98,3 +98,14 @@ def test_name_that_leads_nowhere_is_explained(tmp_path, name):
 def test_table_that_is_none_is_explained(tmp_path, content, message):
     with pytest.raises(DataError, match=message):
         of_table(tmp_path, content)
+
+
+def test_pair_of_an_absolute_path_keeps_its_name_when_the_table_moves(tmp_path):
+    place = Path(folder(tmp_path / "own", {"p.jpg": jpg(1), "m.png": png(1)}))
+    names = set()
+    for where in ("here", "there/deep"):
+        moved = tmp_path / where / "pairs.csv"
+        moved.parent.mkdir(parents=True)
+        moved.write_text(f"image,mask\n{place / 'p.jpg'},{place / 'm.png'}\n")
+        names |= {pair.id for pair in table.pairs(moved)}
+    assert len(names) == 1

@@ -85,3 +85,13 @@ def test_help_of_a_stage_ends_in_a_sentence():
     assert done.returncode == 1
     assert done.stderr.startswith("ingest: standard output could not be written, since its disk")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_unbuffered_lines_arrive_before_the_program_ends(tmp_path):
+    program = "from clearbg.system import streams; streams.prepare(); print('a line'); input()"
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdout.readline() == b"a line\n"  # else it would wait for ever
+    process.communicate(b"\n")
+    assert process.returncode == 0

@@ -1,6 +1,5 @@
 """Examines pairs alone and against each other, and computes statistics of the set."""
 
-import functools
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -74,15 +73,15 @@ class Checked:
         return 2 if "broken" in severities else int("fixable" in severities)
 
 
-def check(pairs: Sequence[Pair], max_pixels: int | None = None) -> list[Checked]:
+def check(pairs: Sequence[Pair]) -> list[Checked]:
     """Examine every pair on all cores, then compare the pairs; the order stays as given."""
-    done = on_all_cores(functools.partial(_check, max_pixels=max_pixels), pairs, "doctor")
+    done = on_all_cores(_check, pairs, "doctor")
     done = _with_duplicates(_with_uniform_masks(_with_polarity(done)))
     return [_sorted(checked) for checked in done]
 
 
-def _check(pair: Pair, max_pixels: int | None) -> Checked:
-    examination = examine(pair, max_pixels)
+def _check(pair: Pair) -> Checked:
+    examination = examine(pair)
     checked = Checked(pair, examination.findings)
     if not checked.is_usable:
         return checked

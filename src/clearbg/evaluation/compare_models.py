@@ -8,19 +8,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from clearbg.contract import Contract, read_contract
+from clearbg.contract import Contract
 from clearbg.data import manifest
 from clearbg.data.checks.truths import Truths
 from clearbg.errors import DataError, SettingsError
-from clearbg.evaluation.score_files import partners
+from clearbg.evaluation.score_files import opened, partners
 from clearbg.images import contact_sheet
 from clearbg.inference.predict import Network, predict, predict_split
-from clearbg.inference.torch_network import trained_network
 from clearbg.metrics import bootstrap, paired, scoring
 from clearbg.metrics.names import LOWER_IS_BETTER, SHOWN, families_of, heading
 from clearbg.metrics.paired import Gain
 from clearbg.metrics.slices import facts, slices
-from clearbg.removal.remover import Remover
 from clearbg.system.files import write_text
 from clearbg.system.overwriting import Kind, refuse_to_lose
 from clearbg.system.progress import progress
@@ -127,8 +125,8 @@ def compare_models(
         ModelError: a model cannot be used.
         SettingsError: the metric is not known.
     """
-    opened = [_open(path) for path in (first, second)]
-    metric = metric or opened[0][1].headline
+    models = [opened(path) for path in (first, second)]
+    metric = metric or models[0][1].headline
     metric = "mae" if metric == "loss" else metric
     try:
         families = families_of(metric)
@@ -137,7 +135,7 @@ def compare_models(
     values: list[np.ndarray] = []
     own: list[np.ndarray] = []
     seen: list[dict[str, float]] = []
-    for what, (network, contract) in zip(("first model", "second model"), opened, strict=True):
+    for what, (network, contract) in zip(("first model", "second model"), models, strict=True):
 
         def pairs() -> Iterator[Pair]:
             for index in range(len(images.ids)):
@@ -160,7 +158,7 @@ def compare_models(
     table = pd.DataFrame({"id": images.ids, "before": own[0], "after": own[1]})
     parts = slices(pd.DataFrame(seen).assign(empty=empty, source=images.sources))
     found = _compared(metric, values[0], values[1], images.groups, parts, table)
-    return found, [network for network, _ in opened], [contract for _, contract in opened]
+    return found, [network for network, _ in models], [contract for _, contract in models]
 
 
 def compare_tables(first: Path, second: Path, metric: str | None) -> Compared:
@@ -241,14 +239,6 @@ def _compared(metric, before, after, groups, parts, table) -> Compared:
     values = (table["before"].to_numpy(), table["after"].to_numpy())
     changed = paired.most_changed(*values, -1 if lower else 1, CHANGED)
     return Compared(metric, whole, found, table, changed)
-
-
-def _open(path: Path) -> tuple[Network, Contract]:
-    if path.is_dir():
-        contract = read_contract(path)
-        return trained_network(path, contract, "auto"), contract
-    remover = Remover(path)
-    return remover.network, remover.contract
 
 
 def _read_table(path: Path) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from clearbg.contract import Contract
 from clearbg.data import manifest
 from clearbg.images import encode_image, luma, read_image, resize
 from clearbg.inference.predict import Network, predict, restore
-from clearbg.metrics import bootstrap, scoring
+from clearbg.metrics import bootstrap, paired, scoring
 from clearbg.metrics.names import LOWER_IS_BETTER, families_of, label
 from clearbg.system.progress import progress
 from clearbg.system.tables import table_of
@@ -112,6 +112,7 @@ def measure(
     metrics: Sequence[str],
     threshold: float,
     processes: int | None = None,
+    groups: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Score every image as it is and in all variations; one image is in memory at a time.
 
@@ -120,6 +121,7 @@ def measure(
         metrics: names that `clearbg.metrics.names` knows.
         threshold: alpha from which a pixel belongs to a hard mask.
         processes: that score side by side; None: all cores.
+        groups: of the images that are alike, for the intervals; None: each image is one.
 
     Returns:
         A row for the images as they are and one a variation. Columns: `variation`, and for each
@@ -148,16 +150,21 @@ def measure(
     if not values:
         raise ValueError("there are no images to vary")
     stacked = {key: np.stack(found) for key, found in values.items()}
+    count = len(next(iter(stacked.values())))
+    draws = bootstrap.draw([str(k) for k in range(count)] if groups is None else groups)
     rows = []
     for name in names:
         row: dict[str, object] = {"variation": name}
         for metric in metrics:
             own, plain = stacked[name, metric], stacked[ORIGINAL, metric]
             row[metric] = bootstrap.figure(own)
-            worse = (own, plain) if metric in LOWER_IS_BETTER else (plain, own)
             if name != ORIGINAL:
-                for end, value in zip(("", "_low", "_high"), bootstrap.difference(*worse)):
-                    row[f"{metric}_loss{end}"] = value
+                lost = paired.gain(own, plain, draws, metric in LOWER_IS_BETTER)
+                row |= {
+                    f"{metric}_loss": lost.value + 0.0,  # no -0
+                    f"{metric}_loss_low": lost.low,
+                    f"{metric}_loss_high": lost.high,
+                }
         rows.append(row)
     return pd.DataFrame(rows).round(6)
 
@@ -177,12 +184,14 @@ def of_split(
     if not settings.robustness:
         return empty()
     frame = manifest.read(folder)
-    pairs = manifest.read_pairs(folder, frame[frame.split == split])
+    frame = frame[frame.split == split]
+    pairs = manifest.read_pairs(folder, frame)
     return measure(
         lambda rgb: predict([rgb], network, contract)[0],
-        progress(pairs, what="robustness", unit="images", total=int((frame.split == split).sum())),
+        progress(pairs, what="robustness", unit="images", total=len(frame)),
         metrics,
         contract.threshold,
+        groups=list(frame["group"]),
     ).assign(weights=contract.weights_sha256)
 
 

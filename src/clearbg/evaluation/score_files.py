@@ -18,7 +18,7 @@ from clearbg.errors import DataError, SettingsError
 from clearbg.evaluation import evaluate
 from clearbg.evaluation.evaluate import Evaluation
 from clearbg.images import finding, read_mask
-from clearbg.inference.predict import predict_split
+from clearbg.inference.predict import Network, predict_split
 from clearbg.inference.torch_network import trained_network
 from clearbg.metrics.names import FAMILIES
 from clearbg.removal.remover import Remover
@@ -40,12 +40,7 @@ def score_model(
     """
     _check(families)
     pairs = partners(images, masks)
-    if model.is_dir():
-        contract = read_contract(model)
-        network = trained_network(model, contract, "auto")
-    else:
-        remover = Remover(model)
-        contract, network = remover.contract, remover.network
+    network, contract = opened(model)
     marks = leaks.mark(leaks.hashes(pair.image for pair in pairs), _seen(model, contract))
 
     truths = Truths()
@@ -66,6 +61,19 @@ def score_model(
         read_mean_mask(model if model.is_dir() else model.parent),
     )
     return replace(result, found=_told(truths, images, masks))
+
+
+def opened(model: Path) -> tuple[Network, Contract]:
+    """The network and the contract of a models folder or of an exported file.
+
+    Raises:
+        ModelError: the model cannot be used.
+    """
+    if model.is_dir():
+        contract = read_contract(model)
+        return trained_network(model, contract, "auto"), contract
+    remover = Remover(model)
+    return remover.network, remover.contract
 
 
 def score_files(

@@ -89,31 +89,6 @@ def estimate(
     return figure(values), low, high
 
 
-def difference(
-    values: np.ndarray,
-    others: np.ndarray,
-    draws: Draws | None = None,
-    confidence: float = CONFIDENCE,
-) -> tuple[float, float, float]:
-    """How far the figure of `values` is above that of `others`, and the ends of its interval.
-
-    Args:
-        values, others: `contributions` of the same images, which are drawn together; the images
-            that both have a value for count.
-        draws: None: each image is a group of its own.
-    """
-    draws = draws or _alone(len(values))
-    known = ~(np.isnan(values).any(axis=1) | np.isnan(others).any(axis=1))
-    groups = len(np.unique(draws.groups[known]))
-    everything = np.ones((1, len(values)))
-    drawn, whole = (
-        figures(values, weights, known) - figures(others, weights, known)
-        for weights in (draws.weights, everything)
-    )
-    low, high = interval(drawn, confidence, groups)
-    return float(whole[0]), low, high
-
-
 def figure(values: np.ndarray) -> float:
     """The figure of `contributions` over all images; NaN where none has a value."""
     known = ~np.isnan(values).any(axis=1)

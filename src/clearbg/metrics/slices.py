@@ -10,9 +10,6 @@ from clearbg.metrics.bootstrap import CONFIDENCE, Draws, figures, interval
 from clearbg.metrics.names import LIGHT, OUTLINES, SUBJECT_SIZES
 from clearbg.metrics.paired import MIN_GROUPS
 
-FACTS = ("coverage", "soft_fraction", "luma")
-"""Columns that `slices` reads."""
-
 
 def facts(rgb: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """What the slices look at in an image.
@@ -32,8 +29,9 @@ def slices(table: pd.DataFrame) -> dict[str, np.ndarray]:
     """Name -> which images, bool `(n,)`: by size of the subject, softness, light, and source.
 
     Args:
-        table: a row an image, with `empty`, whether it has no subject. Of the columns `FACTS` and
-            `source`, those that are there count; a single source is no slice.
+        table: a row an image, with `empty`, whether it has no subject. Of the columns `coverage`,
+            `soft_fraction`, `luma` and `source`, those that are there count; a single source is
+            no slice.
     """
     subject = ~table["empty"].to_numpy(bool)
     kinds = (

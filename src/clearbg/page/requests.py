@@ -101,7 +101,11 @@ class RequestParser:
             raise ImageError(f"{file.name} is larger than {limit}: scale it down.", "too-large")
         if weigh(file) > self._limits.pixels:
             limit = f"{self._limits.pixels / MEGA:g} megapixels"
-            raise ImageError(f"{file.name} has more than {limit}: scale it down.", "too-large")
+            raise ImageError(
+                f"{file.name} has more than {limit} (with more than 8 bits a channel, each counts "
+                "twice): scale it down.",
+                "too-large",
+            )
         return file
 
     def read(self, file: Path) -> DecodedImage:

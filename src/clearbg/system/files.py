@@ -21,7 +21,9 @@ from clearbg.errors import ClearBGError
 
 LONGEST_NAME = 255  # bytes; file systems hold no more
 SHORT = 16  # letters of a suffix that tells a format
-HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+PROCESSES = "/proc/self/ns/pid"  # containers of one host name have process ids of their own
+PLACE = platform.node() + (os.readlink(PROCESSES) if os.path.islink(PROCESSES) else "")
+HOST = hashlib.sha256(PLACE.encode()).hexdigest()[:8]
 BEGUN = re.compile(rf"\..*\.clearbg-{HOST}-([0-9]{{1,9}})(\.[^.]*)?", re.DOTALL)
 
 _swept: set[str] = set()  # the folders in which this process has looked for such files

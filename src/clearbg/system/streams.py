@@ -85,12 +85,13 @@ def end(name: str, status: int | str | None = 0) -> NoReturn:
 def _lenient(number: int, stream: io.TextIOWrapper | None) -> io.TextIOWrapper:
     if stream is not None:
         stream.flush()
+    unbuffered = stream is not None and stream.write_through  # PYTHONUNBUFFERED
     buffer = io.BufferedWriter(_Lenient(number, "w", closefd=False))
     return io.TextIOWrapper(
         buffer,
         encoding="utf-8" if stream is None else stream.encoding,
         errors="backslashreplace",
-        line_buffering=number == 2 or buffer.isatty(),
+        line_buffering=number == 2 or buffer.isatty() or unbuffered,
     )
 
 

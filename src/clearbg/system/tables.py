@@ -2,18 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from clearbg.errors import DataError
 
 
-def table_of(path: Path, columns: Sequence[str], remedy: str, **options: Any) -> pd.DataFrame:
+def table_of(path: Path, columns: Sequence[str], remedy: str) -> pd.DataFrame:
     """The table in a CSV file, which has at least these columns.
-
-    Args:
-        options: of `pandas.read_csv`.
 
     Raises:
         DataError: the file is missing, no table, or lacks a column; as `facts_of`.
@@ -21,7 +17,7 @@ def table_of(path: Path, columns: Sequence[str], remedy: str, **options: Any) ->
     try:
         if not path.is_file():
             raise DataError(f"{path} does not exist: {remedy}.")
-        found = pd.read_csv(path, **options)
+        found = pd.read_csv(path)
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror or error}): {remedy}.") from error
     except (ValueError, OverflowError):  # pandas' own errors are of the first kind

@@ -87,13 +87,13 @@ def _of_numbers(
     if is_jpeg:
         flat = _flat_levels(values, counts)
         if flat is not None:
-            return values, [_doubt(flat)]
+            return values, [_doubt(flat, has_way=False)]
     elif fill_areas(values, between):
         if VOID in gray_levels and counts[0] and void and _doubt(gray_levels)[0] == "mask-void":
             subject = _with_void(values > 0, values == VOID, void)
             return _foreground(subject), [_classes(gray_levels, void)]
         if VOID in gray_levels or not (counts[0] or gray_levels[-1] > MAX_CLASSES):
-            return values, [_doubt(gray_levels)]
+            return values, [_doubt(gray_levels, bool(counts[0]))]
         if counts[0] and (only_small or gray_levels[-1] < FULL):
             return _foreground(values > 0), [_classes(gray_levels)]
     if counts[0] and only_small:
@@ -118,15 +118,19 @@ def _flat_levels(values: np.ndarray, counts: np.ndarray) -> np.ndarray | None:
     return np.union1d(often, ends)
 
 
-def _doubt(gray_levels: np.ndarray) -> Oddity:
-    """The question that a mask's numbers raise."""
+def _doubt(gray_levels: np.ndarray, has_way: bool = True) -> Oddity:
+    """The question that a mask's numbers raise.
+
+    Args:
+        has_way: whether the mask can be used once somebody says what its pixels of no class are.
+    """
     words = _short(", ".join(map(str, gray_levels)))
     inner = [gray_level for gray_level in gray_levels if FLAT <= gray_level < 256 - FLAT]
     if [*gray_levels] == [1, 2, 3]:
         return "mask-trimap", "it is a trimap (1 subject, 2 background, 3 unknown)"
     if gray_levels[0] < FLAT and inner and all(gray_level in TRIMAP_GRAY for gray_level in inner):
         return "mask-trimap", f"it is a trimap, in which {inner[0]} means unknown ({words})"
-    if VOID in gray_levels:
+    if VOID in gray_levels and has_way:
         return "mask-void", f"it holds class numbers and the label 255 of no class ({words}); {WAY}"
     return "mask-unclear", f"nobody knows which of its numbers is the background ({words})"
 
@@ -158,7 +162,7 @@ def _of_colors(
             if not subject.all() and numbers[~subject].any():
                 pass  # a program has sorted the palette: its first color is not the background
             elif gray_levels[0]:
-                return values, [_doubt(gray_levels)]
+                return values, [_doubt(gray_levels, has_way=False)]
             else:
                 subject, background = numbers > 0, "the palette's first"
                 is_void |= (numbers == VOID) & (len(gray_levels) > 2)

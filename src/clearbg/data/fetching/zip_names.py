@@ -53,7 +53,8 @@ def _stated(info: zipfile.ZipInfo) -> str | None:
 
 
 def _bytes(info: zipfile.ZipInfo) -> bytes:
-    return info.orig_filename.encode("utf-8" if info.flag_bits & UTF8 else STANDARD)
+    """The name as it is stored, of a file that does not say to be in UTF-8."""
+    return info.orig_filename.encode(STANDARD)
 
 
 def _encoding(raw: Sequence[bytes]) -> str:

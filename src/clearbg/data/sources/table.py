@@ -81,7 +81,8 @@ def _pair(path: Path, line: int, row: dict[str, str], disk: Disk) -> FilePair:
             )
         flags[name] = TRUTH[value]
     image, mask = (_file(path, line, row[name], disk) for name in NEEDED)
-    inside = Path(composed(os.path.relpath(image, path.parent)))
+    inside = image.relative_to(path.parent) if image.is_relative_to(path.parent) else image
+    inside = Path(composed(os.path.normpath(inside)))  # it names the pair, and decides its split
     return FilePair(
         f"{safe_id(inside.stem)}-{short_hash(inside.as_posix())}",
         image,
@@ -97,11 +98,10 @@ def _file(table: Path, line: int, name: str, disk: Disk) -> Path:
     place = f"{table}, line {line}"
     if "\0" in name:
         raise DataError(f"{place}: a name holds the number 0: export the table again.")
-    spellings = (name, name.replace("\\", "/"))
-    files = [disk.meant(table.parent / spelling) for spelling in spellings]
-    file = next(filter(os.path.exists, files), files[-1])
-    if os.path.exists(file):
-        return file
+    for spelling in dict.fromkeys((name, name.replace("\\", "/"))):
+        file = disk.meant(table.parent / spelling)
+        if os.path.exists(file):
+            return file
     if WINDOWS.match(name):
         raise DataError(
             f"{place}: {name} is a path on a Windows computer: write it relative to "
