@@ -77,4 +77,5 @@ def test_pages_of_other_websites_are_refused(origin, allowed, model):
 
 
 def test_foreign_hosts_are_refused(client):
-    assert client.get("/healthz", headers={"host": "evil.example"}).status_code == 421
+    refused = client.get("/healthz", headers={"host": "evil.example"})
+    assert refused.status_code == 421 and refused.json()["detail"]

@@ -71,16 +71,18 @@ def test_server_is_ready_when_its_model_is(model, gate):
     with served(model, opened=opened, loading=True) as client:
         assert client.get("/healthz").status_code == 200
         assert client.get("/readyz").status_code == 503
-        early = client.post("/remove", content=PHOTO)
-        assert early.status_code == 503 and early.headers["retry-after"] == "1"
+        for path in ("/remove", "/api/remove?model=u2net"):
+            early = client.post(path, content=PHOTO)
+            assert early.status_code == 503 and early.headers["retry-after"] == "1"
         assert "clearbg_ready 0\n" in client.get("/metrics").text
         begun.set()
         assert waited(lambda: client.get("/readyz").status_code == 200)
 
 
-def test_model_that_cannot_be_opened_is_told(model):
+@pytest.mark.parametrize("error", [ModelError("broken."), MemoryError()])
+def test_model_that_cannot_be_opened_is_told(model, error):
     def opened():
-        raise ModelError("broken.")
+        raise error
 
     with served(model, opened=opened, loading=True) as client:
         assert waited(lambda: client.removals.failure is not None)

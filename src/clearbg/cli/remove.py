@@ -134,6 +134,8 @@ def remove(
     output_options = _made(OutputOptions, chosen)
     run_options = _made(RunOptions, chosen)
     ray_options = _made(RayOptions, chosen)
+    if watch and (json or engine != "plain" or ray_options != RayOptions()):
+        raise SettingsError("A watch has no end and one process: leave --json and Ray out.")
     if not watch:
         _refuse_missing(inputs)
     memory.keep_freed()
@@ -145,8 +147,6 @@ def remove(
     ways: dict[str, Any] = {"device": device, "refine": refine, "format": format, "log": log,
             "output_options": output_options, "run_options": run_options}  # fmt: skip
     if watch:
-        if json or engine != "plain" or ray_options != RayOptions():
-            raise SettingsError("A watch has no end and one process: leave --json and Ray out.")
         _watch(inputs, output, runs.file, ways)
     report = remove_images(
         inputs, output, runs.file, name=runs.name, engine=engine, ray_options=ray_options, **ways

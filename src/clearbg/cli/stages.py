@@ -5,13 +5,12 @@
 
 import os
 import subprocess
-import sys
 from importlib.util import find_spec
 
 import typer
 
 from clearbg.system import project
-from clearbg.system.process import DVC
+from clearbg.system.process import DVC, stage_path
 
 
 def train() -> None:
@@ -33,11 +32,9 @@ def reproduce(stage: str) -> None:
     folder = project.required()
     if find_spec("dvc") is None:
         raise ModuleNotFoundError("DVC is not installed", name="dvc")
-    # The stages' commands say `python`: the one that runs this command, whichever is on the PATH.
-    path = os.pathsep.join((os.path.dirname(sys.executable), os.environ.get("PATH", "")))
     command = [*DVC, "repro", stage]
     status = subprocess.run(
-        command, cwd=folder, env=os.environ | {"PATH": path}, check=False
+        command, cwd=folder, env=os.environ | {"PATH": stage_path()}, check=False
     ).returncode
     if status:
         raise typer.Exit(status)

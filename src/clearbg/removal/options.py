@@ -221,7 +221,7 @@ class RayOptions:
         int | None,
         Help(
             "Processes with the model.",
-            default="what has room",
+            default="as many as fit",
         ),
     ] = None
     gpus: Annotated[

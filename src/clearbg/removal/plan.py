@@ -103,11 +103,11 @@ def plan(inputs: Sequence[str | Path], output: str | Path | None, format: str | 
 
 def left_out(inputs: Sequence[str | Path], output: str | Path | None) -> tuple[str, ...]:
     """A sentence for each folder or pattern in which something is no image, and left out."""
-    results = os.fspath(DEFAULT_OUTPUT if output is None else output)
+    results = without_file_scheme(os.fspath(DEFAULT_OUTPUT if output is None else output))
     sentences = []
-    for name in map(os.fspath, inputs):
-        if isinstance(source := location(without_file_scheme(name)), StorePath):
-            left = finding.survey_names(_names_in(source, str(output or "")))[1]
+    for name in (without_file_scheme(os.fspath(given)) for given in inputs):
+        if isinstance(source := location(name), StorePath):
+            left = finding.survey_names(_names_in(source, results))[1]
             sentences.append(finding.left_out(left, source))
             continue
         if Path(name).is_dir():

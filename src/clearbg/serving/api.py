@@ -98,6 +98,7 @@ class Api:
         Send the image as the file `file` of a form, with rembg's parameters in it or in the query.
         The answer is a PNG.
         """
+        self._removals.admit()  # before the model is open, its architecture is not known
         asked = request.query_params.multi_items()
         rembg.wanted(asked, self._removals.architecture)
         return await self._remove(

@@ -56,7 +56,6 @@ def page(openapi: dict[str, Any], model: str, limits: Limits) -> str:
         (method.upper(), path, facts)
         for path, methods in openapi["paths"].items()
         for method, facts in methods.items()
-        if method != "head"
     ]
     return render(
         TEMPLATE,

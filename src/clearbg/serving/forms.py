@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from clearbg.errors import SettingsError
 from clearbg.serving.limits import Limits
-from clearbg.serving.parameters import NO_ADDRESS
+from clearbg.serving.parameters import ADDRESSES, NO_ADDRESS, SENT
 from clearbg.web import MEGA
 from clearbg.web.bodies import Body, Refused, chunks, too_long, visitor_of
 from clearbg.web.multipart import NO_FORM, FormReader, Sink, boundary_of
@@ -20,7 +20,7 @@ from clearbg.web.room import Room
 MOST_PARTS = 50
 FIELD_BYTES = 4096
 """Longest text of a form."""
-PATIENCE = 1
+RETRY_AFTER = 1
 """Seconds after which a client that found no room may come back."""
 NO_ROOM = "The server has no room just now: try again later."
 NO_IMAGE = "The request holds no image: send it as the file `file` of a form, or alone as the body."
@@ -65,7 +65,7 @@ async def received(request: Request, body: Body, room: Room, limits: Limits) -> 
     try:
         async for chunk in chunks(body, limits.request_bytes):
             if not room.take(len(chunk), visitor):
-                raise Refused(429, NO_ROOM, PATIENCE)
+                raise Refused(429, NO_ROOM, RETRY_AFTER)
             held += len(chunk)
             reader.write(chunk)
         sent = reader.sent()
@@ -111,13 +111,13 @@ class _Form:
         self._reader.end()
         sent = Sent()
         for part, name, pieces in self._files:
-            if part not in ("file", "background"):
+            if part not in SENT:
                 raise SettingsError(f"There is no file {part[:50]!r}: call the image's part file.")
             if part in sent.files:
                 raise SettingsError(f"{part} is sent twice: send one image in a request.")
             sent.files[part] = File(_bare(name), b"".join(pieces))
         if "file" not in sent.files:
-            if any(name in ("url", "image_url") for name, _ in self._fields):
+            if any(name in ADDRESSES for name, _ in self._fields):
                 raise SettingsError(NO_ADDRESS)
             raise SettingsError(NO_IMAGE)
         sent.fields = [(name, text.decode("utf-8", "replace")) for name, text in self._fields]

@@ -71,7 +71,7 @@ def read_values(said: Iterable[tuple[str, str]]) -> dict[str, Any]:
     for name, text in said:
         if name in ADDRESSES:
             raise SettingsError(NO_ADDRESS)
-        if name in SENT - set(OFFERED):
+        if name == "file":
             raise SettingsError(f"{name} is no file: send it as a form does, or as the body.")
         if name not in OFFERED:
             raise SettingsError(f"There is no option {name[:50]!r}: choose {', '.join(OFFERED)}.")

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from clearbg.errors import SettingsError
 from clearbg.removal.backgrounds import Background
 from clearbg.removal.options import OutputOptions
-from clearbg.serving.parameters import NO_ADDRESS, Wanted
+from clearbg.serving.parameters import ADDRESSES, NO_ADDRESS, Wanted
 
 MODELS = {
     "u2net": {"u2net"}, "u2netp": {"u2netp"}, "isnet-general-use": {"isnet"},
@@ -51,7 +51,7 @@ def wanted(said: Iterable[tuple[str, str]], architecture: str) -> Wanted:
     """
     values = {name: default for name, (_, default, _) in PARAMETERS.items()}
     for name, text in said:
-        if name == "url":
+        if name in ADDRESSES:
             raise SettingsError(NO_ADDRESS)
         if name in PARAMETERS and text:  # rembg ignores others
             values[name] = _value(name, text)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from starlette.requests import ClientDisconnect
 
-from clearbg.errors import ClearBGError, ImageError
+from clearbg.errors import ImageError
 from clearbg.images import DecodedImage, read_image
 from clearbg.removal.backgrounds import Background
 from clearbg.removal.cutout import cut
@@ -69,7 +69,7 @@ class Removals:
         self._pool = ThreadPoolExecutor(limits.concurrency, "clearbg removal")
         self._remover: Remover | None = None
         self._inside = self._since_trim = 0
-        self.failure: ClearBGError | None = None
+        self.failure: Exception | None = None
         self.stopping = False
 
     def open(self) -> None:
@@ -149,7 +149,7 @@ class Removals:
             remover = self._opened()
             remover.infer([DecodedImage(np.zeros((*WARMING, 3), np.uint8))])
             self._remover = remover
-        except ClearBGError as error:
+        except Exception as error:  # whatever it is, a server without a model has to end
             self.failure = error
 
     def _remove(self, image: File, wanted: Wanted) -> Result:

@@ -16,8 +16,6 @@ from clearbg.system import memory
 from clearbg.web.connections import options
 from clearbg.web.listening import LOCAL_HOSTS, address, listen
 
-KEEP_ALIVE = 75
-"""Seconds for which an idle connection stays; proxies keep theirs for 60, and must end it first."""
 DRAINING = 30.0
 """Seconds in which removals that were taken have to be finished after a signal."""
 
@@ -51,7 +49,7 @@ def serve(
             say("Everybody who reaches this computer can use the server.")
         say(f"The server: {address(listener, host)} (Ctrl+C ends it)")
         app = application(removals, limits, metrics, choice.name, host, allowed_hosts)
-        server = _Server(options(app, timeout_keep_alive=KEEP_ALIVE), removals)
+        server = _Server(options(app), removals)
         server.run(sockets=[listener])
     if removals.failure is not None:
         raise removals.failure

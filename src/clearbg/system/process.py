@@ -47,7 +47,13 @@ def run(
 
 def dvc(*arguments: str, shown: bool = False, accepted: Sequence[int] = (0,)) -> str:
     """Run DVC and return what it printed; empty if that was shown."""
-    return run(*DVC, *arguments, shown=shown, accepted=accepted).stdout or ""
+    done = run(*DVC, *arguments, shown=shown, accepted=accepted, PATH=stage_path())
+    return done.stdout or ""
+
+
+def stage_path() -> str:
+    """The PATH of DVC: stages say `python` and get the one that runs this, whichever is first."""
+    return os.pathsep.join((os.path.dirname(sys.executable), os.environ.get("PATH", "")))
 
 
 def git(*arguments: str, accepted: Sequence[int] = (0,), **variables: str) -> str:

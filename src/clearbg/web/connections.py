@@ -9,6 +9,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from clearbg.web import bodies
 
+KEEP_ALIVE = 75
+"""Seconds for which an idle connection stays; proxies keep theirs for 60, and must end it first."""
+
 
 def options(app: ASGIApp, **further: Any) -> uvicorn.Config:
     """How uvicorn runs the page or the server: with such connections, and quietly.
@@ -26,6 +29,7 @@ def options(app: ASGIApp, **further: Any) -> uvicorn.Config:
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=2,
+        timeout_keep_alive=KEEP_ALIVE,
         **further,
     )
 

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Collection
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ANY = "*"
@@ -90,7 +90,7 @@ class HostFilter:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not self._hosts.allow(Headers(scope=scope)):
-            return await PlainTextResponse(FOREIGN_HOST, 421)(scope, receive, send)
+            return await JSONResponse({"detail": FOREIGN_HOST}, 421)(scope, receive, send)
         await self._app(scope, receive, send)
 
 
@@ -112,7 +112,7 @@ class OriginFilter:
         if "origin" not in headers:
             return await self._app(scope, receive, send)
         if not self._hosts.allow_origin(headers):
-            return await PlainTextResponse(FOREIGN_ORIGIN, 403)(scope, receive, send)
+            return await JSONResponse({"detail": FOREIGN_ORIGIN}, 403)(scope, receive, send)
         shared = {"access-control-allow-origin": headers["origin"], "vary": "Origin"}
         if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
             return await Response(None, 204, shared | PREFLIGHT)(scope, receive, send)
