@@ -146,7 +146,7 @@ BAD = {
     "empty": (b"", 422, "holiday.jpg is empty"),
     "cut short": (PHOTO[: len(PHOTO) // 2], 422, "holiday.jpg"),
     "too many bytes": (bytes(100_001), 413, "larger than 0.1 MB"),
-    "too many pixels": (photo(size=(150, 150)), 413, "raise the limit"),
+    "too many pixels": (photo(size=(150, 150)), 413, "raise max_pixels"),
 }
 
 

@@ -101,5 +101,5 @@ def _memory(pixels: int) -> str:
 
 def _remedy(pixels: int | None, max_pixels: int | None) -> str:
     if max_pixels is not None:
-        return "raise the limit (data.max_pixels in params.yaml, --megapixels of a server)"
-    return f"set {VARIABLE} to more pixels" if pixels is None else f"set {VARIABLE}={pixels}"
+        return "raise max_pixels"
+    return f"set {VARIABLE}={'to more pixels' if pixels is None else pixels}".replace("=to", " to")
