@@ -128,7 +128,6 @@ def test_slow_bodies_are_ended_and_leave_no_bytes(server, monkeypatch):
     assert waited(lambda: "clearbg_held_bytes 0\n" in metrics(server))
 
 
-@pytest.mark.slow
 def test_heads_that_do_not_arrive_are_not_waited_for(server, monkeypatch):
     monkeypatch.setattr(bodies, "SILENCE", 0.3)
     asked = request("/healthz", method="GET")

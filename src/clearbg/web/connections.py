@@ -45,6 +45,14 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.conn.trailing_data[0]:
+            self._watch()  # the next head began with the request that was answered
+
+    def _watch(self) -> None:
         if self.cycle is not None and not self.cycle.response_complete:
             self._end()  # the head is here; `bodies` watches over the rest
         elif self._timer is None:
