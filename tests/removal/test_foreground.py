@@ -132,17 +132,12 @@ def test_other_size_of_alpha_is_refused():
         foreground(noise(8, 8, 3), soft_disc((8, 9)))
 
 
-@pytest.mark.slow  # pymatting compiles for up to two minutes at its first use
 def test_colors_are_as_good_as_pymattings():
-    from pymatting import estimate_foreground_ml
-
     errors = []
     for index in (1, 2, 3):
         rgb, matte = synthetic.generate(5, index, "portraits")
         alpha = np.float32(matte / 255)
-        mixed = laid(rgb, GREEN, alpha)
-        theirs = 255 * estimate_foreground_ml(mixed / 255, alpha.astype(float))
-        found = (foreground(mixed, alpha), theirs)
-        errors.append([visible_error(f, rgb, alpha) for f in found])
-    ours, theirs = np.mean(errors, 0)
-    assert ours <= 1.1 * theirs
+        found = foreground(laid(rgb, GREEN, alpha), alpha)
+        errors.append(visible_error(found, rgb, alpha))
+    # pymatting's estimate_foreground_ml leaves 3.81 on these; benchmarks/edges.py runs both
+    assert np.mean(errors) <= 3.81
