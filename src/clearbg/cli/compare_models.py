@@ -54,9 +54,10 @@ def compare_models(
     images = comparison.of_folders(*on) if on else comparison.of_split(Path("data/ingested"))
     paths = [folder_of(name) or choice_of(name).file for name in (first, second)]
     comparison.refuse_outputs(output, [*images.files, *paths], overwrite)
-    found, networks, contracts = comparison.compare_models(paths[0], paths[1], images, metric)
+    found, models = comparison.compare_models(paths[0], paths[1], images, metric)
     sheet = ""
     if output is not None:
         sheet = output.with_suffix(".jpg").name
-        comparison.write_sheet(output.with_name(sheet), found, images, networks, contracts)
+        changed = map(images.read, found.changed)
+        comparison.write_sheet(output.with_name(sheet), changed, models, found.captions())
     typer.echo(comparison.write(found, (first, second), output, sheet))

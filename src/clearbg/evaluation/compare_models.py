@@ -1,7 +1,7 @@
 """Two models on the same images, or two tables of figures: better, worse, or nobody can tell."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,7 @@ CHANGED = 10
 """Images with the largest gains that are listed, and as many with the largest losses."""
 
 Pair = tuple[np.ndarray, np.ndarray]
+Opened = tuple[Network, Contract]
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,11 @@ class Compared:
     slices: dict[str, Gain]
     table: pd.DataFrame
     changed: Sequence[int]
+
+    def captions(self) -> list[str]:
+        """A line of text for each of the images that changed most."""
+        rows = self.table.iloc[list(self.changed)].itertuples()
+        return [f"{row.id}: {self.metric} {row.before:.3f} to {row.after:.3f}" for row in rows]
 
 
 def of_split(folder: Path) -> Images:
@@ -113,7 +119,7 @@ def of_folders(images: Path, masks: Path) -> Images:
 
 def compare_models(
     first: Path, second: Path, images: Images, metric: str | None
-) -> tuple[Compared, list[Network], list[Contract]]:
+) -> tuple[Compared, dict[str, Opened]]:
     """Score both models on every image, one after the other; memory does not grow with them.
 
     Args:
@@ -158,7 +164,7 @@ def compare_models(
     table = pd.DataFrame({"id": images.ids, "before": own[0], "after": own[1]})
     parts = slices(pd.DataFrame(seen).assign(empty=empty, source=images.sources))
     found = _compared(metric, values[0], values[1], images.groups, parts, table)
-    return found, [network for network, _ in models], [contract for _, contract in models]
+    return found, dict(zip(("first", "second"), models, strict=True))
 
 
 def compare_tables(first: Path, second: Path, metric: str | None) -> Compared:
@@ -212,21 +218,17 @@ def refuse_outputs(output: Path | None, read: Sequence[Path], overwrite: bool) -
 
 def write_sheet(
     path: Path,
-    compared: Compared,
-    images: Images,
-    networks: Sequence[Network],
-    contracts: Sequence[Contract],
+    pairs: Iterable[Pair],
+    models: Mapping[str, Opened],
+    captions: Sequence[str],
 ) -> None:
-    """A sheet of the images that changed most: input, truth, and the cutouts of both models."""
-    rows, captions = [], []
-    for index in compared.changed:
-        rgb, truth = images.read(index)
-        alphas = [predict([rgb], *one)[0] for one in zip(networks, contracts, strict=True)]
+    """A sheet of images: input, truth, and the cutouts of models, by their titles."""
+    rows = []
+    for rgb, truth in pairs:
+        alphas = [predict([rgb], *model)[0] for model in models.values()]
         views = [rgb, *(contact_sheet.on_checkerboard(rgb, alpha) for alpha in (truth, *alphas))]
         rows.append([contact_sheet.smaller(view, CELL) for view in views])
-        one = compared.table.iloc[index]
-        captions.append(f"{one.id}: {compared.metric} {one.before:.3f} to {one.after:.3f}")
-    titles = ["input", "truth", "first", "second"]
+    titles = ["input", "truth", *models]
     contact_sheet.sheet(
         rows, path, titles=titles, captions=captions, per_line=2, cell=CELL, comment=COMMENT
     )

@@ -7,8 +7,7 @@ import numpy as np
 
 from clearbg import config
 from clearbg.data import manifest
-from clearbg.images import contact_sheet
-from clearbg.inference.predict import predict
+from clearbg.evaluation.compare_models import write_sheet
 from clearbg.metrics.names import LOWER_IS_BETTER, heading, label
 from clearbg.metrics.paired import most_changed
 from clearbg.promotion import version_tags
@@ -28,7 +27,6 @@ LABELS = {
     version_tags.DIRTY: "code or settings differ from it",
 }
 EACH = 3  # images with the largest gains, and as many with the largest losses
-CELL = 180  # pixels of a view's longer side
 
 
 def write(
@@ -84,16 +82,10 @@ def _sheet(
     before = champion.headline if champion else np.zeros(len(split.rows))
     chosen = most_changed(before, challenger.headline, sign, EACH)
     models = {"champion": champion, "challenger": challenger} if champion else {"model": challenger}
-    rows, captions = [], []
+    captions = []
     for index in chosen or [0]:
-        rgb, truth = manifest.read_pair(split.folder, split.rows.iloc[index])
-        alphas = [
-            predict([rgb], one.remover.network, one.remover.contract)[0] for one in models.values()
-        ]
-        views = [rgb, *(contact_sheet.on_checkerboard(rgb, alpha) for alpha in (truth, *alphas))]
-        rows.append([contact_sheet.smaller(view, CELL) for view in views])
         scores = " to ".join(f"{one.headline[index]:.3f}" for one in models.values())
         captions.append(f"{split.rows['id'][index]}: {metric} {scores}")
-    contact_sheet.sheet(
-        rows, path, titles=["input", "truth", *models], captions=captions, per_line=2, cell=CELL
-    )
+    pairs = (manifest.read_pair(split.folder, split.rows.iloc[index]) for index in chosen or [0])
+    opened = {title: (one.remover.network, one.remover.contract) for title, one in models.items()}
+    write_sheet(path, pairs, opened, captions)
