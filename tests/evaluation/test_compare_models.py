@@ -59,6 +59,21 @@ def test_tables_of_figures_are_compared_by_slice(tmp_path):
     assert "| subject small, below 10% | 20 |" in text and found.gain.images == 60
 
 
+def test_fall_where_there_is_little_contrast_is_named_and_the_groups_of_tables_count(tmp_path):
+    rng = np.random.default_rng(0)
+    before, contrast = rng.uniform(0.6, 0.9, 60), np.repeat([20.0, 45.0, 70.0], 20)
+    after = before + np.where(contrast < 30, -0.05, 0) + rng.normal(0, 0.005, 60)
+    facts = {"contrast": contrast, "empty": False, "group": np.arange(60) // 2}
+    files = [table(tmp_path / f"{n}.csv", v, **facts) for n, v in (("a", before), ("b", after))]
+    found = comparison.compare_tables(*files, None)
+    told = {name: part.verdict for name, part in found.slices.items()}
+    assert told == {
+        "low contrast, below 30": "worse", "middle contrast, 30 to 60": "cannot tell",
+        "high contrast, 60 and more": "cannot tell",
+    }  # fmt: skip
+    assert found.gain.groups == 30
+
+
 def test_tables_in_another_order_are_paired_by_their_ids(tmp_path):
     values = np.linspace(0.5, 0.9, 20)
     first, second = table(tmp_path / "a.csv", values), table(tmp_path / "b.csv", values)

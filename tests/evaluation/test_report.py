@@ -175,9 +175,13 @@ def test_page_shows_five_views_of_every_case(tmp_path):
 
 def test_slices_tell_small_subjects_from_large_and_from_none(tmp_path):
     html = page(tmp_path)
-    assert cells(html, "small")[1:3] == ["1", "0.400"]
-    assert cells(html, "large")[1:3] == ["1", "0.950"]
+    assert cells(html, "subject small")[1:3] == ["1", "0.400"]
+    assert cells(html, "subject large")[1:3] == ["1", "0.950"]
     assert cells(html, "no subject")[1:3] == ["1", "–"]
+    table = content()["per_image"].assign(contrast=[20.0, 40.0, 40.0, np.nan], subjects=1)
+    html = page(tmp_path, per_image=table)
+    assert cells(html, "low contrast")[1:3] == ["1", "0.400"]
+    assert "<td>one subject</td>" not in html  # all of them
 
 
 def test_images_that_the_model_has_seen_are_named(tmp_path):

@@ -15,10 +15,10 @@ from clearbg.errors import DataError, SettingsError
 from clearbg.evaluation.score_files import opened, partners
 from clearbg.images import contact_sheet
 from clearbg.inference.predict import Network, predict, predict_split
-from clearbg.metrics import bootstrap, paired, scoring
+from clearbg.metrics import bootstrap, image_facts, paired, scoring
 from clearbg.metrics.names import LOWER_IS_BETTER, SHOWN, families_of, heading
 from clearbg.metrics.paired import Gain
-from clearbg.metrics.slices import facts, slices
+from clearbg.metrics.slices import slices
 from clearbg.system.files import write_text
 from clearbg.system.overwriting import Kind, refuse_to_lose
 from clearbg.system.progress import progress
@@ -147,7 +147,7 @@ def compare_models(
             for index in range(len(images.ids)):
                 rgb, truth = images.read(index)
                 if len(seen) < len(images.ids):
-                    seen.append(facts(rgb, truth))
+                    seen.append(image_facts.of_image(rgb, truth))
                 yield rgb, truth
 
         scored = scoring.score_all(
@@ -187,9 +187,10 @@ def compare_tables(first: Path, second: Path, metric: str | None) -> Compared:
         )
     before, after = (both[f"{metric}_{end}"].to_numpy(float) for end in ("before", "after"))
     table = pd.DataFrame({"id": both.index, "before": before, "after": after})
-    columns = {"empty_before": "empty", "coverage_before": "coverage"}
-    parts = slices(both.rename(columns=columns)) if "empty_before" in both else {}
-    groups = list(both.index)
+    facts = ("empty", "source", "group", *image_facts.NAMES)
+    both = both.rename(columns={f"{name}_before": name for name in facts})
+    parts = slices(both) if "empty" in both else {}
+    groups = list(both["group"]) if "group" in both else list(both.index)
     return _compared(metric, before[:, None], after[:, None], groups, parts, table)
 
 

@@ -1,7 +1,7 @@
 """A network, or anybody's predictions, over many images at the images' own size."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,21 +13,21 @@ from clearbg import config
 from clearbg.contract import Contract
 from clearbg.data import leaks, manifest
 from clearbg.errors import DataError
+from clearbg.evaluation.one_image import OneImage, Predicted, look_at, predicted
 from clearbg.evaluation.report import Case
 from clearbg.images import contact_sheet, luma
-from clearbg.inference.predict import Network, predict, predict_split
-from clearbg.metrics import bootstrap, scoring
-from clearbg.metrics.baselines import NAMES, Comparison, compare, score_beside, summarize
+from clearbg.inference.predict import Network, predict
+from clearbg.metrics import bootstrap, image_facts, scoring
+from clearbg.metrics.baselines import NAMES, Comparison, compare, summarize
 from clearbg.metrics.document import otsu
 from clearbg.metrics.names import LOWER_IS_BETTER, SHOWN, label
-from clearbg.metrics.segmentation import histograms, pooled_curves
+from clearbg.metrics.segmentation import pooled_curves
 from clearbg.metrics.slices import Weakness, slices, weakest
 from clearbg.system import memory
 from clearbg.system.progress import progress
 
 CASE_SIDE = 400  # pixels of an image in the report
 PROCESS, BYTES = 2**28, 100  # bytes of a process that scores, and of each pixel there
-Alphas = Iterable[tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class Evaluation:
             "pooled": over the pixels of all images together, f with β = 1.
         per_image: one row an image, worst first by the headline (by MAE where it has no value);
             its `leak` is "exact" or "near" where the model was trained on a duplicate, else "".
+            After the id stand `group` and `source`, where they are known, and what the image is
+            like, see `clearbg.metrics.image_facts`.
         marks: of all images, in the order they were scored; None where nothing was looked for.
         found: lines about what was found in the masks and left out of the folders, or empty.
         intervals: metric -> "low" and "high" of the 95 % interval of its average by the first
@@ -138,7 +140,7 @@ def evaluate(
     leaks.refuse_too_many(frame["id"], marks, settings.max_leaked)
     result = score(
         frame["id"],
-        predict_split(network, contract, manifest.read_pairs(folder, frame), settings.batch_size),
+        predicted(network, contract, manifest.read_pairs(folder, frame), settings.batch_size),
         settings.metrics,
         contract.threshold,
         settings.protocols or ["raw"],
@@ -146,6 +148,7 @@ def evaluate(
         marks,
         mean_mask,
         frame["group"],
+        frame["source"],
     )
     if "document" in settings.metrics:
         pairs = manifest.read_pairs(folder, frame)
@@ -157,7 +160,7 @@ def evaluate(
 
 def score(
     names: Sequence[str],
-    pairs: Alphas,
+    pairs: Iterable[Predicted],
     families: Sequence[str],
     threshold: float,
     protocols: Sequence[str],
@@ -165,50 +168,41 @@ def score(
     marks: leaks.Marks | None = None,
     mean_mask: np.ndarray | None = None,
     groups: Sequence[str] | None = None,
+    sources: Sequence[str] | None = None,
 ) -> Evaluation:
-    """Score pairs of alpha, float `(H,W)` in [0, 1], and truth, uint8 `(H,W)`, named `names`.
+    """Score predictions of the images called `names`.
 
     Args:
         groups: of the images that are alike, for the intervals; None: each image is one.
+        sources: where each of the images comes from; None: nobody knows.
     """
-    coverage: list[float] = []
-    soft: list[float] = []
-    counts = np.zeros((2, 256))
-
-    def watched() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for alpha, truth in pairs:
-            coverage.append(truth.mean() / 255)
-            soft.append(float(((truth > 0) & (truth < 255)).mean()))
-            counts[:] += histograms(alpha, truth)
-            yield alpha, truth
-
     pairs = iter(pairs)
     first = list(itertools.islice(pairs, 1))
-    pairs = itertools.chain(first, pairs)
-    each = PROCESS + BYTES * sum(truth.size for _, truth in first)
+    each = PROCESS + BYTES * sum(truth.size for _, truth, _ in first)
     # Starting processes takes longer than scoring a handful of images.
     scored = scoring.side_by_side(
-        score_beside,
-        ((*pair, families, threshold, protocols, mean_mask) for pair in watched()),
+        look_at,
+        (
+            (*one, families, threshold, protocols, mean_mask)
+            for one in itertools.chain(first, pairs)
+        ),
         1 if len(names) < 8 else memory.processes(each),
     )
     found = list(progress(scored, what="evaluate", unit="images", total=len(names)))
-    scores = [own for own, _ in found]
+    scores = [one.scores for one in found]
     averages = {name: _rounded(table) for name, table in scoring.by_protocol(scores).items()}
-    table = pd.DataFrame([s.row() for s in scores])
-    table.insert(0, "id", list(names))
-    table.insert(1, "coverage", coverage)
+    table = _table(found, {"id": names, "group": groups, "source": sources})
     if headline not in table:
         headline = next(name for name in SHOWN if name in table)
     better = -table[headline] if headline in LOWER_IS_BETTER else table[headline]
-    order = better.fillna(1 - table["mae"]).sort_values(kind="stable").index
-    curves = scoring.curves(scores) or {"pooled": pooled_curves(counts)}
+    ranks = better.fillna(1 - table["mae"]).sort_values(kind="stable").index
+    curves = scoring.curves(scores) or {"pooled": pooled_curves(sum(one.counts for one in found))}
     if marks is not None:
         table.insert(1, "leak", marks.kinds)
         clean = [s for s, kind in zip(scores, marks.kinds, strict=True) if not kind]
         if 0 < len(clean) < len(scores):
             averages["clean"] = _rounded(scoring.summarize(clean))
-    masks = summarize([beside for _, beside in found])
+    masks = summarize([one.masks for one in found])
     averages |= {name: _rounded(figures) for name, figures in masks.items()}
     groups = names if groups is None else groups
     lead = next(iter(averages.values()))
@@ -218,11 +212,20 @@ def score(
         headline,
         averages,
         curves,
-        table.loc[order].reset_index(drop=True),
+        table.loc[ranks].reset_index(drop=True),
         marks,
         intervals={name: _rounded(pair) for name, pair in ends.items()},
-        weakness=_weakness(table.assign(soft_fraction=soft), headline, groups),
+        weakness=_weakness(table, headline, groups),
     )
+
+
+def _table(found: Sequence[OneImage], known: Mapping[str, Sequence[str] | None]) -> pd.DataFrame:
+    """A row an image: what is known of it, what it is like, and its scores."""
+    columns = {name: list(values) for name, values in known.items() if values is not None}
+    facts = pd.DataFrame([one.facts for one in found])
+    facts = facts[[name for name in image_facts.NAMES if name in facts]]
+    scores = pd.DataFrame([one.scores.row() for one in found])
+    return pd.concat([pd.DataFrame(columns), facts, scores], axis=1)
 
 
 def _weakness(table: pd.DataFrame, headline: str, groups: Sequence[str]) -> Weakness | None:

@@ -11,7 +11,8 @@ import pandas as pd
 from clearbg.evaluation import robustness
 from clearbg.images import contact_sheet
 from clearbg.metrics.baselines import NAMES, Comparison
-from clearbg.metrics.names import LOWER_IS_BETTER, PROTOCOLS, SUBJECT_SIZES, heading, label
+from clearbg.metrics.names import LOWER_IS_BETTER, PROTOCOLS, heading, label
+from clearbg.metrics.slices import BOUNDS, slices
 from clearbg.system.files import write_text
 from clearbg.templates import render
 
@@ -67,7 +68,8 @@ def write_evaluation_page(
             (exact, near) in its column `leak`.
         compared: the model and masks that have not looked at the image.
         curves: protocol -> "threshold", "precision", "recall", "f", ascending, in [0, 1].
-        per_image: a row an image: coverage, empty, mae and other scores.
+        per_image: a row an image: what it is like (see `clearbg.metrics.image_facts`), empty, mae
+            and other scores.
         cases: in the order to show.
         varied: what `robustness.measure` gives, or no rows: then the page has no such section.
         settings: name -> value, shown as text.
@@ -162,16 +164,20 @@ def _histogram(values: pd.Series, name: str) -> dict[str, Any]:
 def _slices(
     per_image: pd.DataFrame, names: Sequence[str]
 ) -> list[tuple[str, int, dict[str, float]]]:
-    """(name, number of images, metric -> average) for each size of subject."""
-    empty, coverage = per_image["empty"].astype(bool), per_image["coverage"]
-    chosen = {
-        name: ~empty & coverage.between(*bounds, inclusive="left")
-        for name, bounds in SUBJECT_SIZES.items()
+    """(name, number of images, metric -> average) for each slice that has images.
+
+    A slice of all images with a subject is none, unless it is by the subject's size.
+    """
+    empty = per_image["empty"].to_numpy(bool)
+    parts = {
+        name: rows
+        for name, rows in slices(per_image).items()
+        if rows.any() and (name in BOUNDS["coverage"] or (~rows & ~empty).any())
     }
     columns = [name for name in names if name in per_image]
     return [
         (name, int(rows.sum()), per_image.loc[rows, columns].mean().to_dict())
-        for name, rows in {**chosen, "no subject": empty}.items()
+        for name, rows in {**parts, "no subject": empty}.items()
     ]
 
 

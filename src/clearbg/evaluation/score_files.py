@@ -17,8 +17,9 @@ from clearbg.data.sources import by_stem
 from clearbg.errors import DataError, SettingsError
 from clearbg.evaluation import evaluate
 from clearbg.evaluation.evaluate import Evaluation
+from clearbg.evaluation.one_image import Predicted, predicted
 from clearbg.images import finding, read_mask
-from clearbg.inference.predict import Network, predict_split
+from clearbg.inference.predict import Network
 from clearbg.inference.torch_network import trained_network
 from clearbg.metrics.names import FAMILIES
 from clearbg.removal.remover import Remover
@@ -52,7 +53,7 @@ def score_model(
 
     result = evaluate.score(
         [pair.id for pair in pairs],
-        predict_split(network, contract, images_and_truths()),
+        predicted(network, contract, images_and_truths()),
         families,
         contract.threshold,
         ["raw", "min_max"],
@@ -90,13 +91,13 @@ def score_files(
     pairs = partners(predictions, masks)
     truths = Truths()
 
-    def alphas() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def alphas() -> Iterator[Predicted]:
         for pair in pairs:
             alpha = read_mask(pair.image)[0]
             alpha = 255 - alpha if inverted else alpha
             truth = truths.alone(replace(pair, invert=inverted))
             pair.refuse_sizes(alpha.shape, truth)
-            yield alpha / 255, truth
+            yield alpha / 255, truth, None
 
     headline = FAMILIES[families[0]][0]
     names = [pair.id for pair in pairs]

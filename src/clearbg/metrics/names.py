@@ -1,9 +1,8 @@
-"""The vocabulary of metrics: their names, families, labels, and where better is; slices of images.
+"""The vocabulary of metrics: their names, families, labels, and where better is.
 
 What a metric measures, and its source, stands in the module of its family.
 """
 
-import math
 from typing import Literal
 
 Family = Literal["saliency", "segmentation", "matting", "document"]
@@ -86,27 +85,6 @@ PROTOCOLS = {
     "no_subject": "a mask that says “background” everywhere.",
 }
 """Columns of averages: what each of them means."""
-
-SUBJECT_SIZES = {
-    "small, below 10%": (0, 0.1),
-    "medium, 10% to 30%": (0.1, 0.3),
-    "large, 30% and more": (0.3, math.inf),
-}
-"""Slices by coverage, the mean alpha of the truth: bounds, the upper one not included."""
-
-OUTLINES = {
-    "crisp outlines, below 1% soft": (0, 0.01),
-    "outlines 1% to 5% soft": (0.01, 0.05),
-    "soft outlines, 5% and more": (0.05, math.inf),
-}
-"""Slices by the share of pixels that are neither background nor subject."""
-
-LIGHT = {
-    "dark images, luma below 30%": (0, 0.3),
-    "middle luma, 30% to 60%": (0.3, 0.6),
-    "bright images, 60% and more": (0.6, math.inf),
-}
-"""Slices by the mean luma."""
 
 
 def label(metric: str) -> str:

@@ -1,48 +1,72 @@
-"""Parts of a set of images that a model may treat in another way: by size, softness and light."""
+"""Parts of a set of images that a model may treat in another way: by size, light, contrast, ..."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from clearbg.metrics.bootstrap import CONFIDENCE, Draws, figures, interval
-from clearbg.metrics.names import LIGHT, OUTLINES, SUBJECT_SIZES
+from clearbg.metrics.bootstrap import CONFIDENCE, Draws, interval
 from clearbg.metrics.paired import MIN_GROUPS
 
-
-def facts(rgb: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """What the slices look at in an image.
-
-    Args:
-        rgb: uint8 `(H,W,3)`.
-        truth: uint8 `(H,W)`.
-    """
-    return {
-        "coverage": float(truth.mean()) / 255,
-        "soft_fraction": float(((truth > 0) & (truth < 255)).mean()),
-        "luma": float(rgb.mean(axis=(0, 1)) @ [0.299, 0.587, 0.114]) / 255,
-    }
+BOUNDS: dict[str, dict[str, tuple[float, float]]] = {
+    "coverage": {
+        "subject small, below 10%": (0, 0.1),
+        "subject medium, 10% to 30%": (0.1, 0.3),
+        "subject large, 30% and more": (0.3, math.inf),
+    },
+    "soft_fraction": {
+        "crisp outlines, below 1% soft": (0, 0.01),
+        "outlines 1% to 5% soft": (0.01, 0.05),
+        "soft outlines, 5% and more": (0.05, math.inf),
+    },
+    "luma": {
+        "dark images, luma below 30%": (0, 0.3),
+        "middle luma, 30% to 60%": (0.3, 0.6),
+        "bright images, 60% and more": (0.6, math.inf),
+    },
+    "subjects": {"one subject": (1, 2), "several subjects": (2, math.inf)},
+    "outline": {
+        "compact subjects, outline below 5": (0, 5),
+        "branched subjects, outline 5 to 8": (5, 8),
+        "thin structures, outline 8 and more": (8, math.inf),
+    },
+    "touches_border": {
+        "subject inside the image": (0, 1),
+        "subject touches the border": (1, math.inf),
+    },
+    "contrast": {
+        "low contrast, below 30": (0, 30),
+        "middle contrast, 30 to 60": (30, 60),
+        "high contrast, 60 and more": (60, math.inf),
+    },
+    "sharpness": {
+        "blurred images, sharpness below 200": (0, 200),
+        "middle sharpness, 200 to 2000": (200, 2000),
+        "sharp images, 2000 and more": (2000, math.inf),
+    },
+    "megapixels": {
+        "images below 0.25 megapixels": (0, 0.25),
+        "images of 0.25 to 2 megapixels": (0.25, 2),
+        "images of 2 megapixels and more": (2, math.inf),
+    },
+}
+"""Fact of an image, see `image_facts` -> slice -> bounds, the upper one not included."""
 
 
 def slices(table: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Name -> which images, bool `(n,)`: by size of the subject, softness, light, and source.
+    """Name -> which images, bool `(n,)`: by each of `BOUNDS`, and by source.
 
     Args:
-        table: a row an image, with `empty`, whether it has no subject. Of the columns `coverage`,
-            `soft_fraction`, `luma` and `source`, those that are there count; a single source is
-            no slice.
+        table: a row an image, with `empty`, whether it has no subject. Of the facts and
+            `source`, those that are columns count; a single source is no slice.
     """
     subject = ~table["empty"].to_numpy(bool)
-    kinds = (
-        ("subject ", "coverage", SUBJECT_SIZES),
-        ("", "soft_fraction", OUTLINES),
-        ("", "luma", LIGHT),
-    )
     found = {
-        f"{prefix}{name}": subject & table[column].between(*bounds, inclusive="left").to_numpy()
-        for prefix, column, ranges in kinds
-        if column in table
+        name: subject & table[fact].between(*bounds, inclusive="left").to_numpy()
+        for fact, ranges in BOUNDS.items()
+        if fact in table
         for name, bounds in ranges.items()
     }
     sources = table["source"].unique() if "source" in table else ()
@@ -81,18 +105,35 @@ def weakest(
         values: float `(n,)`, each image's own; NaN: it has none.
         parts: name -> which images, bool `(n,)`; see `slices`.
     """
-    known, column = ~np.isnan(values), np.nan_to_num(values)[:, None]
+    known = ~np.isnan(values)
     judged = {
-        name: (known & rows, known & ~rows)
+        name: known & rows
         for name, rows in parts.items()
-        if min(len(np.unique(draws.groups[known & r])) for r in (rows, ~rows)) >= MIN_GROUPS
+        if min(_groups(known & r, draws) for r in (rows, ~rows)) >= MIN_GROUPS
     }
+    if not judged:
+        return None
+    inside = np.stack(list(judged.values()), axis=1).astype(float)
+    drawn = _means(values, inside, draws) - _means(values, known[:, None] - inside, draws)
     sign, found = 1 if lower_is_better else -1, []
-    for name, (inside, outside) in judged.items():
-        drawn = figures(column, draws.weights, inside) - figures(column, draws.weights, outside)
-        groups = min(len(np.unique(draws.groups[rows])) for rows in (inside, outside))
-        low, high = interval(sign * drawn, 1 - (1 - CONFIDENCE) / len(judged), groups)
+    for (name, rows), one in zip(judged.items(), drawn.T, strict=True):
+        groups = min(_groups(rows, draws), _groups(known & ~rows, draws))
+        low, high = interval(sign * one, 1 - (1 - CONFIDENCE) / len(judged), groups)
         if low > 0:
-            means = float(values[inside].mean()), float(values[outside].mean())
-            found.append(Weakness(name, *means, low, high, int(inside.sum())))
+            means = float(values[rows].mean()), float(values[known & ~rows].mean())
+            found.append(Weakness(name, *means, low, high, int(rows.sum())))
     return max(found, key=lambda one: abs(one.inside - one.outside), default=None)
+
+
+def _groups(rows: np.ndarray, draws: Draws) -> int:
+    return len(np.unique(draws.groups[rows]))
+
+
+def _means(values: np.ndarray, rows: np.ndarray, draws: Draws) -> np.ndarray:
+    """The mean that each draw gives over each of the sets of images, float `(b,s)`.
+
+    Args:
+        rows: 1 for the images of a set, else 0, float `(n,s)`.
+    """
+    with np.errstate(invalid="ignore"):  # a draw may hold none of them
+        return (draws.weights @ (np.nan_to_num(values)[:, None] * rows)) / (draws.weights @ rows)
