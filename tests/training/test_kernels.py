@@ -87,6 +87,19 @@ def test_fused_kernels_give_the_same_bits(name):
         assert torch.equal(tensor, fused.state_dict()[name]), name
 
 
+def test_step_does_not_go_back_through_frozen_first_stages():
+    counts = []
+    for freeze in ([], ["stage1", "stage2"]):
+        method = supervised(precision="bf16-mixed", freeze=freeze)
+        with Operators() as operators:
+            method.step(*batch())
+        counts.append(operators.counts["convolution_backward"])
+    convolutions = sum(
+        isinstance(layer, torch.nn.Conv2d) for part in method.frozen for layer in part.modules()
+    )
+    assert counts[0] - counts[1] == convolutions
+
+
 def test_copy_of_a_fused_network_uses_its_own_weights():
     network = models.build("unet")
     fuse_small_kernels(network, casts=True)

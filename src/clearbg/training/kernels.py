@@ -70,9 +70,12 @@ def _before(network: nn.Module, _: Any) -> None:
         whole = [getattr(layer, name) for layer, name in weights]
         device = whole[0].device.type
         if torch.is_autocast_enabled(device):
-            cast = CastTogether.apply(torch.get_autocast_dtype(device), *whole)
-            for (layer, name), tensor in zip(weights, cast):
-                layer.__dict__[name] = tensor
+            dtype = torch.get_autocast_dtype(device)
+            # All that the function returns asks for a gradient, so that frozen parts would too.
+            cast = iter(CastTogether.apply(dtype, *(t for t in whole if t.requires_grad)))
+            still = iter(_cast([t for t in whole if not t.requires_grad], dtype))
+            for (layer, name), tensor in zip(weights, whole):
+                layer.__dict__[name] = next(cast if tensor.requires_grad else still)
     for norm in norms:
         norm.__dict__["num_batches_tracked"] = None
 
