@@ -28,6 +28,7 @@ RUN_BY = {
     r"torchrun": "tests/training/test_several_processes.py",
     r"make ui": "tests/project/test_docs.py",
     r"dvc (exp|queue)": "tests/project/test_pipeline.py",
+    r"python sweep.py": "tests/project/test_sweep.py",
     r"make retrain": "tests/retraining/test_retraining.py",
     r"make storage|dvc remote|dvc push|dvc pull|git (add|clone|commit)|pip install": (
         "tests/project/test_remotes.py"
@@ -51,8 +52,9 @@ RUN_BY = {
 BEYOND = {
     "bulk": "tests/export/test_spark.py", "page": "tests/page/test_page_served.py",
     "serving": "tests/serving/test_serving_page.py",
+    "experiments": "tests/project/test_sweep.py",
 }  # fmt: skip
-"""Pages whose Python wants a server or a cluster -> what runs it."""
+"""Pages whose Python wants a server, a cluster or many trainings -> what runs it."""
 
 ANSWERING = {"doctor", "drift"}
 """Commands of `clearbg` whose exit status is an answer."""
