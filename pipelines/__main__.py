@@ -19,14 +19,6 @@ if __name__ == "__main__":
     if len(sys.argv) < 2 or not (folder / f"{sys.argv[1]}.py").is_file():
         stages = sorted(path.stem for path in folder.glob("[!_]*.py"))
         sys.exit(f"pipelines: name what to run: {', '.join(stages)}.")
-    from clearbg.system import streams
-
     name = sys.argv[1]
     sys.argv[:2] = [str(folder / f"{name}.py")]
-    streams.prepare()
-    try:
-        runpy.run_path(sys.argv[0], run_name="__main__")
-    except SystemExit as ended:
-        if ended.code:
-            raise
-        streams.end(name)  # its help may be all that it printed
+    runpy.run_path(sys.argv[0], run_name="__main__")

@@ -9,7 +9,7 @@ from pathlib import Path
 from clearbg import config
 from clearbg.data.augment import augment
 from clearbg.system.files import replacing_folder
-from clearbg.system.stage import stage
+from clearbg.system.stage import Options, stage
 
 SOURCE, DATA = Path("data/ingested"), Path("data/augmented")
 
@@ -21,5 +21,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    Options(__doc__).parse_args()
     with stage("augment", f"{DATA}/"):
         main()

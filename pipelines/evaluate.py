@@ -17,7 +17,7 @@ from clearbg.evaluation import evaluate, report, robustness
 from clearbg.images import contact_sheet
 from clearbg.inference.torch_network import trained_network
 from clearbg.system.files import replacing_file, write_json
-from clearbg.system.stage import stage
+from clearbg.system.stage import Options, stage
 from clearbg.tracking import stage_logs
 
 DATA, MODELS, REPORTS = Path("data/ingested"), Path("models"), Path("reports/evaluate")
@@ -84,5 +84,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    Options(__doc__).parse_args()
     with stage("evaluate", f"{REPORTS}/"):
         main()

@@ -19,7 +19,7 @@ from clearbg.evaluation import robustness
 from clearbg.export import formats, latency, onnx
 from clearbg.models import build, weights
 from clearbg.system.files import replacing_folder, write_json
-from clearbg.system.stage import stage
+from clearbg.system.stage import Options, stage
 from clearbg.tracking import stage_logs
 
 DATA, MODELS = Path("data/ingested"), Path("models")
@@ -58,5 +58,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    Options(__doc__).parse_args()
     with stage("export", f"{EXPORTS}/", f"{REPORTS}/"):
         main()

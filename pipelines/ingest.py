@@ -7,7 +7,6 @@ writes  data/ingested/{images,masks,manifest.csv}
         reports/ingest/{quarantine.csv,summary.json,contact_sheet.jpg}
 """
 
-import argparse
 from pathlib import Path
 
 from clearbg import config
@@ -17,7 +16,7 @@ from clearbg.data.ingest.ingest import ingest, summary, write_contact_sheet
 from clearbg.data.sources.archives import fetch_archives
 from clearbg.system import project
 from clearbg.system.files import replacing_folder, write_json
-from clearbg.system.stage import stage
+from clearbg.system.stage import Options, stage
 
 DATA, REPORTS = Path("data/ingested"), Path("reports/ingest")
 
@@ -36,7 +35,7 @@ def main(by_hand: list[Path]) -> None:
 
 def files() -> list[Path]:
     """What follows --from, before the stage changes the folder."""
-    parser = argparse.ArgumentParser()
+    parser = Options(__doc__)
     parser.add_argument("--from", dest="files", nargs="+", type=Path, default=[], metavar="FILE")
     return [file.absolute() for file in parser.parse_args().files]
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from clearbg import pretrained
 from clearbg.export.shipped import SETTINGS, Sources, write
-from clearbg.system.stage import stage
+from clearbg.system.stage import Options, stage
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Make a model of the package; see the file.")
+    parser = Options(__doc__)
     parser.add_argument("name", help="of the folder in src/clearbg/pretrained")
     parser.add_argument("--weights", type=Path, required=True, help="a folder as models/")
     parser.add_argument("--settings", type=Path, help="default: those of the folder as it is")

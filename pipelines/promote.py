@@ -15,13 +15,13 @@ import sys
 
 from clearbg import config
 from clearbg.promotion.promote import Candidate, Verdict, judge, promote, rollback
-from clearbg.system.stage import stage
+from clearbg.system.stage import Options, stage
 
 KEPT = 3  # exit status when the champion stays
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Champion or challenger; see the file's head.")
+    parser = Options(__doc__)
     either = parser.add_mutually_exclusive_group()
     either.add_argument("--dry-run", action="store_true", help="judge; move nothing")
     either.add_argument(

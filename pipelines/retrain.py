@@ -14,11 +14,11 @@ import argparse
 import sys
 
 from clearbg.retraining.retrain import drifted, retrain
-from clearbg.system.stage import stage
+from clearbg.system.stage import Options, stage
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Retrain, judge, record; see the file's head.")
+    parser = Options(__doc__)
     parser.add_argument("--recipe", help="make this recipe the live params.yaml first")
     parser.add_argument("--recent", help="a folder of images, a removal log, or their address")
     parser.add_argument("--open", action="store_true", help="open a pull request with gh")

@@ -18,6 +18,7 @@ from pathlib import Path
 from clearbg.errors import ClearBGError
 from clearbg.retraining import github
 from clearbg.system import streams
+from clearbg.system.stage import Options
 from clearbg.tracking.registry import CHAMPION, find_registry
 
 STALE = 3
@@ -60,7 +61,7 @@ def main(days: float, issue: bool) -> int:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Tell when the champion has grown old.")
+    parser = Options(__doc__)
     parser.add_argument("--days", type=age_allowed, default=45, help="the age allowed")
     parser.add_argument("--issue", action="store_true", help="open an issue with gh")
     given = parser.parse_args()

@@ -19,7 +19,7 @@ from clearbg.config import recipes
 from clearbg.contract import read_contract
 from clearbg.data.dataset import Pairs
 from clearbg.system import project, signals
-from clearbg.system.stage import stage
+from clearbg.system.stage import Options, stage
 from clearbg.tracking import runs, stage_logs
 from clearbg.training import (
     batch_size,
@@ -97,5 +97,6 @@ def train(fabric: Fabric, settings: config.Settings, past: Provenance) -> None:
 
 
 if __name__ == "__main__":
+    Options(__doc__).parse_args()
     with stage("train", f"{MODELS}/", f"{REPORTS}/"):
         main()

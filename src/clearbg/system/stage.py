@@ -1,14 +1,31 @@
 """The frame of every stage: it ends with a line on what was written, or with one sentence."""
 
+import argparse
 import contextlib
 import os
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from clearbg.errors import ClearBGError, Stopped
 from clearbg.system import streams
+
+
+class Options(argparse.ArgumentParser):
+    """What may follow the name of a stage's script; its help is the script's own docstring."""
+
+    def __init__(self, docstring: str | None):
+        streams.prepare()
+        described = argparse.RawDescriptionHelpFormatter
+        super().__init__(description=docstring, formatter_class=described)
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """End the program: after its help with a sentence if that could not be printed."""
+        if status:
+            super().exit(status, message)
+        streams.end(Path(self.prog).stem)
 
 
 @contextlib.contextmanager
