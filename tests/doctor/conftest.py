@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 from support.faulty_sets import CLEAN, FAULTS, clean, copied
+from support.foreign_zips import archive
+
+from clearbg.data.fetching.archive import extract
 
 
 @pytest.fixture
@@ -27,6 +30,9 @@ def faulty(tmp_path) -> tuple[Path, dict[str, set[str]]]:
         "train-leakish": {"near-duplicate-across-splits"},
     }
     _odd_names(train)
+    _from_japan(train, tmp_path)
+    expected["train-linked"] = {"duplicate"}
+    _linked(train, tmp_path / "cache")
     _left_out(train)
     return tmp_path / "own", expected
 
@@ -38,6 +44,28 @@ def _odd_names(folder: Path) -> None:
     (folder / "masks/caf\u00e9.png").rename(folder / "masks/cafe\u0301.png")  # as macOS writes it
     if sys.platform == "linux":
         CLEAN.write(folder, os.fsdecode(b"gr\xfc\xdfe"), 202)  # Latin-1
+
+
+def _from_japan(folder: Path, beside: Path) -> None:
+    """A pair without a fault out of a zip whose names are Shift-JIS; the second half of a letter
+    is a backslash.
+    """
+    name = "ソフト"
+    files = CLEAN.write(beside / "sent", name, 203).files()
+    named = {f"{file.parent.name}/{file.name}".encode("cp932"): file.read_bytes() for file in files}
+    out = extract(archive(beside / "sent.zip", named), beside / "extracted")
+    for part in ("images", "masks"):
+        for file in (out / part).iterdir():
+            file.rename(folder / part / file.name)
+
+
+def _linked(folder: Path, cache: Path) -> None:
+    """A pair and its copy, whose files are links to one file each, as DVC's cache makes them."""
+    cache.mkdir()
+    for file in CLEAN.write(folder, "link", 204).files():
+        file.rename(cache / file.suffix[1:])
+        for name in ("link", "linked"):
+            file.with_stem(name).symlink_to(cache / file.suffix[1:])
 
 
 def _left_out(folder: Path) -> None:

@@ -24,6 +24,7 @@ from clearbg.images import finding, read_mask, write_mask
 from clearbg.system import progress
 
 ODD_NAMES = 3 if sys.platform == "linux" else 2
+JAPANESE, LINKED = 1, 2
 
 
 def test_every_fault_is_found_and_nothing_else(faulty):
@@ -32,7 +33,7 @@ def test_every_fault_is_found_and_nothing_else(faulty):
     assert found(facts) == expected
     assert status == facts["status"] == 2
     assert facts["statistics"]["splits"]["test"] == 3
-    assert facts["statistics"]["pairs"] == len(FAULTS) + 4 + 4 + 3 + ODD_NAMES
+    assert facts["statistics"]["pairs"] == len(FAULTS) + 4 + 4 + 3 + ODD_NAMES + JAPANESE + LINKED
     assert facts["unpaired"] == []
     assert {why: [Path(p).name for p in paths] for why, paths in facts["left_out"].items()} == {
         finding.SYSTEM: ["@eaDir"], finding.SPECIAL: ["pipe.jpg"], finding.OTHER_NAME: ["notes.txt"]

@@ -38,10 +38,10 @@ def test_fixed_copy_has_nothing_left_to_fix(faulty, tmp_path):
     assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     log = pd.read_csv("fixed/changes.csv")
     left = set(log[log.change.str.startswith("left out")].id)
-    assert left == {*broken, "train-twin", "train-leak", "train-leakish"}
+    assert left == {*broken, "train-twin", "train-linked", "train-leak", "train-leakish"}
     fixable = {n for n, several in expected.items() if findings.severity(*several) != "suspicious"}
     renamed = set(log[log.change.str.startswith("renamed to")].id)
-    assert {name[:9] for name in renamed} <= {"train-nnn", "train-caf", "train-gr_"}
+    assert {name[:9] for name in renamed} <= {"train-nnn", "train-caf", "train-gr_", "train-_-2"}
     # And what a person must decide.
     assert set(log.id) - renamed == fixable | {"train-f09", "train-f23"}
     status, facts = examined("fixed")
