@@ -44,9 +44,9 @@ def say_nothing(handler):
     [
         (status(500), "500 error"), (status(404), "404 !="), (hang_up, "without response"),
         (status(200, page("Sign in")), "not in a valid JSON"), (status(200, b"[1]"), "valid JSON"),
-        (say_nothing, "[Tt]imed out|timeout"),
+        (say_nothing, "[Tt]imed out|timeout"), (status(200, b""), "its answers are empty"),
     ],
-    ids=["500", "404", "hangs up", "page", "list", "silent"],
+    ids=["500", "404", "hangs up", "page", "list", "silent", "empty"],
 )  # fmt: skip
 def test_server_that_answers_badly_is_one_sentence_within_seconds(monkeypatch, capfd, answer, why):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")

@@ -20,7 +20,7 @@ from clearbg.errors import ClearBGError, RegistryError
 from clearbg.system import project
 from clearbg.system.files import exclusive, file_sha256, replacing_folder
 from clearbg.tracking.runs import ONNX, create_missing  # the import also sets how MLflow behaves
-from clearbg.tracking.store import ask, database, follow_project, reason, shown, uri
+from clearbg.tracking.store import ask, database, follow_project, reason, shown, told, uri
 
 import mlflow.artifacts  # isort: skip
 from mlflow.entities import Run  # isort: skip
@@ -137,12 +137,13 @@ class Registry:
     def aliases(self) -> dict[str, int]:
         """Alias -> number of its version; {} while the model is not registered yet."""
         try:
-            found = self._client.get_registered_model(self.name).aliases
+            model = self._client.get_registered_model(self.name)
         except mlflow.MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
             return {}
-        return {alias: int(number) for alias, number in found.items()}
+        told(model.name)
+        return {alias: int(number) for alias, number in model.aliases.items()}
 
     def aliased(self, alias: str) -> Version | None:
         number = self.aliases().get(alias)
@@ -261,7 +262,7 @@ def _is_whole(path: Path, version: Version) -> bool:
 def _version(found) -> Version:
     return Version(
         name=found.name,
-        number=int(found.version),
+        number=int(told(found.version)),
         tags=dict(found.tags),
         run_id=found.run_id or "",
         source=found.source or "",

@@ -29,7 +29,7 @@ from clearbg.data import leaks
 from clearbg.errors import Stopped
 from clearbg.system.files import file_sha256
 from clearbg.tracking.package import PACKAGE, code_alone
-from clearbg.tracking.store import artifacts, ask, database, follow_project, reason, shown, uri
+from clearbg.tracking.store import artifacts, ask, database, follow_project, told, uri, warn
 
 # MLflow reads some of these while it is being imported.
 for _name, _value in {
@@ -68,7 +68,7 @@ def _only_warns(method):
             try:
                 return method(self, *args, **kwargs)
             except Exception as error:  # each store raises the errors of its own driver
-                _warn(error)
+                warn(error)
                 self._client = None
 
     return call
@@ -182,6 +182,7 @@ class Run:
     @_only_warns
     def _end(self, status: str) -> None:
         self._client.set_terminated(self.id, status)
+        told(self._client.get_run(self.id).info.run_id)
 
 
 @contextlib.contextmanager
@@ -233,7 +234,7 @@ def _open(marks, settings, name, tags) -> tuple[Run, bool]:
             run = client.create_run(experiment, run_name=os.getenv("DVC_EXP_NAME", name))
         elif run.info.status == "FINISHED":
             return Run(client, run.info.run_id), True
-        client.update_run(run.info.run_id, status="RUNNING")
+        client.update_run(told(run.info.run_id), status="RUNNING")
         tags = _circumstances() | tags | marks
         client.log_batch(
             run.info.run_id,
@@ -243,7 +244,7 @@ def _open(marks, settings, name, tags) -> tuple[Run, bool]:
         )
         return Run(client, run.info.run_id), False
     except Exception as error:  # as in _only_warns
-        _warn(error)
+        warn(error)
         return Run(), True
 
 
@@ -266,6 +267,7 @@ def _store() -> tuple[mlflow.MlflowClient, str]:
     client = mlflow.MlflowClient(tracking_uri=address)
     name = os.getenv("MLFLOW_EXPERIMENT_NAME", "clearbg")
     if experiment := client.get_experiment_by_name(name):
+        told(experiment.name)
         if experiment.lifecycle_stage != "active":
             client.restore_experiment(experiment.experiment_id)
             tqdm.write(
@@ -296,15 +298,6 @@ def create_missing(address: str) -> None:
         mlflow.MlflowClient(f"sqlite:///{folder}/new.db")
         with contextlib.suppress(FileExistsError):  # another process was quicker
             os.link(f"{folder}/new.db", file)
-
-
-def _warn(error: BaseException) -> None:
-    message = (
-        f"warning: MLflow at {shown(uri())} failed ({reason(error)}): the stage goes on, its "
-        "history and figures are in reports/, and the next stage that reaches the server records "
-        "them."
-    )
-    tqdm.write(message, file=sys.stderr)
 
 
 def _circumstances() -> dict[str, str]:

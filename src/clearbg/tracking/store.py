@@ -5,11 +5,13 @@ import os
 import re
 import socket
 import sqlite3
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import requests
+from tqdm import tqdm
 
 from clearbg.system.project import root
 
@@ -53,6 +55,17 @@ def ask(address: str) -> None:
         socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE).close()
 
 
+def told(name: str) -> str:
+    """A name or an id that the store has given.
+
+    Raises:
+        OSError: it is empty: what listens there answers 200 to everything, and is no MLflow.
+    """
+    if not name:
+        raise OSError("its answers are empty, so that it is no MLflow server")
+    return name
+
+
 def artifacts() -> str:
     """The address of the folder for the files of runs, beside the project's own database."""
     return (root() / ARTIFACTS).as_uri()
@@ -84,6 +97,16 @@ def follow_project(address: str) -> None:
                     f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
                     (artifacts(), len(old) + 1, old, len(old) + 1, f"{old}/"),
                 )
+
+
+def warn(error: BaseException) -> None:
+    """Say on stderr that the store has failed and that nothing is lost."""
+    message = (
+        f"warning: MLflow at {shown(uri())} failed ({reason(error)}): the stage goes on, its "
+        "history and figures are in reports/, and the next stage that reaches the server records "
+        "them."
+    )
+    tqdm.write(message, file=sys.stderr)
 
 
 def reason(error: BaseException) -> str:
