@@ -93,16 +93,29 @@ def _strips(colors: np.ndarray, alpha: np.ndarray | None) -> Iterator[tuple[np.n
     And the number of bytes of a pixel.
     """
     height, width = colors.shape[:2]
+    bands = [colors] if colors.ndim == 2 else [colors[..., band] for band in range(3)]
+    opaque = colors.dtype.type(np.iinfo(colors.dtype).max // 255)
+    pixel = len(bands) + (alpha is not None)
     step = max(1, AT_ONCE // width)
     for top in range(0, height, step):
-        rows = slice(max(0, top - 1), top + step)
-        layers = colors[rows] if alpha is None else _with_alpha(colors[rows], alpha[rows])
-        layers = np.ascontiguousarray(layers, layers.dtype.newbyteorder(">"))
-        plain = layers.view(np.uint8).reshape(len(layers), -1)
-        pixel = plain.shape[1] // width
-        known = np.zeros((1 + min(step, height - top), pixel + plain.shape[1]), np.uint8)
-        known[-len(plain) :, pixel:] = plain
-        yield known, pixel
+        above = min(top, 1)
+        rows = slice(top - above, top + step)
+        layout = (1 + min(step, height - top), 1 + width, pixel)
+        known = np.zeros(layout, colors.dtype.newbyteorder(">"))
+        here = known[1 - above :, 1:]
+        filled = _filled(colors[rows].reshape(len(here), -1), width)
+        for number, band in enumerate(bands):  # one by one is several times as fast
+            here[:, filled, number] = band[rows, filled]
+        if alpha is not None:
+            filled = _filled(alpha[rows], width)
+            here[:, filled, -1] = alpha[rows, filled] * opaque
+        yield known.view(np.uint8).reshape(len(known), -1), pixel * colors.dtype.itemsize
+
+
+def _filled(rows: np.ndarray, width: int) -> slice:
+    """From the first to the last column that is not all 0."""
+    columns = np.flatnonzero(rows.max(0).reshape(width, -1).any(1))
+    return slice(columns[0], columns[-1] + 1) if len(columns) else slice(width, width)
 
 
 def _compressed(known: np.ndarray, pixel: int, setting: Setting) -> tuple[np.ndarray, bytes]:
@@ -127,14 +140,19 @@ def _flushed(stream: Any, rows: np.ndarray) -> bytes:
 
 def _filtered(known: np.ndarray, pixel: int, kind: int) -> np.ndarray:
     """The data that a PNG compresses: each row's filter and filtered bytes."""
-    here, up = known[1:, pixel:], known[:-1, pixel:]
-    rows = np.empty((here.shape[0], 1 + here.shape[1]), np.uint8)
+    rows = np.zeros((len(known) - 1, 1 + known.shape[1] - pixel), np.uint8)
     rows[:, 0] = kind
     if kind == PLAIN:
-        rows[:, 1:] = here
-    else:
-        predicted = up if kind == UP else _paeth(known[1:, :-pixel], up, known[:-1, :-pixel])
-        np.subtract(here, predicted, out=rows[:, 1:])
+        rows[:, 1:] = known[1:, pixel:]
+        return rows
+    filled = _filled(known, known.shape[1])  # beside the subject all is 0, and stays so
+    end = min(filled.stop + pixel, known.shape[1])
+    here, left = slice(filled.start, end), slice(filled.start - pixel, end - pixel)
+    predicted = known[:-1, here]
+    if kind == PAETH:
+        predicted = _paeth(known[1:, left], predicted, known[:-1, left])
+    into = slice(left.start + 1, left.stop + 1)
+    np.subtract(known[1:, here], predicted, out=rows[:, into])
     return rows
 
 
@@ -153,11 +171,3 @@ def _paeth(left: np.ndarray, up: np.ndarray, corner: np.ndarray) -> np.ndarray:
     is_corner = np.negative((between & (near > far - near)).view(np.uint8))
     side = up ^ ((left ^ up) & is_left)
     return side ^ ((side ^ corner) & is_corner)
-
-
-def _with_alpha(colors: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    layers = np.empty((*alpha.shape, 4), colors.dtype)
-    for channel in range(3):  # one by one is several times as fast
-        layers[..., channel] = colors[..., channel]
-    layers[..., 3] = alpha * colors.dtype.type(np.iinfo(colors.dtype).max // 255)
-    return layers
