@@ -1,5 +1,6 @@
 """What becomes of uploads: cutouts, previews, zips, and reasons where there is none."""
 
+import io
 import zipfile
 from pathlib import Path
 
@@ -14,9 +15,12 @@ from clearbg.cli.app import app
 from clearbg.errors import ClearBGError
 from clearbg.images import write_image
 from clearbg.page import jobs as page_jobs
+from clearbg.page import previews
+from clearbg.page.examples import EXAMPLES, FOLDER
 from clearbg.page.jobs import Jobs
 from clearbg.page.limits import Limits
 from clearbg.page.models import ModelChoices
+from clearbg.page.requests import RequestParser
 from clearbg.page.uploads import UploadFolder
 
 
@@ -47,7 +51,7 @@ def test_cutout_is_the_file_that_clearbg_remove_writes(values, command, jobs, pa
 
 
 def test_previews_are_small_and_show_transparency(jobs, parser, send, monkeypatch):
-    monkeypatch.setattr(page_jobs, "PREVIEW_SIDE", 40)
+    monkeypatch.setattr(previews, "PREVIEW_SIDE", 40)
     made = jobs.remove(send("p.jpg", photo()), parser.options(**DEFAULTS), previews=True)
     before, after = (np.array(Image.open(path)) for path in (made.before, made.after))
     assert before.shape == after.shape == (30, 40, 3)
@@ -74,6 +78,23 @@ def test_batch_is_a_zip_named_as_clearbg_remove_names_with_a_row_for_every_image
         alone = jobs.remove(send("a.jpg", photo(0)), parser.options(**DEFAULTS))
         assert file.read("a.jpg.png") == alone.path.read_bytes()
     assert [path.name for path in archive.parent.iterdir()] == ["cutouts.zip"]
+
+
+def test_first_rows_of_a_batch_have_thumbnails_which_no_program_is_sent(jobs, parser, send):
+    sent = [send(f"{index}.jpg", photo(index, size=(100, 200))) for index in range(3)]
+    _, rows = jobs.remove_batch(sent, parser.options(**DEFAULTS), thumbnails=2)
+    assert [row.thumbnail is not None for row in rows] == [True, True, False]
+    assert Image.open(io.BytesIO(rows[0].thumbnail)).size == (160, 80)
+    assert len(rows[0].thumbnail) < 10_000 and "thumbnail" not in rows[0].facts()
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
+def test_example_counts_as_an_upload_of_the_visitor(example, uploads):
+    parser = RequestParser(uploads, Limits())
+    path = example.send(uploads, "ann")
+    assert uploads.visitor(path) == "ann" and parser.upload({"path": str(path)}) == path
+    assert path.stat().st_size < 60_000 and len(example.css()) < 20_000
+    assert path.name in (FOLDER / "README.md").read_text()
 
 
 def test_batch_without_a_usable_image_has_rows_and_no_zip(jobs, parser, send):

@@ -79,8 +79,9 @@ def test_upload_without_login_is_refused(uploads):
 
 
 def test_table_and_errors_escape_what_came_from_outside():
-    rows = [Row("<b>.jpg", reason="<i>"), Row("&.jpg", "&.png", 3, 2, 0.5)]
+    rows = [Row("<b>.jpg", reason="<i>"), Row("&'.jpg", "&.png", 3, 2, 0.5, thumbnail=b"small")]
     shown = table_html(rows, 1.0) + error_html("<script>")
     assert "&lt;b&gt;.jpg" in shown and "&amp;.png" in shown and "1 of 2" in shown
+    assert "alt='cutout of &amp;&#x27;.jpg'" in shown
     assert not {"<b>", "<i>", "<script>"} & {shown[i : i + n] for i in range(len(shown))
                                              for n in (3, 8)}  # fmt: skip

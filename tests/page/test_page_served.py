@@ -271,7 +271,7 @@ def test_people_choose_backgrounds_and_models(browser, server, tmp_path):
     hard = renewed(lambda: page.get_by_label("Hard edges").check())
     assert set(np.unique(hard[..., 3])) == {0, 255}
     page.click("#model input")
-    renewed(lambda: page.get_by_role("option", name="· small").click())
+    renewed(lambda: page.get_by_role("option", name="small:").click())
     assert "small" in page.inner_text("#facts")
     assert visit.errors == [] and visit.outside() == set()
     visit.context.close()
@@ -284,6 +284,9 @@ def test_people_read_what_is_wrong_with_an_image_and_get_a_zip_of_the_rest(
     bad.write_text("text")
     visit = Visit(browser, server.url, **SIZES["phone"])
     page = visit.page
+    page.click("#example-astronaut")
+    page.wait_for_selector("#facts:has-text('512 × 512 pixels')")
+    page.click("#image [aria-label='Remove Image']")
     visit.drop(bad)
     page.wait_for_selector("#facts [role=alert]:has-text('bad.jpg is not an image')")
     assert page.locator("#download").is_disabled() and page.locator("#slider img").count() == 0
@@ -294,6 +297,10 @@ def test_people_read_what_is_wrong_with_an_image_and_get_a_zip_of_the_rest(
     page.wait_for_selector("#images :text('bad')")
     page.click("#start")
     page.wait_for_selector("#rows td.failed:has-text('not an image')")
+    assert page.locator("#rows img").evaluate_all("all => all.map(one => one.naturalWidth)") == [
+        80,
+        80,
+    ]
     with page.expect_download() as got:
         page.click("#zip")
     with zipfile.ZipFile(got.value.path()) as file:

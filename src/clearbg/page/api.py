@@ -6,7 +6,6 @@ path, facts = client.predict(image=handle_file("photo.jpg"), api_name="/remove")
 """
 
 import copy
-import dataclasses
 import functools
 
 import gradio as gr
@@ -58,7 +57,7 @@ def add_endpoints(
             archive, rows = jobs.remove_batch(images, options)
         except ClearBGError as error:
             raise client_error(str(error)) from error
-        return None if archive is None else str(archive), [dataclasses.asdict(r) for r in rows]
+        return None if archive is None else str(archive), [row.facts() for row in rows]
 
     def list_models():
         """The models that `model` may name; the first is taken when none is named."""

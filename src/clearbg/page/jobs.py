@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import io
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -10,24 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
 from clearbg.errors import ClearBGError, ImageError
-from clearbg.images import DecodedImage
 from clearbg.page.models import Model, ModelChoices
+from clearbg.page.previews import preview, thumbnail
 from clearbg.page.requests import JobOptions, RequestParser
 from clearbg.page.uploads import UploadFolder
 from clearbg.removal.cutout import cut
 from clearbg.removal.plan import plan
 from clearbg.system import memory
-
-PREVIEW_SIDE = 1400
-"""Longer side of what a browser shows, pixels; the download has the image's own size."""
-CHECKERS = 60
-"""Number of squares along the longer side of the checkerboard that shows transparency."""
-LIGHT, DARK = 255, 226
-PREVIEW_QUALITY = 88
 
 
 @dataclass(frozen=True)
@@ -37,6 +26,7 @@ class Cutout:
     Attributes:
         path: a PNG file of the image's full size.
         before, after: JPEG files for a browser; None unless previews were requested.
+        thumbnail: a small JPEG of the result; None unless it was requested.
         width, height: size of the result, pixels.
         coverage: mean alpha of the image, in [0, 1].
         seconds: time from reading the upload to writing the file, without previews.
@@ -47,6 +37,7 @@ class Cutout:
     path: Path
     before: Path | None
     after: Path | None
+    thumbnail: bytes | None
     width: int
     height: int
     coverage: float
@@ -68,7 +59,11 @@ class Cutout:
 
 @dataclass(frozen=True)
 class Row:
-    """One image of a batch: the result's name, size and time, or the reason why there is none."""
+    """One image of a batch: the result's name, size and time, or the reason why there is none.
+
+    Attributes:
+        thumbnail: a small JPEG of the result; None unless it was requested.
+    """
 
     image: str
     result: str | None = None
@@ -76,6 +71,13 @@ class Row:
     height: int | None = None
     seconds: float | None = None
     reason: str | None = None
+    thumbnail: bytes | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """What a program gets to know about the row."""
+        facts = dataclasses.asdict(self)
+        del facts["thumbnail"]
+        return facts
 
 
 class Jobs:
@@ -93,18 +95,20 @@ class Jobs:
         source = self._parser.upload(sent)
         with _server_errors(source.name):
             target = self._uploads.new_folder() / f"{source.stem}.png"
-            return self._cut_out(source, target, options, previews)
+            return self._cut_out(source, target, options, previews=previews)
 
     def remove_batch(
         self,
         sent: Any,
         options: JobOptions,
         progress: Callable[[int, int, str], None] | None = None,
+        thumbnails: int = 0,
     ) -> tuple[Path | None, list[Row]]:
         """A zip of cutouts, or None when no image could be used, and a row for each upload.
 
         Args:
             progress: called before each image with its index, the number of images and its name.
+            thumbnails: number of images, from the first, whose rows have a thumbnail.
 
         Raises:
             ClearBGError: an option or the number of uploads cannot be used, or the server has
@@ -128,7 +132,8 @@ class Jobs:
             for index, job in enumerate(planned):
                 if progress is not None:
                     progress(index, len(planned), job.source.name)
-                rows[job.source] = self._row(job.source, job.target, options, file, take)
+                small = index < thumbnails
+                rows[job.source] = self._row(job.source, job.target, options, file, take, small)
         table = [rows[item] if isinstance(item, Path) else item for item in items]
         if not any(row.result for row in table):
             self._uploads.discard(archive)
@@ -149,10 +154,11 @@ class Jobs:
         options: JobOptions,
         archive: zipfile.ZipFile,
         take: Callable[[int], None],
+        small: bool,
     ) -> Row:
         try:
             with _server_errors(source.name):
-                cutout = self._cut_out(source, target, options, previews=False)
+                cutout = self._cut_out(source, target, options, small=small)
                 try:
                     take(target.stat().st_size)
                     archive.write(target, target.name)
@@ -160,16 +166,30 @@ class Jobs:
                     self._uploads.discard(target)
         except ClearBGError as error:
             return Row(source.name, reason=str(error))
-        return Row(source.name, target.name, cutout.width, cutout.height, round(cutout.seconds, 3))
+        return Row(
+            source.name,
+            target.name,
+            cutout.width,
+            cutout.height,
+            round(cutout.seconds, 3),
+            thumbnail=cutout.thumbnail,
+        )
 
-    def _cut_out(self, source: Path, target: Path, options: JobOptions, previews: bool) -> Cutout:
+    def _cut_out(
+        self,
+        source: Path,
+        target: Path,
+        options: JobOptions,
+        previews: bool = False,
+        small: bool = False,
+    ) -> Cutout:
         try:
-            return self._write_cutout(source, target, options, previews)
+            return self._write_cutout(source, target, options, previews, small)
         finally:
             memory.trim()  # a server has many threads, and each would keep what it freed
 
     def _write_cutout(
-        self, source: Path, target: Path, options: JobOptions, previews: bool
+        self, source: Path, target: Path, options: JobOptions, previews: bool, small: bool
     ) -> Cutout:
         model, remover = self._models.open(options.model, options.refine_edges)
         started = time.perf_counter()
@@ -181,11 +201,19 @@ class Jobs:
         before = after = None
         if previews:
             before, after = (target.parent / f"preview-{name}.jpg" for name in ("before", "after"))
-            self._uploads.write(before, _preview(image), visitor)
-            self._uploads.write(after, _preview(made.image), visitor)
-        width, height = made.image.width, made.image.height
+            self._uploads.write(before, preview(image), visitor)
+            self._uploads.write(after, preview(made.image), visitor)
         return Cutout(
-            target, before, after, width, height, made.coverage, seconds, model, made.notes
+            target,
+            before,
+            after,
+            thumbnail(made.image) if small else None,
+            made.image.width,
+            made.image.height,
+            made.coverage,
+            seconds,
+            model,
+            made.notes,
         )
 
 
@@ -200,23 +228,3 @@ def _server_errors(name: str) -> Iterator[None]:
         raise ImageError(
             f"{name} found no room on the server ({error.strerror or error}): try again later."
         ) from error
-
-
-def _preview(decoded: DecodedImage) -> bytes:
-    """A small sRGB JPEG, in which a checkerboard shows what is transparent."""
-    opaque = decoded.alpha is None
-    image = Image.fromarray(decoded.rgb if opaque else np.dstack([decoded.rgb, decoded.alpha]))
-    image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.BILINEAR)
-    small = dataclasses.replace(decoded, rgb=np.array(image.convert("RGB")), deep=None)
-    shown = Image.fromarray(small.srgb())
-    if not opaque:
-        shown = Image.composite(shown, _checkerboard(shown.size), image.getchannel("A"))
-    buffer = io.BytesIO()
-    shown.save(buffer, "JPEG", quality=PREVIEW_QUALITY)
-    return buffer.getvalue()
-
-
-def _checkerboard(size: tuple[int, int]) -> Image.Image:
-    x, y = (np.arange(side) * CHECKERS // max(size) for side in size)
-    odd = (x[None, :] + y[:, None]) % 2
-    return Image.fromarray(np.where(odd, DARK, LIGHT).astype(np.uint8)).convert("RGB")

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from clearbg import pretrained
 from clearbg.contract import Contract
 from clearbg.errors import ClearBGError, ModelError, SettingsError
-from clearbg.pretrained.choice import choose
+from clearbg.pretrained.choice import TASKS, WARNING, choose, only_generated, task, terms
 from clearbg.removal.remover import Remover
 
 FIRST = "model"
@@ -20,9 +21,9 @@ ARCHITECTURES = {
     "u2net": "U²-Net", "u2netp": "U²-Net-lite", "isnet": "IS-Net", "unet": "U-Net",
     "deeplab": "DeepLab", "stacked_unet": "Stacked U-Net", "gan_generator": "GAN generator",
 }  # fmt: skip
-PURPOSES = {"cutout": "Cutouts", "ink": "Black ink of documents"}
-VARIANTS = {"model": "fp32", "model-fp16": "fp16", "model-int8": "int8"}
-"""What people read of a contract's model, of its output, and of an export's name."""
+VARIANTS = {"model": "", "model-fp16": "half precision", "model-int8": "8-bit integers"}
+SHIPPED = {"clearbg-lite": "ClearBG Lite", "documents": "ClearBG Documents"}
+"""What people read of a contract's model, of an export's name, and of a shipped model's name."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,22 @@ class Model:
     Attributes:
         name: the name that the API takes.
         path: the ONNX file.
-        label: what people read.
+        title: what people call it.
+        task: what it finds, and in which images.
+        terms: those of the images that it has learned from.
+        generated: whether it has learned from nothing but generated images.
     """
 
     name: str
     path: Path
-    label: str
+    title: str
+    task: str
+    terms: str
+    generated: bool
+
+    @property
+    def label(self) -> str:
+        return f"{self.title}: {self.task} ({self.terms})"
 
 
 class ModelChoices:
@@ -72,12 +83,12 @@ class ModelChoices:
             name = "champion-of-registry" if taken else "champion"
             candidates.append((name, "champion of the registry", champion))
         names = {name for name, _, _ in candidates}
-        candidates += [(name, name, choose(name).file) for name in shipped if name not in names]
+        candidates += [(name, "", choose(name).file) for name in shipped if name not in names]
         self.models: dict[str, Model] = {}
         refusals = []
         for name, variant, path in candidates:
             try:
-                self.models[name] = Model(name, path, _label(Remover(path).contract, variant))
+                self.models[name] = _model(name, path, Remover(path).contract, variant)
             except ClearBGError as error:
                 refusals.append(str(error))
         if not self.models:
@@ -89,6 +100,15 @@ class ModelChoices:
     def choices(self) -> list[tuple[str, str]]:
         """Label and name of each model, as Gradio's Dropdown takes them."""
         return [(model.label, model.name) for model in self.models.values()]
+
+    def warning(self, name: str) -> str:
+        """A sentence for people whom a model would disappoint; "" where there is none to say."""
+        model = self.models[name]
+        if not model.generated:
+            return ""
+        better = (one.title for one in self.models.values() if one.task == TASKS["cutout"])
+        advice = next((f": choose {title} for those" for title in better), "")
+        return f"{model.title} was {WARNING}{advice}."
 
     def open(self, name: str | None, refine_edges: bool) -> tuple[Model, Remover]:
         """A model and its remover, which is opened again when the file has changed.
@@ -126,6 +146,8 @@ class ModelChoices:
         return self._open[key]
 
 
-def _label(contract: Contract, variant: str) -> str:
-    architecture = ARCHITECTURES.get(contract.model, contract.model)
-    return f"{PURPOSES[contract.output]} · {architecture} · {variant}"
+def _model(name: str, path: Path, contract: Contract, variant: str) -> Model:
+    network = ARCHITECTURES.get(contract.model, contract.model)
+    shipped = SHIPPED.get(name) if path.is_relative_to(pretrained.FOLDER) else None
+    title = shipped or ", ".join(filter(None, (network, variant)))
+    return Model(name, path, title, task(contract), terms(contract), only_generated(contract))

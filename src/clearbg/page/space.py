@@ -112,13 +112,14 @@ def write(model: Path, folder: Path) -> None:
 
 
 def sources(script: Path) -> Iterator[Path]:
-    """The package's files that a script imports, directly or not, and the page's icon."""
+    """The package's files that a script imports, directly or not, and the page's images."""
     finder = modulefinder.ModuleFinder(path=[str(PACKAGE.parent)])
     finder.run_script(str(script))
     for module in finder.modules.values():
         if module.__file__ and Path(module.__file__).is_relative_to(PACKAGE):
             yield Path(module.__file__)
     yield from (PACKAGE / "page").glob("*.svg")
+    yield from (PACKAGE / "page/images").iterdir()
 
 
 def _card(path: Path, facts: Contract) -> str:

@@ -10,10 +10,8 @@ import numpy as np
 from clearbg import pretrained
 from clearbg.inference.sessions import open_model
 from clearbg.metrics.names import label
-from clearbg.pretrained.choice import Choice, only_generated, terms
+from clearbg.pretrained.choice import Choice, task, terms
 
-TASKS = {"cutout": "subjects of photographs", "ink": "ink of documents"}
-GENERATED = {"cutout": "subjects of generated images", "ink": "ink of generated pages"}
 ROUNDS = 5
 LONG = 1000.0  # milliseconds after which no further round is measured
 TITLES = ("model", "task", "MB", "ms", "figure (95 % interval)", "terms")
@@ -56,7 +54,7 @@ def entry(choice: Choice) -> Entry:
             break
     return Entry(
         name=choice.name,
-        task=(GENERATED if only_generated(contract) else TASKS)[contract.output],
+        task=task(contract),
         megabytes=choice.file.stat().st_size / 1e6,
         milliseconds=statistics.median(times[1:] or times),
         figures=figures(choice, contract.headline),

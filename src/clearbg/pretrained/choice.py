@@ -13,6 +13,9 @@ from clearbg.system import project
 
 EXPORT = Path("exports/model.onnx")
 """The project's own export, in the project's folder."""
+TASKS = {"cutout": "subjects of photographs", "ink": "ink of documents"}
+GENERATED = {"cutout": "subjects of generated images", "ink": "ink of generated pages"}
+WARNING = "trained on generated images and not for photographs"
 
 
 @dataclass(frozen=True)
@@ -71,10 +74,7 @@ def introduction(choice: Choice) -> str:
     """
     contract = parse_contract(contract_text(choice.file), str(choice.file))
     if only_generated(contract):
-        return (
-            f"the model is {choice.name}, trained on generated images and not for photographs, "
-            f"which --model {pretrained.DEFAULT} is for."
-        )
+        return f"the model is {choice.name}, {WARNING}, which --model {pretrained.DEFAULT} is for."
     return f"the model is {choice.name} ({terms(contract)})."
 
 
@@ -82,6 +82,11 @@ def only_generated(contract: Contract) -> bool:
     """Whether a model has learned from nothing but generated images."""
     origins = contract.trained_on
     return bool(origins) and all(origin.source == "synthetic" for origin in origins)
+
+
+def task(contract: Contract) -> str:
+    """What a model finds, and in which images."""
+    return (GENERATED if only_generated(contract) else TASKS)[contract.output]
 
 
 def terms(contract: Contract) -> str:
