@@ -34,9 +34,9 @@ from scipy import ndimage
 from clearbg import Remover, synthetic
 from clearbg.data.sources import by_stem
 from clearbg.images import contact_sheet, read_image, read_mask, resize
+from clearbg.images import foreground as colors
 from clearbg.inference.predict import prepare, restore
 from clearbg.metrics.matting import SIGMA, unknown_band
-from clearbg.removal import foreground as colors
 from clearbg.removal import guided_filter as edges
 
 WORKING = {"photographs": (320, 160), "portraits": (96, 48)}  # a side is 2 to 6 times smaller
@@ -49,7 +49,7 @@ import numpy as np
 rgb, alpha = (np.load(path) for path in sys.argv[2:4])
 started = time.perf_counter()
 if sys.argv[1] == "ours":
-    from clearbg.removal.foreground import foreground
+    from clearbg.images.foreground import foreground
     foreground(rgb, alpha)
 else:
     from pymatting import estimate_foreground_ml

@@ -19,7 +19,7 @@ import removal_material as material
 from PIL import Image, ImageDraw
 
 from clearbg.images import png
-from clearbg.removal.foreground import foreground
+from clearbg.images.foreground import foreground
 
 SIZE = (1200, 1600)
 PAGE = "alpha is what the image keeps of the subject " * 5

@@ -76,6 +76,14 @@ def test_model_is_measured_at_the_images_own_size(model, pairs_folder):
     own = pairs_folder(4)
     result = score_files.score_model(own / "images", own / "masks", model, ["saliency"], False)
     assert result.figures["max_f"] > 0.9 and len(result.per_image) == 4
+    assert 1 >= result.figures["boundary_f_3"] >= result.figures["boundary_f_1"] > 0
+    assert result.per_image["halo_white"].between(0, 255).all()
+    assert {"boundary_iou", "hce", "halo_black", "contrast"} <= {*result.per_image}
+
+
+def test_maps_without_their_images_have_edges_but_no_halo(halves):
+    result = score_files.score_files(*halves, ["segmentation"], 0.5, inverted=False)
+    assert 0 < result.figures["boundary_iou"] < 1 and "halo_black" not in result.figures
 
 
 @pytest.mark.slow

@@ -113,7 +113,8 @@ def lines_of_code(function, lines: list[str]) -> int:
 
 REFINING = """
 import numpy
-from clearbg.removal import foreground, guided_filter
+from clearbg.images import foreground
+from clearbg.removal import guided_filter
 rgb = numpy.zeros((9, 9, 3), numpy.uint8)
 foreground.foreground(rgb, guided_filter.refine(numpy.eye(4), rgb))"""
 

@@ -13,7 +13,7 @@ from clearbg.system import code
 NO_RESULT = [
     "cli/remove.py", "config/sections.py", "errors.py", "images/png.py", "images/tiff.py",
     "page/layout.py", "removal/distributed/cluster.py", "removal/files.py",
-    "removal/foreground.py", "removal/guided_filter.py", "removal/remover.py", "system/files.py",
+    "removal/guided_filter.py", "removal/remover.py", "system/files.py",
     "system/code.py", "tracking/runs.py", "training/card.md.jinja", "training/tensorboard.py",
 ]  # fmt: skip
 """Files that may change without any stage, checkpoint or cache being lost."""

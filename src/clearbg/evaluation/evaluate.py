@@ -191,6 +191,8 @@ def score(
     found = list(progress(scored, what="evaluate", unit="images", total=len(names)))
     scores = [one.scores for one in found]
     averages = {name: _rounded(table) for name, table in scoring.by_protocol(scores).items()}
+    edges = pd.DataFrame([one.edges for one in found]).mean().dropna().to_dict()
+    averages[next(iter(averages))] |= _rounded(edges)
     table = _table(found, {"id": names, "group": groups, "source": sources})
     if headline not in table:
         headline = next(name for name in SHOWN if name in table)
@@ -224,7 +226,7 @@ def _table(found: Sequence[OneImage], known: Mapping[str, Sequence[str] | None])
     columns = {name: list(values) for name, values in known.items() if values is not None}
     facts = pd.DataFrame([one.facts for one in found])
     facts = facts[[name for name in image_facts.NAMES if name in facts]]
-    scores = pd.DataFrame([one.scores.row() for one in found])
+    scores = pd.DataFrame([{**one.scores.row(), **one.edges} for one in found])
     return pd.concat([pd.DataFrame(columns), facts, scores], axis=1)
 
 

@@ -55,6 +55,14 @@ LABELS = {
     "mse_unknown": ("MSE, unknown band", "↓"),
     "gradient_unknown": ("gradient error, unknown band", "↓"),
     "connectivity_unknown": ("connectivity error, unknown band", "↓"),
+    "boundary_iou": ("boundary IoU", "↑"),
+    "boundary_f_1": ("boundary F, 1 pixel", "↑"),
+    "boundary_f_2": ("boundary F, 2 pixels", "↑"),
+    "boundary_f_3": ("boundary F, 3 pixels", "↑"),
+    "hce": ("HCE, corrections", "↓"),
+    "halo_black": ("halo on black, gray levels", "↓"),
+    "halo_white": ("halo on white, gray levels", "↓"),
+    "halo_green": ("halo on green, gray levels", "↓"),
 }
 """Metrics as a reader knows them, and where better is."""
 

@@ -9,11 +9,11 @@ from PIL import Image
 
 from clearbg.images import DecodedImage
 from clearbg.images.convert import Source, image_of
+from clearbg.images.foreground import foreground
 from clearbg.inference.predict import infer, restore
 from clearbg.inference.sessions import BATCH, Device, ImageCount, Opened, open_model
 from clearbg.pretrained.choice import choose
 from clearbg.removal.backgrounds import Background, lay_over, parse_background
-from clearbg.removal.foreground import foreground
 from clearbg.removal.guided_filter import refine
 
 PHOTOGRAPHS = ("stretch", "cutout")  # fit and output of the contracts whose edges are refined

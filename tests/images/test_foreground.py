@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from clearbg import synthetic
-from clearbg.removal import foreground as module
-from clearbg.removal.foreground import foreground
+from clearbg.images import foreground as module
+from clearbg.images.foreground import foreground
 
 RED, GREEN = np.array([200, 30, 20]), np.array([20, 180, 60])
 
