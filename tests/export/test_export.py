@@ -1,6 +1,9 @@
 """What the export stage writes beside model.onnx, and the gate that every file must pass."""
 
+import io
+import re
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -182,11 +185,17 @@ def test_layer_that_suffers_most_stays_in_float_first(fp32, contract, inputs, tm
     assert losses[-1] < losses[0]
 
 
-def test_gate_finds_nothing_between_the_network_and_its_own_file(fp32, contract, ingested):
+def test_gate_finds_nothing_between_the_network_and_its_own_file(
+    fp32, contract, ingested, monkeypatch
+):
+    monkeypatch.setattr(sys, "stderr", terminal := io.StringIO())
+    terminal.isatty = lambda: True
     verdict = gate.Gate(network(), contract, ingested, settings()).judge(fp32, "tolerance")
     assert verdict.over is None
     assert verdict.figures.pop("max_difference") < 1e-5
     assert set(verdict.figures.values()) == {0.0}
+    bars = re.findall(r"export: ([\w. ]+): 100%", terminal.getvalue())
+    assert bars == ["trained model", "model.onnx"]
 
 
 @pytest.mark.parametrize(

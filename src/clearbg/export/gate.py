@@ -23,6 +23,7 @@ from clearbg.inference.sessions import open_model
 from clearbg.inference.torch_network import as_network
 from clearbg.metrics import scoring
 from clearbg.metrics.boundary import boundary_iou
+from clearbg.system.progress import progress
 
 BUDGETS = {"mae_loss": "MAE rises", "max_f_loss": "maxF falls",
            "boundary_iou_loss": "boundary IoU falls"}  # fmt: skip
@@ -76,7 +77,7 @@ class Gate:
             raise DataError(f"{data} holds no validation images: run `dvc repro ingest`.")
         self._data, self._contract, self._settings = data, contract, settings
         self._rows = [row for _, row in rows.iterrows()]
-        self._trained = self._outcome(as_network(network))
+        self._trained = self._outcome(as_network(network), "trained model")
 
     def judge(self, path: Path, tolerance_key: str) -> Verdict:
         """Compare an exported file with the trained network.
@@ -84,7 +85,7 @@ class Gate:
         Args:
             tolerance_key: the key of `export` that limits the difference of alpha.
         """
-        found = self._outcome(open_model(path).network)
+        found = self._outcome(open_model(path).network, path.name)
         differences = np.array(
             [
                 max(float(np.abs(own - other).max()) for own, other in zip(*pair, strict=True))
@@ -126,7 +127,7 @@ class Gate:
             f"{found.table[metric][worst]:.4f})"
         )
 
-    def _outcome(self, network: Network) -> _Outcome:
+    def _outcome(self, network: Network, name: str) -> _Outcome:
         alphas: list[list[np.ndarray]] = []
         outlines: list[float] = []
 
@@ -135,7 +136,7 @@ class Gate:
             return alphas[-1][-1]
 
         def images() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-            for row in self._rows:
+            for row in progress(self._rows, what=f"export: {name}", unit="images"):
                 alphas.append([])
                 yield manifest.read_pair(self._data, row)
 
