@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from clearbg.cli.options import OverwriteOption, choice_of, folder_of
+from clearbg.cli.options import OnOption, OverwriteOption, choice_of, folder_of
 
 
 def compare_models(
@@ -13,14 +13,7 @@ def compare_models(
         str, typer.Argument(help="As for `clearbg remove --model`, or a per_image.csv.")
     ],
     second: Annotated[str, typer.Argument(help="What it is compared with: the same kind.")],
-    on: Annotated[
-        tuple[Path, Path] | None,
-        typer.Option(
-            metavar="IMAGES MASKS",
-            help="A folder of images, and one of masks of the same names.",
-            show_default="the project's test split",
-        ),
-    ] = None,
+    on: OnOption = None,
     metric: Annotated[
         str | None,
         typer.Option(

@@ -26,6 +26,14 @@ DeviceOption = Annotated[
     typer.Option(help="Where the model runs."),
 ]
 
+OnOption = Annotated[
+    tuple[Path, Path] | None,
+    typer.Option(
+        metavar="IMAGES MASKS",
+        help="A folder of images, and one of masks of the same names.",
+        show_default="the project's test split",
+    ),
+]
 OverwriteOption = Annotated[
     bool,
     typer.Option("--overwrite", help="Write also over a file that this command has not made."),

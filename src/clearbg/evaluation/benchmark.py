@@ -16,6 +16,7 @@ from clearbg.errors import ModelError
 from clearbg.images import encode_image, read_image, resize
 from clearbg.inference.predict import prepare
 from clearbg.inference.sessions import Device
+from clearbg.pretrained.choice import choose
 from clearbg.removal.cutout import cut
 from clearbg.removal.remover import Remover
 
@@ -29,15 +30,19 @@ class Cost:
     """Of one model, in a process of its own.
 
     Attributes:
-        load: seconds from a path to a model that is ready.
-        network: milliseconds of the network alone, an image.
-        whole: milliseconds from a JPEG file's bytes to a PNG file's, an image.
+        model: as people call it.
+        size: bytes of the file.
+        cold: seconds from a path to the first image, in a process that has imported ClearBG.
+        network: milliseconds of the network alone, an image, once warm.
+        whole: milliseconds from a JPEG file's bytes to a PNG file's, an image, once warm.
         memory: bytes that the process held at most; None where the system does not tell.
     """
 
     model: str
+    file: Path
     device: Device
-    load: float
+    size: int
+    cold: float
     network: float
     whole: float
     memory: int | None
@@ -52,9 +57,10 @@ def measure(models: Sequence[str | Path], device: Device, count: int) -> Iterato
     """
     files = [_image(index) for index in range(count)]
     for model in models:
+        file = choose(model, device).file
         with ProcessPoolExecutor(1, get_context("spawn")) as alone:
             try:
-                yield alone.submit(_cost, model, device, files).result()
+                yield alone.submit(_cost, str(model), file, device, files).result()
             except BrokenProcessPool as error:
                 raise ModelError(
                     f"the process that ran {model} was ended, perhaps for want of memory: close "
@@ -65,12 +71,12 @@ def measure(models: Sequence[str | Path], device: Device, count: int) -> Iterato
 def table(costs: Sequence[Cost]) -> str:
     """Lines for a terminal."""
     width = max(len("model"), *(len(cost.model) for cost in costs))
-    lines = [f"{'model':{width}}  device    load s  network ms  whole ms  at most MB"]
+    lines = [f"{'model':{width}}  device    file MB  first s  network ms  whole ms  at most MB"]
     for cost in costs:
         memory = "–" if cost.memory is None else f"{cost.memory / 1e6:.0f}"
         lines.append(
-            f"{cost.model:{width}}  {cost.device:8} {cost.load:7.2f} {cost.network:11.1f} "
-            f"{cost.whole:9.1f} {memory:>11}"
+            f"{cost.model:{width}}  {cost.device:8} {cost.size / 1e6:8.1f} {cost.cold:8.2f} "
+            f"{cost.network:11.1f} {cost.whole:9.1f} {memory:>11}"
         )
     return "\n".join(lines)
 
@@ -85,19 +91,23 @@ def _image(index: int) -> bytes:
     return encode_image(grained.astype(np.uint8), format="JPEG")
 
 
-def _cost(model: str | Path, device: Device, files: list[bytes]) -> Cost:
+def _cost(model: str, file: Path, device: Device, files: list[bytes]) -> Cost:
     started = time.perf_counter()
-    remover = Remover(model, device=device)
-    load = time.perf_counter() - started
+    remover = Remover(file, device=device)
 
     def whole(file: bytes) -> None:
         cut(remover, read_image(file))
 
+    whole(files[0])
+    cold = time.perf_counter() - started
+
     batches = [prepare(read_image(file).srgb(), remover.contract)[None] for file in files]
     return Cost(
-        model=str(model),
+        model=model,
+        file=file,
         device=device,
-        load=load,
+        size=file.stat().st_size,
+        cold=cold,
         network=_milliseconds(remover.network, batches),
         whole=_milliseconds(whole, files),
         memory=_most_memory(),

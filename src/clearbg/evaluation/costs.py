@@ -1,0 +1,130 @@
+"""A page of what exported models are worth and what they cost: a table, and one over the other."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+
+from clearbg.evaluation.benchmark import Cost
+from clearbg.evaluation.compare_models import Images
+from clearbg.inference.predict import predict_split
+from clearbg.inference.sessions import open_model
+from clearbg.metrics import bootstrap, scoring
+from clearbg.metrics.names import families_of, heading, label
+from clearbg.system.files import write_text
+from clearbg.system.overwriting import Kind
+from clearbg.system.progress import progress
+from clearbg.templates import render
+
+TITLE = "Quality and cost of exported models"
+PAGE = Kind("a page of costs", re.compile(f"<title>{TITLE}".encode()))
+
+
+@dataclass(frozen=True)
+class Quality:
+    """A model's figure over images, with the ends of its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def headline_of(file: Path) -> str:
+    """The metric that chose the model's weights, or the mean error of alpha."""
+    headline = open_model(file).contract.headline
+    return "mae" if headline == "loss" else headline
+
+
+def precision(file: Path) -> str:
+    """What the numbers of an ONNX file are: int8, fp16 or fp32."""
+    graph = onnx.load(file, load_external_data=False).graph
+    if any(node.op_type in {"DequantizeLinear", "ConvInteger"} for node in graph.node):
+        return "int8"
+    kinds = {tensor.data_type for tensor in graph.initializer}
+    return "fp16" if onnx.TensorProto.FLOAT16 in kinds else "fp32"
+
+
+def quality(file: Path, images: Images, metric: str) -> Quality:
+    """Score an exported model on every image, at the image's own size.
+
+    Args:
+        metric: one of `clearbg.metrics.names`.
+
+    Raises:
+        DataError: an image cannot be read.
+        ModelError: the model cannot be used.
+    """
+    model = open_model(file)
+    pairs = (images.read(index) for index in range(len(images.ids)))
+    scored = scoring.score_all(
+        predict_split(model.network, model.contract, pairs),
+        families_of(metric),
+        model.contract.threshold,
+        processes=1 if len(images.ids) < 8 else None,
+    )
+    scores = list(progress(scored, what=file.name, unit="images", total=len(images.ids)))
+    values = bootstrap.contributions(scores, metric)
+    return Quality(*bootstrap.estimate(values, bootstrap.draw(images.groups)))
+
+
+def write_page(
+    path: Path, costs: Sequence[Cost], found: Sequence[Quality], metric: str, count: int
+) -> None:
+    """Write the page.
+
+    Args:
+        costs, found: of the same models, in the same order.
+        metric: that `found` gives.
+        count: images that it was measured on.
+
+    Raises:
+        ClearBGError: the file cannot be written.
+    """
+    rows = [(cost, one, precision(cost.file)) for cost, one in zip(costs, found, strict=True)]
+    measures = {
+        "milliseconds an image, once warm": [cost.whole for cost in costs],
+        "seconds to the first image": [cost.cold for cost in costs],
+        "megabytes of the file": [cost.size / 1e6 for cost in costs],
+    }
+    if all(cost.memory for cost in costs):
+        measures["megabytes of memory at most"] = [(cost.memory or 0) / 1e6 for cost in costs]
+    page = render(
+        Path(__file__).with_name("costs.html.jinja"),
+        {"heading": heading, "name": label},
+        title=TITLE,
+        rows=rows,
+        metric=metric,
+        count=count,
+        plots=[_plot(title, x, found) for title, x in measures.items()],
+    )
+    write_text(path, page)
+
+
+def _plot(title: str, x: Sequence[float], found: Sequence[Quality]) -> dict:
+    """Points in the unit square, each with its number and the ends of its interval."""
+    left, wide = _axis(0, max(x))
+    ends = [end for one in found for end in (one.low, one.high) if end == end]
+    bottom, high = _axis(min(ends, default=0), max(ends, default=1))
+    points = [
+        {
+            "number": number,
+            "x": (at - left) / wide,
+            **{end: (getattr(one, end) - bottom) / high for end in ("low", "value", "high")},
+        }
+        for number, (at, one) in enumerate(zip(x, found, strict=True), 1)
+        if one.low == one.low
+    ]
+    ticks = [(left + wide * k / 5, bottom + high * k / 5) for k in range(6)]
+    return {"title": title, "points": points, "ticks": ticks}
+
+
+def _axis(low: float, high: float) -> tuple[float, float]:
+    """A round number below `low`, and the length of five round steps from there beyond `high`."""
+    for step in (k * 10.0**e for e in range(-3, 12) for k in (1, 2, 5)):
+        start = step * math.floor(low / step)
+        if start + 5 * step >= high:
+            return start, 5 * step
+    raise ValueError(f"{high} is beyond every axis")
