@@ -3,15 +3,19 @@
 Git and its remote are real; DVC, the gate and the registry are replaced by a few files.
 """
 
+import contextlib
 import functools
 import multiprocessing
 import os
 import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from clearbg.errors import CommandError
 from clearbg.promotion.promote import Verdict
 from clearbg.retraining import git
 from clearbg.retraining import retrain as retraining
@@ -126,6 +130,51 @@ def test_retraining_killed_at_any_moment_is_completed_by_the_next(team, moment):
     assert {"dvc.lock", "reports/promotion.md", "reports/promotion.jpg", "own.dvc"} <= set(held)
     assert process.git("branch", "--list", "retrain/*") == branch.removeprefix("refs/heads/")
     assert not Path(".clearbg/retrain/bringing").exists()
+
+
+DVC = """
+import sys, time
+from pathlib import Path
+if "repro" in sys.argv and not Path("dvc.lock").exists():
+    with open("done", "a") as file:
+        file.write("training\\n")
+    while not Path(".clearbg/enough").exists():
+        time.sleep(0.01)
+    Path("reports").mkdir()
+    Path("dvc.lock").touch()
+"""
+
+
+def wait_for(path: Path) -> None:
+    for _ in range(600):
+        if path.exists():
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{path} did not appear")
+
+
+def test_dvc_that_outlives_its_killed_retraining_is_not_joined_by_a_second(team, monkeypatch):
+    Path(".clearbg").mkdir()
+    Path(".clearbg/dvc.py").write_text(DVC)
+    monkeypatch.setattr(process, "DVC", (sys.executable, ".clearbg/dvc.py", "dvc"))
+    for function in (judge, promote):
+        replaced = functools.partial(function, moment="")
+        monkeypatch.setattr(retraining, function.__name__, replaced)
+    first = multiprocessing.get_context("fork").Process(target=retraining.retrain)
+    first.start()
+    wait_for(Path("done"))
+    first.kill()
+    first.join()
+    with pytest.raises(CommandError, match="the DVC of one that was killed: wait until it has"):
+        retraining.retrain()
+    Path(".clearbg/enough").touch()
+    wait_for(Path("dvc.lock"))
+    for _ in range(600):  # DVC is about to end
+        with contextlib.suppress(CommandError):
+            retraining.retrain()
+            break
+        time.sleep(0.1)
+    assert Path("done").read_text() == "training\npromoted\n"
 
 
 def test_locks_that_killed_programs_left_are_not_in_the_way(team):

@@ -5,8 +5,10 @@ commit before the pull request that shows it, and only then the champion's alias
 points to can always be made again. Every step is done once and found done by the next run.
 """
 
+import contextlib
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,9 +61,15 @@ def retrain(recipe: str | None = None, open_pull_request: bool = False) -> Retra
         open_pull_request: with `gh`, on GitHub.
 
     Raises:
-        CommandError: git, DVC or gh refused, or code differs from the last commit.
+        CommandError: git, DVC or gh refused, code differs from the last commit, or another
+            retraining is at work.
         SettingsError: there is no such recipe, or it would overwrite edits.
     """
+    with _alone():
+        return _retrain(recipe, open_pull_request)
+
+
+def _retrain(recipe: str | None, open_pull_request: bool) -> Retraining:
     git.refuse_edits(*CODE)
     if open_pull_request:
         github.require_gh()
@@ -132,6 +140,31 @@ def drifted(recent: str) -> bool:
     write_page(Path("reports/drift.html"), verdict.comparison, verdict.sources)
     print(verdict.table())
     return verdict.status == drift.DRIFT
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Keep a second retraining out, also while a DVC lives on that a killed one has started.
+
+    DVC inherits the lock. Where there are no such locks (Windows), its own must do.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    path = project.state() / "retrain" / "lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w") as lock:
+        os.set_inheritable(lock.fileno(), True)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise CommandError(
+                "another retraining is at work here, or the DVC of one that was killed: wait until "
+                "it has ended, then run again; what it has done is not done twice."
+            ) from error
+        yield
 
 
 def _bring(remote: str) -> None:

@@ -17,7 +17,9 @@ def run(
 ) -> subprocess.CompletedProcess:
     """Run a program in the project's folder, with further environment variables.
 
-    Its output is returned as text; with `shown` it goes to this process's own output instead.
+    Its output is returned as text; with `shown` it goes to this process's own output instead. DVC
+    inherits the files that are inheritable: a lock, which it then holds after a kill of this
+    process.
 
     Raises:
         CommandError: the program is missing, or its exit status is not `accepted`.
@@ -29,7 +31,7 @@ def run(
     try:
         done = subprocess.run(
             command, cwd=root(), env={**os.environ, **variables}, stdout=pipe, stderr=pipe,
-            text=True, encoding="utf-8", errors="replace",
+            text=True, encoding="utf-8", errors="replace", close_fds=name != "dvc",
         )  # fmt: skip
     except FileNotFoundError as error:
         raise CommandError(f"{name} is not installed: install it, then run again.") from error
