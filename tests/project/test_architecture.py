@@ -20,7 +20,7 @@ FLOORS = [
     {"data", "inference", "pretrained", "starter"},
     {"removal", "training", "export", "importing", "doctor", "drift", "evaluation"},
     {"tracking"},
-    {"lineage", "page", "promotion", "retraining", "serving"},
+    {"lineage", "page", "promotion", "retraining", "serving", "video"},
     {"cli"},
     {"__main__"},
 ]
@@ -126,6 +126,7 @@ foreground.foreground(rgb, guided_filter.refine(numpy.eye(4), rgb))"""
         ("from clearbg import Remover", "torch mlflow pandas scipy cv2 pydantic"),
         ("import clearbg.removal.files", "torch mlflow pandas scipy cv2 pydantic"),
         ("import clearbg.removal.distributed.bulk", "torch mlflow pandas scipy cv2 ray fsspec"),
+        ("import clearbg.video.run", "torch mlflow pandas scipy av"),
         ("import clearbg.removal.log", "torch mlflow pandas scipy cv2"),
         ("import clearbg.page.server", "torch mlflow pandas scipy cv2 gradio"),
         ("import clearbg.page.jobs", "torch mlflow pandas scipy cv2 gradio"),

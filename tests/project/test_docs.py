@@ -12,6 +12,7 @@ import yaml
 from support import mlflow_servers
 from support.images import disc
 from support.project import ROOT, TINY, Project
+from support.videos import write_video
 
 from clearbg import config
 from clearbg.images import write_image, write_mask
@@ -40,6 +41,7 @@ RUN_BY = {
     r"dvc (status --cloud|repro --pull)": "tests/project/test_remotes.py",
     r"clearbg remove (s3:|photos/)|ray start": "tests/removal/test_bulk.py",
     r"clearbg remove inbox": "tests/removal/test_watching.py",
+    r"ffmpeg": "tests/video/test_video_pipes.py",
     r"clearbg demo": "tests/page/test_page_served.py",
     r"clearbg serve|curl .*:7000": "tests/serving/test_serving_page.py",
     r"mlflow models serve|echo|curl|jq": "tests/export/test_pyfunc.py",
@@ -120,6 +122,7 @@ def fill(folder) -> None:
     shutil.copytree(folder / "truth", folder / "predictions")
     for name in ("uploads", "scans"):
         shutil.copytree(folder / "photos", folder / name)
+    write_video(folder / "clip.mp4", [disc(0, (48, 64))[0]] * 4)
     shutil.copyfile(folder / "reports/evaluate/per_image.csv", folder / "before.csv")
     torch.save(build("u2netp").state_dict(), folder / "u2net.pth")
 

@@ -13,24 +13,27 @@ from clearbg.errors import DataError, SettingsError
 from clearbg.removal.options import OutputOptions, RayOptions, RunOptions, parameters
 from clearbg.removal.run import remove_images
 from clearbg.system import memory
+from clearbg.video import is_video
+from clearbg.video.options import VideoOptions
 
 Made = TypeVar("Made")
 
 if TYPE_CHECKING:
+    from clearbg.pretrained.choice import Choice
     from clearbg.removal.report import Outcome, RemovalReport
 
 NONE = 2  # exit status when no image has its result, as of wrong usage
 
-RESULT, RUN, RAY = "Result", "Run", "Ray (several machines)"
+RESULT, RUN, VIDEO, RAY = "Result", "Run", "Video", "Ray (several machines)"
 """Headings in the help."""
-PANELS = {OutputOptions: RESULT, RunOptions: RUN, RayOptions: RAY}
+PANELS = {OutputOptions: RESULT, RunOptions: RUN, VideoOptions: VIDEO, RayOptions: RAY}
 
 Inputs = Annotated[
     list[str],
     typer.Argument(
         metavar="IMAGES...",
-        help="Images, folders, patterns ('photos/**/*.jpg'), addresses "
-        "(s3://bucket/photos), or - for standard input.",
+        help="Images, folders, patterns ('photos/**/*.jpg'), a video, "
+        "addresses (s3://bucket/photos), or -.",
     ),
 ]
 OutputOption = Annotated[
@@ -38,7 +41,7 @@ OutputOption = Annotated[
     typer.Option(
         "--output",
         "-o",
-        help="A file for one image, else a folder; an address; - for standard output.",
+        help="File, folder, address, or -.",
         show_default="cutouts",
     ),
 ]
@@ -123,9 +126,8 @@ def remove(
     engine: EngineOption = "plain",
     **chosen: Any,
 ) -> None:
-    """Cut out the subjects of images, or the ink of documents.
-
-    Exit status: 0 all images done; 1 some failed; 2 all failed, or wrong usage.
+    """Cut out the subjects of images or a video, or the ink of documents.
+    Exit status: 0 all done; 1 some failed; 2 all failed, or wrong usage.
     """
     if json and (output == "-" or (output is None and inputs == ["-"])):
         raise SettingsError(
@@ -133,7 +135,10 @@ def remove(
         )
     output_options = _made(OutputOptions, chosen)
     run_options = _made(RunOptions, chosen)
-    ray_options = _made(RayOptions, chosen)
+    ray_options, video_options = _made(RayOptions, chosen), _made(VideoOptions, chosen)
+    film = _is_film(inputs, video_options)
+    if film and (watch or log or engine != "plain" or ray_options != RayOptions()):
+        raise SettingsError("A video has one process and no log: leave Ray, --watch and --log out.")
     if watch and (json or engine != "plain" or ray_options != RayOptions()):
         raise SettingsError("A watch has no end and one process: leave --json and Ray out.")
     if not watch:
@@ -146,6 +151,10 @@ def remove(
         typer.echo(f"clearbg: {introduction(runs)}", err=True)
     ways: dict[str, Any] = {"device": device, "refine": refine, "format": format, "log": log,
             "output_options": output_options, "run_options": run_options}  # fmt: skip
+    if film:
+        del ways["log"]
+        _remove_video(inputs[0], output, runs, ways | {"video_options": video_options}, json)
+        return
     if watch:
         _watch(inputs, output, runs.file, ways)
     report = remove_images(
@@ -160,6 +169,37 @@ def _refuse_missing(inputs: list[str]) -> None:
         is_path = name != "-" and "://" not in name and not glob.has_magic(name)
         if is_path and not Path(name).exists():
             raise DataError(f"{name} does not exist: check the path.")
+
+
+def _is_film(inputs: list[str], options: VideoOptions) -> bool:
+    """Whether the input is a video or raw frames.
+
+    Raises:
+        SettingsError: there is more than a video, or options of videos come with images.
+    """
+    if any(map(is_video, inputs)) or options.size is not None:
+        if len(inputs) > 1 or "://" in inputs[0] or glob.has_magic(inputs[0]):
+            raise SettingsError("A video comes alone, as a file here: name one, and nothing else.")
+        if options.size is not None and inputs != ["-"] and not is_video(inputs[0]):
+            raise SettingsError("The size belongs to raw frames: give - as input, or leave it out.")
+        return True
+    if options != VideoOptions():
+        raise SettingsError("Images have no flicker: leave --steady out, or name a video.")
+    return False
+
+
+def _remove_video(
+    source: str, output: str | None, runs: "Choice", ways: dict[str, Any], as_json: bool
+) -> None:
+    from clearbg.video.run import remove_video
+
+    report = remove_video(source, output, runs.file, name=runs.name, **ways)
+    for note in report.notes:
+        typer.echo(f"clearbg: {report.target}: {note}.", err=True)
+    if as_json:
+        typer.echo(report.to_json())
+    elif report.target != "-":
+        typer.echo(report.summary())
 
 
 def _watch(inputs: list[str], output: str | None, model: Path, ways: dict[str, Any]) -> NoReturn:

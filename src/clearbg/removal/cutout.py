@@ -52,13 +52,13 @@ def cut(
     options = options or OutputOptions()
     if inferred is None:
         (inferred,) = remover.infer([image])
-    result, coverage = _compose(remover, image, inferred, options)
+    result, coverage = compose(remover, image, inferred, options)
     del image, inferred  # encoding needs memory too
     encoded, notes = _encode(result, format, options)
     return EncodedCutout(result, encoded, coverage, notes)
 
 
-def _compose(
+def compose(
     remover: Remover, image: DecodedImage, inferred: np.ndarray, options: OutputOptions
 ) -> tuple[DecodedImage, float]:
     """The image to write, and the mean alpha of the whole image in [0, 1].

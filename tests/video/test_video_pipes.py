@@ -1,0 +1,78 @@
+"""Raw frames in pipes: what ffmpeg writes goes in, what ffmpeg reads comes out."""
+
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.models import brightness_model
+from support.project import ROOT
+from support.videos import moving_disc, write_video
+
+FRAMES = np.stack([moving_disc(index)[0] for index in range(4)])
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return brightness_model(tmp_path_factory.mktemp("model") / "model.onnx")
+
+
+def remove(model, *words, given=b"", program=None, status=0):
+    program = program or ["-m", "clearbg"]
+    command = [sys.executable, *program, "remove", *words, "--model", model]
+    done = subprocess.run(list(map(str, command)), input=given, capture_output=True)
+    assert done.returncode == status, done.stderr
+    assert b"Traceback" not in done.stderr
+    return done
+
+
+def test_raw_frames_go_through_a_pipe_without_pyav(model):
+    hidden = "import sys; sys.modules['av'] = None; from clearbg.cli.app import main; main()"
+    words = ("-", "--size", "64x48", "-o", "-", "--steady", "0")
+    done = remove(model, *words, given=FRAMES.tobytes(), program=["-c", hidden])
+    shown = np.frombuffer(done.stdout, np.uint8).reshape(4, 48, 64, 4)
+    for index, rgba in enumerate(shown):
+        alpha = moving_disc(index)[1]
+        assert rgba[alpha == 255, 3].mean() > 180 and rgba[alpha == 0, 3].mean() < 60
+
+
+@pytest.mark.parametrize("word, layers", [(["--background", "white"], 3), (["--mask"], 1)])
+def test_a_pipe_carries_as_many_bytes_a_pixel_as_the_page_says(word, layers, model):
+    words = ("-", "--size", "64x48", "-o", "-", *word)
+    assert len(remove(model, *words, given=FRAMES.tobytes()).stdout) == 4 * 48 * 64 * layers
+    assert f"`{ {3: 'rgb24', 1: 'gray'}[layers] }`" in (ROOT / "docs/video.md").read_text()
+
+
+def test_a_pipe_fills_a_folder_and_a_file_fills_a_pipe(model, tmp_path):
+    remove(model, "-", "--size", "64x48", "-o", "frames/", given=FRAMES.tobytes())
+    with Image.open(tmp_path / "frames/000004.png") as image:
+        assert image.mode == "RGBA"
+    write_video(tmp_path / "clip.mp4", list(FRAMES))
+    done = remove(model, "clip.mp4", "-o", "-")
+    assert len(done.stdout) == 4 * 48 * 64 * 4 and b"neither sound nor times" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words, given, sentence",
+    [
+        (["--size", "64x48"], FRAMES.tobytes()[:-5], "ends within frame 4, after 9,211 of its"),
+        (["--size", "64x48"], b"", "Standard input is empty"),
+        (["--size", "64"], b"", "give them as 640x360"),
+        (["--size", "0x48"], b"", "give them as 640x360"),
+        (["--size", "99999x99999"], b"", "scale it down"),
+        (["--size", "64x48", "-o", "a.webm"], b"", "no frame rate"),
+    ],
+)
+def test_wrong_pipe_is_one_sentence(words, given, sentence, model):
+    to = [] if "-o" in words else ["-o", "-"]
+    error = remove(model, "-", *words, *to, given=given, status=2).stderr.decode()
+    assert sentence in error and len(error.splitlines()) == 1
+
+
+def test_page_pipes_what_the_command_takes():
+    page = (ROOT / "docs/video.md").read_text()
+    piped = re.search(r"ffmpeg -i.*?cutout.webm", page, re.DOTALL)[0]
+    assert "-pix_fmt rgb24" in piped and "-pix_fmt rgba" in piped
+    assert "clearbg remove - --size 640x360 -o -" in piped
