@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from clearbg import config
+from clearbg.config import recipes
 from clearbg.contract import read_contract
 from clearbg.data import leaks, manifest
 from clearbg.data.baselines import read_mean_mask
@@ -46,9 +47,10 @@ def main() -> None:
         with replacing_file(REPORTS / f"{name}.csv") as aside:
             table.to_csv(aside, index=False, float_format="%.6f")
     sources = ", ".join(manifest.read(DATA)["source"].unique())
+    recipe = recipes.live()
     report.write_evaluation_page(
         REPORTS / "report.html",
-        title=f"{contract.model} on test images of {sources}",
+        title=f"Recipe {recipe}: {contract.model} on test images of {sources}",
         headlines=result.shown(5),
         metrics=result.metrics,
         intervals=result.intervals,

@@ -38,6 +38,7 @@ def test_page_shows_each_kind_and_needs_nothing_beside_itself(faulty):
     for kind in {kind for several in expected.values() for kind in several}:
         assert f'id="{kind}"' in page and findings.ADVICE[kind] in page
     assert page.count("data:image/jpeg;base64,") > len(expected)
+    assert f"<title>Images to look at in {folder.name}</title>" in page
     assert "No regular file (1):" in page and str(folder / "train/images/pipe.jpg") in page
     assert "--fix" in page and not re.search(r"""(src|href)=["'](?!data:|#)""", page)
 

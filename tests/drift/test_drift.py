@@ -164,6 +164,7 @@ def test_page_needs_nothing_beside_itself_and_is_the_same_again(drift):
         drift("dark", "--html", name, status=3)
         pages.append(Path(name).read_text())
     assert pages[0] == pages[1] and pages[0].count("<svg") == len(image_statistics.OF_IMAGE)
+    assert "<title>Drift: 40 recent images (" in pages[0]
     assert "http" not in pages[0] and "prefers-color-scheme: dark" in pages[0]
 
 

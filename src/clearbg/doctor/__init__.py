@@ -50,7 +50,8 @@ def diagnose(
     refuse_to_lose(page, PAGE, [*paths, *files, *data_set.unpaired], overwrite)
     rows = checkup.check(data_set.pairs)
     arguments = " ".join(shlex.quote(str(path)) for path in paths)
-    write_page(page, data_set, rows, f"clearbg doctor {arguments} --fix fixed")
+    name = " and ".join(path.resolve().name for path in paths)
+    write_page(page, data_set, rows, name, f"clearbg doctor {arguments} --fix fixed")
     text = report.table(data_set, rows) + f"\npage      {page}"
     document = report.document(data_set, rows) | {"page": str(page)}
     if fix is not None:

@@ -40,10 +40,13 @@ class Case:
     views: dict[str, np.ndarray]
 
 
-def write_page(path: Path, data_set: DataSet, rows: Sequence[Checked], command: str) -> None:
+def write_page(
+    path: Path, data_set: DataSet, rows: Sequence[Checked], name: str, command: str
+) -> None:
     """Write the page.
 
     Args:
+        name: of the data, for the title.
         command: the command that writes a fixed copy, which the page shows.
 
     Raises:
@@ -64,6 +67,7 @@ def write_page(path: Path, data_set: DataSet, rows: Sequence[Checked], command: 
             "severity": findings.severity,
             "advice": findings.advice,
         },
+        title=f"Images to look at in {name}",
         heading=report.heading(data_set, facts),
         severities={
             severity: [kind for kind in groups if findings.severity(kind) == severity]
