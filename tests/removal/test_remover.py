@@ -18,7 +18,7 @@ from support.models import brightness_model
 
 from clearbg import Remover
 from clearbg.errors import ImageError, ModelError, SettingsError
-from clearbg.images import decoding, limits, read_image, write_image
+from clearbg.images import DecodedImage, decoding, limits, read_image, write_image
 from clearbg.removal import files
 from clearbg.removal.files import remove_files
 from clearbg.removal.options import RunOptions
@@ -82,6 +82,13 @@ def test_batch_gives_what_single_calls_give_in_runs_of_the_size_asked_for(model)
     together = remover.batch(images, "red", batch_size=2)
     assert sizes == [2, 2, 1]
     assert [a.tobytes() for a in together] == [remover(p, "red").tobytes() for p in images]
+
+
+def test_alpha_is_refined_alike_with_what_the_network_saw_and_from_the_image_alone(remover):
+    image = DecodedImage(np.kron(disc(3)[0], np.ones((3, 3, 1), np.uint8)))
+    (inferred,) = remover.infer([image])
+    first, again = (remover.opacity(image, inferred) for _ in range(2))
+    assert np.array_equal(first, again) and len(np.unique(first)) > 2
 
 
 def test_threads_share_one_remover(remover):

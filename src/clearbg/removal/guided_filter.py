@@ -21,6 +21,8 @@ chosen this number and the next."""
 SMOOTHNESS = 1e-4
 """Epsilon of the paper: edges with a smaller squared color difference (colors in [0, 1]) are
 ignored."""
+KERNEL = "bilinear"
+"""How the image is brought to the working size."""
 ROWS = 64
 """Rows of the image that are worked on at once, so that memory does not grow with its height."""
 SETTLED = 4.5 / 255
@@ -28,12 +30,13 @@ SETTLED = 4.5 / 255
 network's doubt: without it the errors are smaller (benchmarks/edges.py), and so are the files."""
 
 
-def refine(alpha: np.ndarray, rgb: np.ndarray) -> np.ndarray:
+def refine(alpha: np.ndarray, rgb: np.ndarray, small: np.ndarray | None = None) -> np.ndarray:
     """Enlarge alpha to the size of its image, along the edges in the image.
 
     Args:
         alpha: float `(h,w)` in [0, 1], of the whole image stretched to that size.
         rgb: uint8 `(H,W,3)`, the image.
+        small: `rgb` stretched to `(h,w,3)` with `KERNEL`, where it is at hand; None: it is made.
 
     Returns:
         float32 `(H,W)` in [0, 1]. When the image is not larger than alpha, it has no finer edges,
@@ -42,24 +45,38 @@ def refine(alpha: np.ndarray, rgb: np.ndarray) -> np.ndarray:
     alpha = alpha.astype(np.float32)
     if rgb.shape[0] <= alpha.shape[0] and rgb.shape[1] <= alpha.shape[1]:
         return restore(alpha, rgb.shape[:2])
-    return _apply(_fit(alpha, resize(rgb, alpha.shape)), rgb)
+    reach = max(1, *(math.ceil(one / other) for one, other in zip(alpha.shape, rgb.shape)))
+    guide = resize(rgb, alpha.shape, KERNEL) if small is None else small
+    return _apply(_fit(alpha, guide, reach), rgb)
 
 
-def _fit(alpha: np.ndarray, guide: np.ndarray) -> np.ndarray:
+def _fit(alpha: np.ndarray, guide: np.ndarray, reach: int) -> np.ndarray:
     """Fit alpha in each window: float32 `(6,h,w)`.
 
     The six maps are a weight for each color, the constant, and the least and greatest alpha.
+    The first four are 0 where alpha is settled in reach, since it decides there alone.
 
     Args:
         alpha: float32 `(h,w)`.
         guide: uint8 `(h,w,3)`.
+        reach: how many pixels away the enlarged maps depend on a pixel.
     """
+    maps = np.zeros((6, *alpha.shape), np.float32)
+    least, most = maps[4:] = [_windows(alpha, some, RADIUS) for some in (np.minimum, np.maximum)]
+    needed = _windows(_unsettled(least, most), np.logical_or, reach)
+    if not needed.any():
+        return maps
+    box = tuple(
+        slice(max(0, int(used[0]) - RADIUS), int(used[-1]) + RADIUS + 1)
+        for used in (np.flatnonzero(needed.any(axis)) for axis in (1, 0))
+    )
+    alpha, guide, needed = alpha[box], guide[box], needed[box]
     # Sums of these whole numbers are exact in float32; their differences need float64.
     channels = np.ascontiguousarray(np.moveaxis(guide, -1, 0), np.float32)
-    counts = _windows(np.ones_like(alpha), np.add).astype(float)
+    counts = _windows(np.ones_like(alpha), np.add, RADIUS)[needed].astype(float)
 
     def average(values: np.ndarray) -> np.ndarray:
-        return _windows(values, np.add) / counts
+        return _windows(values, np.add, RADIUS)[needed] / counts
 
     mean, means = average(alpha), [average(channel) for channel in channels]
 
@@ -78,18 +95,24 @@ def _fit(alpha: np.ndarray, guide: np.ndarray) -> np.ndarray:
     scale = rr * inverse[0][0] + rg * inverse[0][1] + rb * inverse[0][2]
     weights = [sum(c * r for c, r in zip(row, right)) / scale for row in inverse]
     constant = mean - sum(w * m for w, m in zip(weights, means))
-    least, most = (_windows(alpha, choose) for choose in (np.minimum, np.maximum))
-    return np.stack([*weights, constant, least, most]).astype(np.float32)
+    for one, found in zip(maps, [*weights, constant]):
+        one[box][needed] = found
+    return maps
 
 
-def _windows(values: np.ndarray, combine: np.ufunc) -> np.ndarray:
+def _unsettled(least: np.ndarray, most: np.ndarray) -> np.ndarray:
+    """Where alpha between these may be neither 0 nor 1 (see `SETTLED`): bool."""
+    return (least <= 1 - SETTLED) & (most >= SETTLED)
+
+
+def _windows(values: np.ndarray, combine: np.ufunc, radius: int) -> np.ndarray:
     """Combine the values in a window around each pixel: `(h,w)`.
 
-    A window has `2 * RADIUS + 1` pixels on each side and is cut off at the border.
+    A window has `2 * radius + 1` pixels on each side and is cut off at the border.
     """
     for axis in (0, 1):
         result = values.copy()
-        for step in range(1, min(RADIUS, values.shape[axis] - 1) + 1):
+        for step in range(1, min(radius, values.shape[axis] - 1) + 1):
             for here, there in ((np.s_[step:], np.s_[:-step]), (np.s_[:-step], np.s_[step:])):
                 here, there = ((slice(None),) * axis + (part,) for part in (here, there))
                 combine(result[here], values[there], out=result[here])
@@ -112,8 +135,7 @@ def _apply(maps: np.ndarray, rgb: np.ndarray) -> np.ndarray:
         least, most = maps[4, near].min(0), maps[5, near].max(0)
         for left, right in _runs(least > 1 - SETTLED, width):
             alpha[top:last, left:right] = 1
-        unsettled = (least <= 1 - SETTLED) & (most >= SETTLED)
-        for left, right in _runs(unsettled, width, across):
+        for left, right in _runs(_unsettled(least, most), width, across):
             box = (left * w / width, top * h / height, right * w / width, last * h / height)
             window = np.s_[top:last, left:right]
             alpha[window] = _linear(layers, box, rgb[window])

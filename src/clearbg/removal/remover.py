@@ -3,18 +3,19 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from PIL import Image
 
-from clearbg.images import DecodedImage
+from clearbg.images import DecodedImage, resize
 from clearbg.images.convert import Source, image_of
 from clearbg.images.foreground import foreground
 from clearbg.inference.predict import infer, restore
 from clearbg.inference.sessions import BATCH, Device, ImageCount, Opened, open_model
 from clearbg.pretrained.choice import choose
 from clearbg.removal.backgrounds import Background, lay_over, parse_background
-from clearbg.removal.guided_filter import refine
+from clearbg.removal.guided_filter import KERNEL, refine
 
 PHOTOGRAPHS = ("stretch", "cutout")  # fit and output of the contracts whose edges are refined
 ROWS = 256  # of an alpha rounded at once, so that memory stays small
@@ -66,6 +67,8 @@ class Remover:
         self.network, self.contract = opened.network, opened.contract
         self.device, self.runs = opened.device, opened.runs
         self.refine = refine
+        # What the network saw of images that are being worked on: their edges are found in it.
+        self._seen: WeakKeyDictionary[DecodedImage, np.ndarray] = WeakKeyDictionary()
 
     def __call__(self, image: Source, background: str | Background | None = None) -> Image.Image:
         """Remove one image's background.
@@ -139,7 +142,13 @@ class Remover:
         Returns:
             float32 `(h,w)` in [0, 1] each, at the size that the contract says.
         """
-        return infer([image.srgb() for image in images], self.network, self.contract)
+        pixels = [image.srgb() for image in images]
+        if self._follows_edges and self.contract.kernel == KERNEL:
+            size = self.contract.height, self.contract.width
+            pixels = [resize(rgb, size, KERNEL) for rgb in pixels]  # stays as it is in `infer`
+            pairs = zip(images, pixels, strict=True)
+            self._seen.update((image, seen) for image, seen in pairs if image.icc_profile is None)
+        return infer(pixels, self.network, self.contract)
 
     def opacity(
         self, image: DecodedImage, inferred: np.ndarray, threshold: float | None = None
@@ -150,7 +159,7 @@ class Remover:
             threshold: alpha in [0, 1] from which a pixel becomes fully opaque; the others become
                 fully transparent. None: edges stay soft.
         """
-        alpha = self._full_size(inferred, image.rgb)
+        alpha = self._full_size(inferred, image.rgb, self._seen.pop(image, None))
         result = np.empty(alpha.shape, np.uint8)
         for top in range(0, len(alpha), ROWS):
             rows = slice(top, top + ROWS)
@@ -182,10 +191,12 @@ class Remover:
         alphas = infer(images, self.network, self.contract)
         return [self._full_size(*pair) for pair in zip(alphas, images, strict=True)]
 
-    def _full_size(self, inferred: np.ndarray, rgb: np.ndarray) -> np.ndarray:
-        """Alpha float32 `(H,W)` in [0, 1] of an image, from what `infer` gave."""
+    def _full_size(
+        self, inferred: np.ndarray, rgb: np.ndarray, seen: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Alpha float32 `(H,W)` in [0, 1] of an image, from what `infer` gave, and saw of it."""
         if self._follows_edges:
-            return refine(inferred, rgb)
+            return refine(inferred, rgb, seen)
         return restore(inferred, rgb.shape[:2])
 
     @property
