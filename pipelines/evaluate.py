@@ -1,11 +1,13 @@
 """Score the trained model on the test split, at the images' own size.
 
 reads   params.yaml (evaluate), models/, data/ingested/
-writes  reports/evaluate/{headline.json,metrics.json,per_image.csv,curves.csv,robustness.csv,
-        report.html,sheet.jpg}; robustness.csv has no rows unless evaluate.robustness is true
+writes  reports/evaluate/{headline.json,metrics.json,per_image.csv,curves.csv,calibration.csv,
+        robustness.csv,report.html,sheet.jpg}; robustness.csv has no rows unless
+        evaluate.robustness is true
 """
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from clearbg.config import recipes
 from clearbg.contract import read_contract
 from clearbg.data import leaks, manifest
 from clearbg.data.baselines import read_mean_mask
-from clearbg.evaluation import evaluate, report, robustness
+from clearbg.evaluation import evaluate, report, robustness, thresholds
 from clearbg.images import contact_sheet
 from clearbg.inference.torch_network import trained_network
 from clearbg.system.files import replacing_file, write_json
@@ -37,12 +39,22 @@ def main() -> None:
         network, contract, DATA, "test", result.shown(5), settings.evaluate
     )
 
+    chosen = thresholds.of_validation(network, contract, DATA, settings.evaluate.batch_size)
+    own_dice, test_dice = result.figures["dice"], result.calibration.dice
+    tried = thresholds.compared(contract.threshold, own_dice, chosen, test_dice)
+
     compared = result.compared
     own = result.figures | {"beats_baselines": compared.beats_baselines}
     nested = result.nested() | {"leaks": result.marks.counts()}
+    nested["threshold"] = {name: asdict(one) for name, one in tried.items()}
     write_json(REPORTS / "metrics.json", own | nested)
     write_json(REPORTS / "headline.json", {name: result.figures[name] for name in result.shown(5)})
-    tables = {"per_image": result.per_image, "curves": result.curve_table(), "robustness": varied}
+    tables = {
+        "per_image": result.per_image,
+        "curves": result.curve_table(),
+        "calibration": result.calibration.bins,
+        "robustness": varied,
+    }
     for name, table in tables.items():
         with replacing_file(REPORTS / f"{name}.csv") as aside:
             table.to_csv(aside, index=False, float_format="%.6f")
@@ -58,6 +70,8 @@ def main() -> None:
         leaks=result.marks.sentence(),
         compared=compared,
         curves=result.curves,
+        calibration=result.calibration.bins,
+        thresholds=list(tried.values()),
         per_image=result.per_image,
         cases=cases,
         varied=varied,
@@ -65,6 +79,18 @@ def main() -> None:
         | {"trained_on": "; ".join(f"{o.source} ({o.license})" for o in contract.trained_on)}
         | {f"evaluate.{k}": v for k, v in settings.evaluate},
     )
+    draw_sheet(cases)
+    stage_logs.log_evaluation(stage_logs.run_of(contract, settings), REPORTS)
+    print(f"evaluate: {', '.join(map(result.told, result.shown(5)))}")
+    if result.weakness:
+        print(f"evaluate: {result.weakest()}")
+    print(f"evaluate: {compared.metric} on the same images: {compared.shown()}")
+    print(f"evaluate: {result.marks.sentence()}")
+    if not compared.beats_baselines:
+        print(compared.warning("test images"), file=sys.stderr)
+
+
+def draw_sheet(cases: Sequence[report.Case]) -> None:
     views = [
         (c.image, c.truth, c.alpha, contact_sheet.on_checkerboard(c.image, c.alpha)) for c in cases
     ]
@@ -75,14 +101,6 @@ def main() -> None:
         captions=[f"{case.kind}: {case.id}" for case in cases[::-1]],
         per_line=2,
     )
-    stage_logs.log_evaluation(stage_logs.run_of(contract, settings), REPORTS)
-    print(f"evaluate: {', '.join(map(result.told, result.shown(5)))}")
-    if result.weakness:
-        print(f"evaluate: {result.weakest()}")
-    print(f"evaluate: {compared.metric} on the same images: {compared.shown()}")
-    print(f"evaluate: {result.marks.sentence()}")
-    if not compared.beats_baselines:
-        print(compared.warning("test images"), file=sys.stderr)
 
 
 if __name__ == "__main__":

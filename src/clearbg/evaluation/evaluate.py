@@ -19,6 +19,7 @@ from clearbg.images import contact_sheet, luma
 from clearbg.inference.predict import Network, predict
 from clearbg.metrics import bootstrap, image_facts, scoring
 from clearbg.metrics.baselines import NAMES, Comparison, compare, summarize
+from clearbg.metrics.calibration import Calibration, calibrate
 from clearbg.metrics.document import otsu
 from clearbg.metrics.names import LOWER_IS_BETTER, SHOWN, label
 from clearbg.metrics.segmentation import pooled_curves
@@ -51,6 +52,7 @@ class Evaluation:
         intervals: metric -> "low" and "high" of the 95 % interval of its average by the first
             protocol, see `clearbg.metrics.bootstrap`; of the metrics of a short list.
         weakness: the slice of images that is worst by the headline; None: none is, beyond chance.
+        calibration: of alpha, and Dice over the threshold.
     """
 
     headline: str
@@ -61,6 +63,7 @@ class Evaluation:
     found: str = ""
     intervals: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     weakness: Weakness | None = None
+    calibration: Calibration | None = None
 
     @property
     def figures(self) -> dict[str, float]:
@@ -192,7 +195,8 @@ def score(
     scores = [one.scores for one in found]
     averages = {name: _rounded(table) for name, table in scoring.by_protocol(scores).items()}
     edges = pd.DataFrame([one.edges for one in found]).mean().dropna().to_dict()
-    averages[next(iter(averages))] |= _rounded(edges)
+    alike = calibrate([one.reliability for one in found], [one.counts for one in found])
+    averages[next(iter(averages))] |= _rounded({"calibration_error": alike.error, **edges})
     table = _table(found, {"id": names, "group": groups, "source": sources})
     if headline not in table:
         headline = next(name for name in SHOWN if name in table)
@@ -218,6 +222,7 @@ def score(
         marks,
         intervals={name: _rounded(pair) for name, pair in ends.items()},
         weakness=_weakness(table, headline, groups),
+        calibration=alike,
     )
 
 

@@ -10,6 +10,7 @@ from clearbg.contract import Contract
 from clearbg.images.foreground import foreground
 from clearbg.inference.predict import Network, predict_split
 from clearbg.metrics import baselines, boundary, halo, image_facts, scoring
+from clearbg.metrics.calibration import reliability
 from clearbg.metrics.segmentation import histograms
 
 Predicted = tuple[np.ndarray, np.ndarray, np.ndarray | None]
@@ -27,6 +28,7 @@ class OneImage:
         facts: what the image is like, see `clearbg.metrics.image_facts`.
         edges: metric -> value along the outline; none where there is no subject.
         counts: pixels by gray level of alpha, see `segmentation.histograms`.
+        reliability: what it adds to the bins of alpha, see `calibration.reliability`.
     """
 
     scores: scoring.Scores
@@ -34,6 +36,7 @@ class OneImage:
     facts: Mapping[str, float]
     edges: Mapping[str, float]
     counts: np.ndarray
+    reliability: np.ndarray
 
 
 def look_at(
@@ -53,7 +56,8 @@ def look_at(
         edges = edges_of(alpha, truth, rgb, threshold)
         if "document" not in families:  # nobody clicks ink right, and a page has much of it
             edges["hce"] = boundary.corrections(alpha, truth, threshold)
-    return OneImage(own, masks, known, edges, histograms(alpha, truth))
+    counts = histograms(alpha, truth)
+    return OneImage(own, masks, known, edges, counts, reliability(alpha, truth))
 
 
 def edges_of(

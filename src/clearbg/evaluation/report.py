@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from clearbg.evaluation import robustness
+from clearbg.evaluation.thresholds import Threshold
 from clearbg.images import contact_sheet
 from clearbg.metrics.baselines import NAMES, Comparison
 from clearbg.metrics.names import LOWER_IS_BETTER, PROTOCOLS, heading, label
@@ -52,6 +53,8 @@ def write_evaluation_page(
     leaks: str,
     compared: Comparison,
     curves: Mapping[str, Mapping[str, np.ndarray]],
+    calibration: pd.DataFrame,
+    thresholds: Sequence[Threshold],
     per_image: pd.DataFrame,
     cases: Sequence[Case],
     varied: pd.DataFrame,
@@ -68,6 +71,8 @@ def write_evaluation_page(
             (exact, near) in its column `leak`.
         compared: the model and masks that have not looked at the image.
         curves: protocol -> "threshold", "precision", "recall", "f", ascending, in [0, 1].
+        calibration: the bins of alpha, see `calibration.Calibration`.
+        thresholds: of hard masks, the model's own first.
         per_image: a row an image: what it is like (see `clearbg.metrics.image_facts`), empty, mae
             and other scores.
         cases: in the order to show.
@@ -97,10 +102,8 @@ def write_evaluation_page(
         compared=compared,
         masks=NAMES,
         leaked=_leaked(per_image),
-        plots=[
-            _plot(curves, "recall", "precision", "Precision and recall"),
-            _plot(curves, "threshold", "f", "F over the threshold"),
-        ],
+        plots=_plots(curves, calibration),
+        thresholds=thresholds,
         histograms=[
             _histogram(per_image[name], name)
             for name in dict.fromkeys([headlines[0], "mae"])
@@ -127,6 +130,16 @@ def _leaked(per_image: pd.DataFrame) -> dict[str, list[str]]:
     return {kind: list(part["id"]) for kind, part in marked.groupby("leak")}
 
 
+def _plots(
+    curves: Mapping[str, Mapping[str, np.ndarray]], calibration: pd.DataFrame
+) -> list[dict[str, Any]]:
+    return [
+        _plot(curves, "recall", "precision", "Precision and recall"),
+        _plot(curves, "threshold", "f", "F over the threshold"),
+        _calibration(calibration),
+    ]
+
+
 def _plot(curves: Mapping[str, Mapping[str, np.ndarray]], x: str, y: str, title: str) -> dict:
     lines = {protocol: _line(curve[x], curve[y], curve["f"]) for protocol, curve in curves.items()}
     return {"title": title, "x": x, "y": "Fβ" if y == "f" else y, "lines": lines}
@@ -137,6 +150,17 @@ def _line(x: np.ndarray, y: np.ndarray, f: np.ndarray) -> dict[str, str]:
     known = np.isfinite(x + y + f)
     points = [f"{a:.4f},{b:.4f}" for a, b in zip(x[known], y[known])]
     return {"points": " ".join(points), "best": points[np.argmax(f[known])] if points else ""}
+
+
+def _calibration(bins: pd.DataFrame) -> dict[str, Any]:
+    points = " ".join(f"{a:.4f},{t:.4f}" for a, t in zip(bins["alpha"], bins["truth"]))
+    lines = {"this model": points, "alpha is right": "0,0 1,1"}
+    return {
+        "title": "Calibration",
+        "x": "alpha",
+        "y": "true alpha",
+        "lines": {name: {"points": line, "best": ""} for name, line in lines.items()},
+    }
 
 
 def _histogram(values: pd.Series, name: str) -> dict[str, Any]:

@@ -55,6 +55,7 @@ LABELS = {
     "mse_unknown": ("MSE, unknown band", "↓"),
     "gradient_unknown": ("gradient error, unknown band", "↓"),
     "connectivity_unknown": ("connectivity error, unknown band", "↓"),
+    "calibration_error": ("calibration error", "↓"),
     "boundary_iou": ("boundary IoU", "↑"),
     "boundary_f_1": ("boundary F, 1 pixel", "↑"),
     "boundary_f_2": ("boundary F, 2 pixels", "↑"),

@@ -65,7 +65,8 @@ def log_evaluation(run: runs.Run, reports: Path) -> None:
         losses = varied.set_index("variation").filter(regex="_loss$").dropna()
         for name, row in losses.iterrows():
             run.metrics({f"robustness/{name}/{metric}": loss for metric, loss in row.items()})
-    for name in ("metrics.json", "per_image.csv", "curves.csv", "robustness.csv"):
+    tables = ("per_image", "curves", "calibration", "robustness")
+    for name in ("metrics.json", *(f"{table}.csv" for table in tables)):
         run.file(reports / name, "reports/evaluate")
 
 

@@ -1,0 +1,43 @@
+"""The threshold that validation images choose, on the test images."""
+
+import numpy as np
+import pytest
+from support import contenders
+from support.models import brightness_model
+
+from clearbg.data import manifest
+from clearbg.evaluation import thresholds
+from clearbg.removal.remover import Remover
+
+
+def dim(batch: np.ndarray) -> np.ndarray:
+    """A network that is right, at a fifth of the alpha."""
+    return (0.2 * (batch.mean(axis=1, keepdims=True) > 0.5)).astype(np.float32)
+
+
+def test_validation_images_choose_a_threshold_that_fits_a_dim_model(tmp_path):
+    folder = contenders.ingested(tmp_path / "data")
+    frame = manifest.read(folder)
+    frame.loc[frame.split == "train", "split"] = "validation"
+    manifest.write(frame.to_dict("records"), folder / "manifest.csv")
+    contract = Remover(brightness_model(tmp_path / "model.onnx")).contract
+    found = thresholds.of_validation(dim, contract, folder, 2)
+    assert found.by == f"{contenders.TRAIN} validation images"
+    assert 0 < found.value <= 0.2 and found.dice > 0.8
+
+
+def test_without_validation_images_the_models_own_threshold_stays(tmp_path):
+    folder = contenders.ingested(tmp_path / "data")
+    contract = Remover(brightness_model(tmp_path / "model.onnx")).contract
+    chosen = thresholds.of_validation(dim, contract, folder, 2)
+    found = thresholds.compared(0.5, 0.6, chosen, np.linspace(0, 1, 256))
+    assert list(found) == ["model", "test"] and found["test"].value == 1
+
+
+def test_test_images_are_measured_at_the_threshold_that_others_chose():
+    curve = np.zeros(256)
+    curve[51], curve[60] = 0.7, 0.8
+    chosen = thresholds.Threshold("9 validation images", 51 / 255, 0.9)
+    found = thresholds.compared(0.5, 0.1, chosen, curve)
+    assert found["validation"].dice == 0.7 and found["model"].dice == 0.1
+    assert found["test"].value == pytest.approx(60 / 255) and found["test"].dice == 0.8
