@@ -81,6 +81,24 @@ def test_model_is_measured_at_the_images_own_size(model, pairs_folder):
     assert {"boundary_iou", "hce", "halo_black", "contrast"} <= {*result.per_image}
 
 
+def test_score_says_how_many_maps_the_stretch_changes_and_which_threshold_is_best(halves):
+    write_mask(halves[0] / "a.png", (np.asarray(Image.open(halves[0] / "a.png")) // 5))
+    result = score_files.score_files(*halves, ["saliency"], 0.5, inverted=False)
+    text = score_files.table(result, None)
+    assert "this changes 1 of 2 maps" in text and "at 0.5 (--threshold)" in text
+    best = float(text.split("own best threshold is ")[1].split(",")[0])
+    assert 0 < best <= 0.2  # at which both maps have Dice 2/3
+    assert "with Dice 0.6667" in text and "none was resized" in text
+    without = score_files.score_files(*halves, ["segmentation"], 0.5, inverted=False)
+    assert "stretched" not in without.notes
+
+
+def test_map_of_another_size_is_refused_with_the_reason(halves):
+    write_mask(halves[0] / "b.png", np.zeros((4, 8), np.uint8))
+    with pytest.raises(DataError, match=r"8×4 pixels and its mask 8×8: .* resize it to its mask's"):
+        score_files.score_files(*halves, ["segmentation"], 0.5, inverted=False)
+
+
 def test_maps_without_their_images_have_edges_but_no_halo(halves):
     result = score_files.score_files(*halves, ["segmentation"], 0.5, inverted=False)
     assert 0 < result.figures["boundary_iou"] < 1 and "halo_black" not in result.figures

@@ -49,6 +49,7 @@ class Evaluation:
             like, see `clearbg.metrics.image_facts`.
         marks: of all images, in the order they were scored; None where nothing was looked for.
         found: lines about what was found in the masks and left out of the folders, or empty.
+        notes: lines on how the figures came about, for those who compare them with published ones.
         intervals: metric -> "low" and "high" of the 95 % interval of its average by the first
             protocol, see `clearbg.metrics.bootstrap`; of the metrics of a short list.
         weakness: the slice of images that is worst by the headline; None: none is, beyond chance.
@@ -61,6 +62,7 @@ class Evaluation:
     per_image: pd.DataFrame
     marks: leaks.Marks | None = None
     found: str = ""
+    notes: str = ""
     intervals: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     weakness: Weakness | None = None
     calibration: Calibration | None = None

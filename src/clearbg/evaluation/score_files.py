@@ -21,6 +21,7 @@ from clearbg.evaluation.one_image import Predicted, predicted
 from clearbg.images import finding, read_mask
 from clearbg.inference.predict import Network
 from clearbg.inference.torch_network import trained_network
+from clearbg.metrics.calibration import best_threshold
 from clearbg.metrics.names import FAMILIES
 from clearbg.removal.remover import Remover
 from clearbg.system.files import replacing_file
@@ -90,19 +91,24 @@ def score_files(
     _check(families)
     pairs = partners(predictions, masks)
     truths = Truths()
+    stretched = 0
 
     def alphas() -> Iterator[Predicted]:
+        nonlocal stretched
         for pair in pairs:
             alpha = read_mask(pair.image)[0]
             alpha = 255 - alpha if inverted else alpha
             truth = truths.alone(replace(pair, invert=inverted))
-            pair.refuse_sizes(alpha.shape, truth)
+            _refuse_sizes(pair, alpha, truth)
+            low, high = int(alpha.min()), int(alpha.max())
+            stretched += low < high and (low, high) != (0, 255)
             yield alpha / 255, truth, None
 
     headline = FAMILIES[families[0]][0]
     names = [pair.id for pair in pairs]
     result = evaluate.score(names, alphas(), families, threshold, ["raw", "min_max"], headline)
-    return replace(result, found=_told(truths, predictions, masks))
+    notes = _explained(result, threshold, stretched)
+    return replace(result, found=_told(truths, predictions, masks), notes=notes)
 
 
 def refuse_output(
@@ -125,12 +131,42 @@ def table(result: Evaluation, output: Path | None) -> str:
     columns = [pd.DataFrame(result.metrics)[[first]], ends.add_prefix("95% ")]
     averages = pd.concat([*columns, pd.DataFrame(result.metrics)[others]], axis=1)
     text = averages.to_string(na_rep="", float_format="{:.4f}".format)
-    return text if result.marks is None else f"{text}\n{result.marks.sentence()}"
+    marks = "" if result.marks is None else result.marks.sentence()
+    return "\n".join(filter(None, [text, marks, result.notes]))
 
 
 def warning(result: Evaluation) -> str:
     """What to say on stderr: what was found in the masks, and that a model does not beat them."""
     return "\n".join(filter(None, [result.found, result.compared.warning("images")]))
+
+
+def _explained(result: Evaluation, threshold: float, stretched: int) -> str:
+    """How the figures of maps came about: the stretch, and the threshold of hard masks."""
+    lines, count = [], len(result.per_image)
+    if "min_max" in result.metrics:
+        lines.append(
+            "raw: each map as it is. min_max: each map stretched between its own smallest and "
+            f"largest value, as published tables do; this changes {stretched} of {count} maps."
+        )
+    dice = result.calibration.dice
+    best = best_threshold(dice)
+    lines.append(
+        f"Dice, IoU, pixel accuracy, outlines and HCE cut each map at {threshold:g} (--threshold), "
+        f"and the mask at half; these maps' own best threshold is {best / 255:.3f}, with Dice "
+        f"{dice[best]:.4f}. F and E are averages over images at each of 256 thresholds."
+    )
+    lines.append(f"All {count} maps were of their masks' size; none was resized.")
+    return "\n".join(lines)
+
+
+def _refuse_sizes(pair: FilePair, alpha: np.ndarray, truth: np.ndarray) -> None:
+    if alpha.shape != truth.shape:
+        sizes = [f"{one.shape[1]}×{one.shape[0]}" for one in (alpha, truth)]
+        raise DataError(
+            f"{pair.image} is {sizes[0]} pixels and its mask {sizes[1]}: published figures are of "
+            "maps at the images' own size, and how a map is resized changes them; resize it "
+            "to its mask's size (bilinear, in most papers' code), or write it again at that size."
+        )
 
 
 def _told(truths: Truths, *folders: Path) -> str:
