@@ -16,6 +16,7 @@ from clearbg.doctor import diagnose
 from clearbg.errors import DataError
 from clearbg.evaluation import score_files
 from clearbg.evaluation.compare import compare
+from clearbg.images import labels
 
 SIZE = (120, 160)
 RGB, ALPHA = scene(3, SIZE)
@@ -178,3 +179,13 @@ def test_set_of_empty_or_full_masks_alone_is_broken(value, kind, tmp_path):
     own = pair(tmp_path, png(np.full(SIZE, value, np.uint8)))
     status, facts = examined(own.image.parent.parent)
     assert status == 2 and found(facts) == {"a": {kind}}
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_areas_are_what_an_opening_by_a_block_leaves(dtype):
+    values = np.kron(np.random.default_rng(0).integers(0, 3, (9, 12)), np.ones((3, 2))).astype(
+        dtype
+    )
+    block = np.ones((3, 3), np.uint8)
+    even = cv2.dilate(values, block) == cv2.erode(values, block)
+    assert np.array_equal(labels._areas(values), cv2.dilate(even.astype(np.uint8), block) > 0)

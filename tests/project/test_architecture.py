@@ -113,10 +113,13 @@ def lines_of_code(function, lines: list[str]) -> int:
 
 REFINING = """
 import numpy
+from clearbg import images
 from clearbg.images import foreground
-from clearbg.removal import guided_filter
+from clearbg.removal import backgrounds, guided_filter
 rgb = numpy.zeros((9, 9, 3), numpy.uint8)
-foreground.foreground(rgb, guided_filter.refine(numpy.eye(4), rgb))"""
+foreground.foreground(rgb, guided_filter.refine(numpy.eye(4), rgb))
+front = images.DecodedImage(rgb, alpha=rgb[..., 0])
+backgrounds.lay_over(front, backgrounds.Background(None), rgb)"""
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 """What lies behind a cutout: colors, images, and the image's own background out of focus."""
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
 from clearbg.errors import ImageError, SettingsError
 from clearbg.images import DecodedImage, write_image
+from clearbg.removal import backgrounds
 from clearbg.removal.backgrounds import lay_over, parse_background
 
 SIZE = (40, 60)
@@ -114,3 +116,10 @@ def test_ground_of_a_turned_photograph_is_upright():
     exif[274] = 6
     Image.new("RGB", (4, 8)).save("g.jpg", exif=exif)
     assert parse_background("g.jpg").values.shape == (4, 8, 3)
+
+
+@pytest.mark.parametrize("side", [2, 9, 60])
+def test_blur_is_gaussian_and_reflected_at_the_frame(side):
+    values = np.random.default_rng(0).random((side, side), np.float32)
+    matrix = backgrounds._gaussian(side, 3.7)
+    assert np.abs(matrix @ values @ matrix.T - cv2.GaussianBlur(values, (0, 0), 3.7)).max() < 1e-5

@@ -1,4 +1,4 @@
-"""Decode image files from anywhere with Pillow, and with OpenCV or tifffile where it falls short.
+"""Decode image files from anywhere with Pillow, and with tifffile where it falls short.
 
 Used by `clearbg.images`, and by `clearbg.data` where values are needed as they are stored.
 """
@@ -19,6 +19,7 @@ from clearbg.errors import ClearBGError, ImageError
 from clearbg.images import limits, png_metadata, tiff_reading
 from clearbg.images.exif import orientation_of
 from clearbg.images.failures import TIFF, failure
+from clearbg.images.low_bytes import low_bytes
 
 # Without a list Pillow also hands EPS to Ghostscript and guesses at formats without signature.
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "AVIF", "GIF", "BMP", "PPM", "JPEG2000")
@@ -212,8 +213,7 @@ def _sixteen_bit_color(image: Image.Image, stream: BinaryIO, turned: int) -> np.
     Raises:
         ValueError: Pillow misreads the file, and nothing else reads it.
     """
-    import cv2  # imported here, as tifffile: few images have 16 bits
-    import tifffile
+    import tifffile  # imported here: few images have 16 bits
 
     planar = image.format == "TIFF" and image.tag_v2.get(PLANAR, 1) == 2
     color = image.mode in ("RGB", "RGBA")
@@ -227,12 +227,11 @@ def _sixteen_bit_color(image: Image.Image, stream: BinaryIO, turned: int) -> np.
         raise ValueError("16-bit channels one after another; export it with interleaved channels")
     if planar or page or not color:
         return None
-    read = cv2.imdecode(np.frombuffer(stream.read(), np.uint8), cv2.IMREAD_UNCHANGED)
+    stream.seek(0)
+    with Image.open(stream, formats=[image.format]) as again:
+        low = low_bytes(again)
     high = np.asarray(image)
-    if read is None or read.dtype != np.uint16 or read.shape[:2] != high.shape[:2]:
-        return None
-    deep = read[..., [2, 1, 0, 3][: high.shape[2]]]
-    return deep if np.array_equal(deep >> 8, high) else None
+    return None if low is None or low.shape != high.shape else high.astype(np.uint16) << 8 | low
 
 
 def split_opacity(

@@ -10,11 +10,14 @@ RAMP = 0.95  # share of neighbors one gray level apart that make four gray level
 
 def _areas(values: np.ndarray) -> np.ndarray:
     """The pixels, bool `(H,W)`, that lie in a 3×3 block of one value; edges have next to none."""
-    import cv2  # imported here: few masks have few values
+    return _around(_around(values, np.maximum) == _around(values, np.minimum), np.maximum)
 
-    kernel = np.ones((3, 3), np.uint8)
-    even = cv2.dilate(values, kernel) == cv2.erode(values, kernel)
-    return np.asarray(cv2.dilate(np.asarray(even, np.uint8), kernel)) > 0
+
+def _around(values: np.ndarray, choose: np.ufunc) -> np.ndarray:
+    """The largest (np.maximum) or the smallest (np.minimum) of each pixel's 3×3 neighbors."""
+    near = np.pad(values, 1, "edge")
+    rows = choose(choose(near[:-2], near[1:-1]), near[2:])
+    return np.asarray(choose(choose(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:]))
 
 
 def fill_areas(values: np.ndarray, gray_levels: np.ndarray) -> bool:

@@ -22,8 +22,7 @@ MODEL, CARD = "model.onnx", "card.md"
 IMAGES = ("training_images.csv", "training_images.csv.gz")
 REQUIRED = (
     "anyio", "fastapi", "filelock", "gradio", "gradio_client", "isal", "numpy", "onnxruntime",
-    "opencv-python-headless", "pillow", "pydantic-core", "python_multipart", "pyyaml", "starlette",
-    "tifffile", "uvicorn",
+    "pillow", "pydantic-core", "python_multipart", "pyyaml", "starlette", "tifffile", "uvicorn",
 )  # fmt: skip
 MARK = '"""Serves the page of ClearBG; written by `clearbg demo --export`."""'
 APP = f'''{MARK}

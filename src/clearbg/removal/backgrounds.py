@@ -132,22 +132,37 @@ def _out_of_focus(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     normalized by the weight of the background (Knutsson and Westin, "Normalized and Differential
     Convolution", CVPR 1993).
     """
-    import cv2  # imported here: most removals do without
-
     scale = min(1, BLUR_SIDE / max(alpha.shape))
     small = tuple(max(1, round(side * scale)) for side in alpha.shape)
     weight = 1 - resize(alpha, small)[..., None] / np.float32(255)
     colors = resize(rgb, small).astype(np.float32)
     sigma = BLUR_SIGMA * max(small)
 
+    down, across = (_gaussian(side, sigma) for side in small)
+
     def blurred(values: np.ndarray) -> np.ndarray:
-        return cv2.GaussianBlur(values, (0, 0), sigma).reshape(values.shape)
+        return np.einsum("ih,hwc,jw->ijc", down, values, across, optimize=True)
 
     mean = (colors * weight).sum((0, 1)) / max(weight.sum(), 1e-6)
     little = np.float32(1e-4)  # the mean color's weight, which shows where the blur finds none
     values = blurred(colors * weight) + little * mean
     values /= blurred(weight) + little
     return resize(np.rint(values.clip(0, 255)).astype(np.uint8), alpha.shape)
+
+
+def _gaussian(side: int, sigma: float) -> np.ndarray:
+    """The matrix, float32 `(side,side)`, that blurs a row of pixels, reflected at its ends.
+
+    Args:
+        sigma: standard deviation of the blur, pixels.
+    """
+    reach = round(4 * sigma)
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    sources = np.pad(np.arange(side), reach, "reflect" if side > 1 else "edge")
+    matrix = np.zeros((side, side))
+    for offset, weight in enumerate(weights / weights.sum()):
+        np.add.at(matrix, (np.arange(side), sources[offset : offset + side]), weight)
+    return matrix.astype(np.float32)
 
 
 @functools.lru_cache(maxsize=16)
