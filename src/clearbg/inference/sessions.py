@@ -110,6 +110,8 @@ def _on_processor(
     def opened() -> Network:
         return _of_onnxruntime(_session(model, provider, options))
 
+    if images != "some":
+        memory.share()
     if images == "one":
         single = _later(opened)
     elif runs == 1:
@@ -149,7 +151,14 @@ def _later(opened: Callable[[], Network]) -> Network:
     pool = ThreadPoolExecutor(1, "clearbg model")
     opening = pool.submit(opened)
     pool.shutdown(wait=False)
-    return lambda batch: opening.result()(batch)
+
+    @functools.cache
+    def ready() -> Network:
+        network = opening.result()
+        memory.trim()  # give back what reading the image and opening have freed
+        return network
+
+    return lambda batch: ready()(batch)
 
 
 def _taking_turns(networks: list[Network]) -> Network:
@@ -188,6 +197,7 @@ def _options(threads: int) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.enable_mem_pattern = False  # it keeps a second set of all activations, and gains none
+    options.enable_mem_reuse = False  # a block planned for two activations is held between them
     options.log_severity_level = 3  # ONNX Runtime's warnings are not for users
     return options
 

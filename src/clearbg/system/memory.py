@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's mallopt(3)
+M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # of glibc's mallopt(3)
 
 
 def keep_freed() -> None:
@@ -17,6 +17,14 @@ def keep_freed() -> None:
     """
     _set(M_MMAP_MAX, 0)
     _set(M_TRIM_THRESHOLD, -1)
+
+
+def share() -> None:
+    """Let new threads of glibc's reuse what others have freed; elsewhere nothing happens.
+
+    By default each takes its memory from an own arena, and large freed blocks stay in all of them.
+    """
+    _set(M_ARENA_MAX, 1)
 
 
 def trim() -> None:
