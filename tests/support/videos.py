@@ -34,6 +34,7 @@ def write_video(
     shape: Fraction = Fraction(1),
     transfer: int | None = None,
     pictures: bool = True,
+    faststart: bool = False,
 ) -> Path:
     """Write a video.
 
@@ -42,11 +43,14 @@ def write_video(
         times: of the frames, in units of 1/1000 s; None: by `rate`.
         rotation: degrees that a player turns it by, counterclockwise.
         sound: the codec of a tone as long as the video; None: no sound.
+        pictures: False: sound alone.
+        faststart: put the index before the frames.
         transfer: code of the color transfer, such as 16 for PQ.
     """
     if frames is None:
         frames = [moving_disc(index)[0] for index in range(FRAMES)]
-    with av.open(str(path), "w") as container:
+    moved = {"movflags": "faststart"} if faststart and path.suffix == ".mp4" else {}
+    with av.open(str(path), "w", options=moved) as container:
         tracks = []
         if pictures:
             stream = container.add_stream(codec, rate=rate)

@@ -53,7 +53,8 @@ def join(
                     pictures.metadata.update(
                         {k: v for k, v in template.metadata.items() if k == "alpha_mode"}
                     )
-                    pictures.codec_context.sample_aspect_ratio = template.sample_aspect_ratio
+                    shape = template.sample_aspect_ratio or Fraction(1)
+                    pictures.codec_context.sample_aspect_ratio = shape
                     pictures.time_base = step
                 sound, notes = _sound(source, result, format, video)
                 shown = _pictures(pictures, segments, step, round(1 / video.rate / step))

@@ -15,7 +15,9 @@ SAME, OTHER = 3.0, 14.0
 """Mean difference of a small neighborhood's gray levels, of 255: up to the first the picture counts
 as unchanged (noise of a camera), from the second as another one."""
 WINDOW = 5  # pixels of that neighborhood's side
-SMALLEST = 16  # pixels of a side, below which optical flow finds nothing
+SMALLEST, LONGEST = 32, 8
+"""Pixels of the shorter side, and how much longer the other may be, for OpenCV's optical flow: with
+images beyond them it ends the whole process."""
 
 SteadyState = tuple[np.ndarray, np.ndarray]
 """A frame at the network's size, uint8 `(h,w,3)`, and its filtered alpha, float32 `(h,w)`."""
@@ -58,7 +60,8 @@ def _moved(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The frame before and its alpha where their content is now, and 1 where that was in sight."""
     height, width = alpha.shape
-    if min(height, width) < SMALLEST:
+    short, long = sorted((height, width))
+    if short < SMALLEST or long > LONGEST * short:
         return before, alpha, np.ones_like(alpha)
     grays = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (now, before)]
     finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
