@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from clearbg.cli.app import app
 from clearbg.images import png, read_image, write_image
+from clearbg.system import progress
 
 SIZE = (48, 64)
 
@@ -262,6 +263,19 @@ def test_json_tells_what_became_of_every_image(remove):
     )  # fmt: skip
     assert 0.05 < a["coverage"] < 0.25
     assert b["status"] == "skipped" and "not an image" in c["message"]
+
+
+def test_quiet_run_prints_errors_alone(remove, monkeypatch):
+    monkeypatch.setattr(progress, "progress", None)  # a bar would be made by calling it
+    write_image("in/a.png", scene())
+    write_image("in/b.png", scene())
+    assert remove("in/a.png", "--quiet", "-o", "one.jpg", "--mask").output == ""
+    assert remove("in", "--quiet").output == ""
+    Path("in/c.png").write_text("text")
+    done = remove("in", "--quiet", status=1)
+    assert done.stdout == "" and len(done.stderr.splitlines()) == 1
+    assert "c.png is not an image" in done.stderr
+    assert json.loads(remove("in/a.png", "--quiet", "--json").stdout)["written"] == 1
 
 
 def test_results_are_skipped_or_overwritten(remove):

@@ -32,8 +32,7 @@ Inputs = Annotated[
     list[str],
     typer.Argument(
         metavar="IMAGES...",
-        help="Images, folders, patterns ('photos/**/*.jpg'), a video, "
-        "addresses (s3://bucket/photos), or -.",
+        help="Images, a video, folders, patterns, s3://bucket, or -.",
     ),
 ]
 OutputOption = Annotated[
@@ -145,7 +144,7 @@ def remove(
         _refuse_missing(inputs)
     memory.keep_freed()
     runs = choice_of(model, device)
-    if model is None:
+    if model is None and not run_options.quiet:
         from clearbg.pretrained.choice import introduction
 
         typer.echo(f"clearbg: {introduction(runs)}", err=True)
@@ -160,7 +159,7 @@ def remove(
     report = remove_images(
         inputs, output, runs.file, name=runs.name, engine=engine, ray_options=ray_options, **ways
     )
-    _print(report, json)
+    _print(report, json, run_options.quiet)
 
 
 def _refuse_missing(inputs: list[str]) -> None:
@@ -194,11 +193,12 @@ def _remove_video(
     from clearbg.video.run import remove_video
 
     report = remove_video(source, output, runs.file, name=runs.name, **ways)
-    for note in report.notes:
+    quiet = ways["run_options"].quiet
+    for note in () if quiet else report.notes:
         typer.echo(f"clearbg: {report.target}: {note}.", err=True)
     if as_json:
         typer.echo(report.to_json())
-    elif report.target != "-":
+    elif report.target != "-" and not quiet:
         typer.echo(report.summary())
 
 
@@ -206,21 +206,26 @@ def _watch(inputs: list[str], output: str | None, model: Path, ways: dict[str, A
     """Watch the folders until a signal comes, and exit."""
     from clearbg.removal import watching
 
+    quiet = ways["run_options"].quiet
+
     def tell(outcome: "Outcome") -> None:
         if outcome.message:
             typer.echo(f"clearbg: {outcome.message}", err=True)
+        if outcome.message or quiet:
             return
         typer.echo(f"{outcome.target}: {outcome.width}×{outcome.height} pixels")
         for note in outcome.notes:
             typer.echo(f"clearbg: {outcome.target}: {note}.", err=True)
 
-    typer.echo(f"clearbg: watching {', '.join(inputs)}; Ctrl-C ends it.", err=True)
+    if not quiet:
+        typer.echo(f"clearbg: watching {', '.join(inputs)}; Ctrl-C ends it.", err=True)
     done = watching.watch(inputs, output, model, tell, **ways)
-    typer.echo(
-        f"clearbg: ended by {done.signal.name}: {done.written} images written, {done.failed} "
-        "failed. The same command goes on.",
-        err=True,
-    )
+    if not quiet:
+        typer.echo(
+            f"clearbg: ended by {done.signal.name}: {done.written} images written, {done.failed} "
+            "failed. The same command goes on.",
+            err=True,
+        )
     raise typer.Exit(1 if done.failed else 0)
 
 
@@ -229,16 +234,18 @@ def _made(options: Callable[..., Made], chosen: dict[str, Any]) -> Made:
     return options(**{name: chosen[name] for name in names})
 
 
-def _print(report: "RemovalReport", as_json: bool) -> NoReturn:
+def _print(report: "RemovalReport", as_json: bool, quiet: bool) -> NoReturn:
     """Print the outcomes of the images, and end with the exit status that says it too."""
-    sentences = list(report.notes)
+    sentences = [] if quiet else list(report.notes)
     for outcome in report.outcomes:
         sentences += [outcome.message] if outcome.message else []
-        sentences += [f"{outcome.target}: {note}." for note in outcome.notes]
+        sentences += [] if quiet else [f"{outcome.target}: {note}." for note in outcome.notes]
     for sentence in sentences:
         typer.echo(f"clearbg: {sentence}", err=True)
     if as_json:
         typer.echo(report.to_json())
+    elif quiet:
+        pass
     elif len(report.outcomes) > 1:
         typer.echo(report.summary())
     elif (one := report.outcomes[0]).status == "written" and one.target != "-":

@@ -62,7 +62,7 @@ def remove_files(
     read = [Path(model), getattr(log, "path", None), output_options.file]
     refuse_outputs(todo, read, run_options.overwrite)
     done = Pipeline(remover, output_options, run_options, log).run(todo)
-    if len(todo) > 1:
+    if len(todo) > 1 and not run_options.quiet:
         from clearbg.system.progress import progress  # imported here: a single image does without
 
         done = progress(done, what="remove", unit="images", total=len(todo))

@@ -177,7 +177,7 @@ class OutputOptions:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How many images are worked on at once, and when a run leaves an image out.
+    """How many images are worked on at once, when a run leaves one out, and what it prints.
 
     Raises:
         SettingsError: a number is less than 1, or two options exclude each other.
@@ -199,6 +199,7 @@ class RunOptions:
     fail_fast: Annotated[
         bool, Help("Start no further image after one has failed.", off="keep-going")
     ] = False
+    quiet: Annotated[bool, Help("Print errors alone, and what --json asks for.")] = False
 
     def __post_init__(self) -> None:
         _refuse_below_one("batch", self.batch)

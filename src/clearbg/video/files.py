@@ -118,6 +118,7 @@ def write_files(job: VideoJob, opened: Callable[[], Remover]) -> dict[str, Any]:
             progress(
                 removed(frames, remover, job.run_options, steady, finish),
                 what="remove", unit="frames", total=count, initial=resumed,
+                disable=job.run_options.quiet,
             ),
             sink, done,
         )  # fmt: skip

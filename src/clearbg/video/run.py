@@ -131,7 +131,8 @@ def _into_pipe(
         finisher(remover, output_options, None),
     )  # fmt: skip
     total, coverage, last = 0, 0.0, None
-    for _, made, _ in progress(done, what="remove", unit="frames", total=count):
+    quiet = run_options.quiet
+    for _, made, _ in progress(done, what="remove", unit="frames", total=count, disable=quiet):
         sys.stdout.buffer.write(raw.pixels(made.image))
         total, coverage, last = total + 1, coverage + made.coverage, made.image
     sys.stdout.buffer.flush()

@@ -72,8 +72,8 @@ def remove_in_bulk(
     if todo:
         run_options = dataclasses.replace(run_options, batch=run_options.batch or BATCH[device])
         settings = ActorSettings(device, refine, output_options, run_options, os.getcwd())
-        few = len(todo) <= 1
-        with progress(what="remove", unit="images", total=len(todo), disable=few) as bar:
+        silent = run_options.quiet or len(todo) <= 1
+        with progress(what="remove", unit="images", total=len(todo), disable=silent) as bar:
             ended = _ended(todo, file.read_bytes(), settings, ray_options.actors, gpus)
             for number, result in ended:
                 made[todo[number]] = result
