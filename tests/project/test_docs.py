@@ -4,6 +4,8 @@ import os
 import re
 import shutil
 import signal
+import subprocess
+import tomllib
 
 import pytest
 import requests
@@ -31,22 +33,27 @@ RUN_BY = {
     r"dvc (exp|queue)": "tests/project/test_pipeline.py",
     r"python sweep.py": "tests/project/test_sweep.py",
     r"make retrain": "tests/retraining/test_retraining.py",
-    r"make storage|dvc remote|dvc push|dvc pull|git (add|clone|commit)|pip install": (
+    r"make storage|dvc remote|dvc push|dvc pull|git (add|clone|commit)": (
         "tests/project/test_remotes.py"
     ),
+    r"pip install": "benchmarks/first_hour.py",
     r"docker|cp \.env|export |AWS": "tests/project/test_containers.py",
-    r"clearbg use (portrait|documents)": "tests/project/test_systems.py",
-    r"dvc repro$": "tests/data/test_own_images.py",
+    r"clearbg use portrait": "tests/project/test_systems.py",
+    r"dvc repro$": "tests/project/test_pipeline.py",
     r"clearbg fetch --from": "tests/data/test_fetch_recipe.py",
     r"dvc (status --cloud|repro --pull)": "tests/project/test_remotes.py",
     r"clearbg remove (s3:|photos/)|ray start": "tests/removal/test_bulk.py",
     r"clearbg remove inbox": "tests/removal/test_watching.py",
     r"ffmpeg": "tests/video/test_video_pipes.py",
-    r"clearbg demo": "tests/page/test_page_served.py",
+    r"clearbg demo$": "tests/page/test_page_served.py",
+    r"clearbg demo --export": "tests/page/test_page_space.py",
     r"clearbg serve|curl .*:7000": "tests/serving/test_serving_page.py",
-    r"mlflow models serve|echo|curl|jq": "tests/export/test_pyfunc.py",
-    r"make (promote|rollback)|clearbg lineage": "tests/promotion/test_promote.py",
+    r"curl --user": "tests/project/test_team.py",
+    r"mlflow models serve|echo|curl -s|jq": "tests/export/test_pyfunc.py",
+    r"make (promote|rollback)": "tests/promotion/test_promote.py",
+    r"clearbg lineage": "tests/lineage/test_lineage.py",
     r"REMBG_HOME": "tests/export/test_export_rembg.py",
+    r".*(--device |accelerator=)cuda": "",  # a GPU's, which no test may need
     r"source|open|git checkout --theirs|case|\S+\) |esac": "",  # the shell's, a desktop's, git's
 }
 """Commands of the pages that are not run here -> what runs them."""
@@ -95,6 +102,16 @@ def test_every_page_is_told_of():
 def test_what_runs_the_others_is_there():
     names = {name for name in (*RUN_BY.values(), *BEYOND.values()) if name}
     assert [name for name in names if not (ROOT / name).is_file()] == []
+
+
+def test_targets_of_make_and_extras_that_the_pages_name_are_there():
+    text = "\n".join(line for page in PAGES for line in commands(page))
+    for target in sorted(set(re.findall(r"(?m)\bmake ([\w-]+)", text))):
+        done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = {name for names in re.findall(r"\.\[([\w,-]+)\]", text) for name in names.split(",")}
+    assert named and named <= set(extras["optional-dependencies"])
 
 
 @pytest.fixture(scope="module")

@@ -66,7 +66,7 @@ def test_repro_makes_a_remover_then_does_nothing_and_again_elsewhere_the_same(re
     # An experiment, then two queued ones, in temporary copies but in one MLflow store.
     project.run("git", "add", "-A")
     project.run("git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "run")
-    project.dvc("exp", "run", "-S", "train.lr=0.003", "train")
+    project.dvc("exp", "run", "--name", "slow", "-S", "train.lr=0.003", "train")
     project.dvc("exp", "run", "--queue", "-S", "train.lr=0.004", "train")
     project.dvc("queue", "start")
     for _ in range(240):
@@ -76,6 +76,10 @@ def test_repro_makes_a_remover_then_does_nothing_and_again_elsewhere_the_same(re
     assert "Success" in status, project.dvc("queue", "logs", status.split()[5], status=None).stdout
     shown = project.dvc("exp", "show", "--csv").stdout
     assert "0.003" in shown and "0.004" in shown
+    assert "0.003" in project.dvc("exp", "diff", "HEAD", "slow").stdout
+    project.dvc("exp", "branch", "slow", "better-lr")
+    project.dvc("exp", "remove", "slow")
+    assert "slow" not in project.dvc("exp", "show", "--csv").stdout
     with sqlite3.connect(project.folder / "mlflow.db") as store:
         rates = store.execute("select value from params where key = 'train.lr'").fetchall()
     assert {"0.01", "0.003", "0.004"} <= {rate for (rate,) in rates}

@@ -177,6 +177,7 @@ def test_clone_removes_backgrounds_after_a_pull(finished, tmp_path, kind, reques
 def test_clone_runs_no_stage_that_somebody_has_run(finished, folder_remote, tmp_path):
     project = finished.copy(tmp_path / "mine")
     pushed(project, folder_remote, "--run-cache")
+    assert "in sync" in project.dvc("status", "--cloud").stdout
     other = clone(project, tmp_path / "theirs")
     done = other.dvc("repro", "--pull", "--allow-missing").stdout
     assert "up to date" in done and "Running stage" not in done
