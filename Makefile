@@ -37,7 +37,11 @@ test: .venv/.ready-test
 	python -m pytest
 
 ui: $(READY)
-	@echo "runs: http://127.0.0.1:$${PORT:-5000}/#/experiments/1/runs?workflowType=machine_learning"
+	@page="http://127.0.0.1:$${PORT:-5000}/#/experiments/1"; \
+	view="workflowType=machine_learning&viewStateShareKey=scores"; \
+	echo "runs: $$page/runs?$$view"; \
+	echo "charts of the test scores: $$page/runs?$$view&compareRunsMode=CHART"; \
+	echo "models: $$page/models?workflowType=machine_learning"
 	MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
 	python -m mlflow ui --backend-store-uri sqlite:///mlflow.db --port "$${PORT:-5000}" --workers 1
 

@@ -80,7 +80,7 @@ def main() -> None:
         | {f"evaluate.{k}": v for k, v in settings.evaluate},
     )
     draw_sheet(cases)
-    stage_logs.log_evaluation(stage_logs.run_of(contract, settings), REPORTS)
+    stage_logs.log_evaluation(stage_logs.run_of(contract, settings), REPORTS, settings)
     print(f"evaluate: {', '.join(map(result.told, result.shown(5)))}")
     if result.weakness:
         print(f"evaluate: {result.weakest()}")

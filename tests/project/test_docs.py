@@ -194,7 +194,14 @@ def test_make_ui_shows_the_runs(finished):
         listed = f"{address}/api/2.0/mlflow/runs/search"
         runs = requests.post(listed, json={"experiment_ids": ["1"]}, timeout=60).json()["runs"]
         assert [run["info"]["status"] for run in runs] == ["FINISHED"]
-        assert process.stdout.readline().startswith(f"runs: {address}/")
+        lines = [process.stdout.readline() for _ in range(3)]
+        assert [line.partition(f": {address}/#/experiments/1/")[0] for line in lines] == [
+            "runs", "charts of the test scores", "models"
+        ]  # fmt: skip
+        asked = {"experiment_id": "1"}
+        found = requests.get(f"{address}/api/2.0/mlflow/experiments/get", asked, timeout=60).json()
+        tags = {tag["key"] for tag in found["experiment"]["tags"]}
+        assert "mlflow.sharedViewState.scores" in tags and "viewStateShareKey=scores" in lines[0]
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -47,6 +47,8 @@ for _name, _value in {
 import mlflow.pyfunc  # noqa: E402
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag  # noqa: E402
 from mlflow.tracking.context.registry import resolve_tags  # noqa: E402
+
+from clearbg.tracking import overview  # noqa: E402
 
 # Errors also arrive here as exceptions, and are shown in one sentence.
 for _name in ("mlflow", "urllib3.connectionpool"):
@@ -180,6 +182,11 @@ class Run:
             self._client.set_terminated(self.id, run.info.status, run.info.end_time)
 
     @_only_warns
+    def show_scores(self, first: Sequence[str] = ()) -> None:
+        """Give the figures `test/...` to the run's models; `first` are columns of MLflow's page."""
+        overview.show(self._client, self.id, first)
+
+    @_only_warns
     def _end(self, status: str) -> None:
         self._client.set_terminated(self.id, status)
         told(self._client.get_run(self.id).info.run_id)
@@ -197,7 +204,8 @@ def train_run(fingerprint: str, settings: Mapping, name: str, **tags: str) -> It
     """
     run, _ = _open({FINGERPRINT: fingerprint}, settings, name, tags)
     try:
-        yield run
+        with overview.machine_of(run._client, run.id):
+            yield run
     except BaseException as error:
         run._end("KILLED" if isinstance(error, KeyboardInterrupt | Stopped) else "FAILED")
         raise

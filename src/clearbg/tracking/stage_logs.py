@@ -16,7 +16,7 @@ from clearbg.tracking import runs
 from clearbg.training.fingerprint import fingerprint
 
 INGEST, TRAINING = Path("reports/ingest"), Path("reports/train")
-DATA = Path("data/augmented")
+INGESTED, DATA = Path("data/ingested"), Path("data/augmented")
 REMEDY = "write the reports again with `dvc repro -f`"
 
 
@@ -44,8 +44,8 @@ def _log_ingest(run: runs.Run) -> None:
         run.file(INGEST / name, "reports/ingest")
 
 
-def log_evaluation(run: runs.Run, reports: Path) -> None:
-    """Log the test split's headline figures, the interval of the first, and the reports.
+def log_evaluation(run: runs.Run, reports: Path, settings: config.Settings) -> None:
+    """Log the test split, its headline figures, the interval of the first, and the reports.
 
     MLflow compares runs by a few figures; all others are in the files.
     """
@@ -58,6 +58,8 @@ def log_evaluation(run: runs.Run, reports: Path) -> None:
     ends = figures["interval"].get(first, {})
     run.metrics({f"test/{first}_{end}": value for end, value in ends.items()})
     run.beats_baselines("test", figures["beats_baselines"])
+    run.dataset(INGESTED / "manifest.csv", "test", settings.data.source, settings.data.path)
+    run.show_scores([f"test/{name}" for name in headline])
     run.file(reports / "sheet.jpg")
     run.file(reports / "report.html", "reports")
     varied = table_of(reports / "robustness.csv", [], REMEDY)
@@ -75,6 +77,7 @@ def log_export(run: runs.Run, model: Path, parity: Path, latency: dict[str, floa
     run.file(parity, "reports/export")
     run.metrics({f"export/{name}_ms": value for name, value in latency.items()})
     run.model(model)
+    run.show_scores()
 
 
 def run_of(contract: Contract, settings: config.Settings) -> runs.Run:
