@@ -44,7 +44,10 @@ def main() -> None:
     tried = thresholds.compared(contract.threshold, own_dice, chosen, test_dice)
 
     compared = result.compared
-    own = result.figures | {"beats_baselines": compared.beats_baselines}
+    own = result.figures | {
+        "beats_baselines": compared.beats_baselines,
+        "weights": contract.weights_sha256,
+    }
     nested = result.nested() | {"leaks": result.marks.counts()}
     nested["threshold"] = {name: asdict(one) for name, one in tried.items()}
     write_json(REPORTS / "metrics.json", own | nested)

@@ -1,6 +1,7 @@
 """Write the trained model as ONNX and check that it does what the trained one does.
 
-reads   params.yaml (export), models/, data/ingested/, reports/evaluate/robustness.csv
+reads   params.yaml (export), models/, data/ingested/,
+        reports/evaluate/{metrics.json,robustness.csv}
 writes  exports/{model.onnx,card.md,training_images.csv,mean_mask.png},
         reports/export/parity.json, and as params.yaml asks:
         exports/{model-fp16.onnx,model-int8.onnx}, exports/rembg/SESSION.onnx,
@@ -15,7 +16,7 @@ from pathlib import Path
 from clearbg import config
 from clearbg.contract import read_contract
 from clearbg.data import baselines, leaks
-from clearbg.evaluation import robustness
+from clearbg.evaluation import card_section, robustness
 from clearbg.export import formats, latency, onnx
 from clearbg.models import build, weights
 from clearbg.system.files import replacing_folder, write_json
@@ -24,7 +25,8 @@ from clearbg.tracking import stage_logs
 
 DATA, MODELS = Path("data/ingested"), Path("models")
 EXPORTS, REPORTS = Path("exports"), Path("reports/export")
-CARD, ROBUSTNESS = "card.md", Path("reports/evaluate/robustness.csv")
+CARD, EVALUATION = "card.md", Path("reports/evaluate")
+METRICS, ROBUSTNESS = EVALUATION / "metrics.json", EVALUATION / "robustness.csv"
 
 
 def main() -> None:
@@ -41,6 +43,7 @@ def main() -> None:
                 shutil.copyfile(path, folder / path.name)
         if (card := folder / CARD).is_file():
             with card.open("a", encoding="utf-8") as text:
+                text.write(card_section.section(METRICS, contract.weights_sha256))
                 text.write(robustness.section(ROBUSTNESS, contract.weights_sha256))
     compared = baselines.read_validation(MODELS)
     if compared is not None:

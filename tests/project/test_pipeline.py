@@ -279,6 +279,7 @@ def test_masks_that_look_at_no_image_stand_in_every_stages_files(finished):
     assert exported["validation"]["beats_baselines"] == trained["beats_baselines"]
     card = (folder / "exports/card.md").read_text()
     assert "| model | mean mask |" in card and ("Warning" in card) != trained["beats_baselines"]
+    assert "## Test\n" in card
     assert (folder / "exports/mean_mask.png").is_file()
     page = (folder / "reports/evaluate/report.html").read_text()
     assert "<th>mean mask</th>" in page and ("Warning:" in page) != tested["beats_baselines"]

@@ -1,0 +1,47 @@
+"""The card of an exported model tells what it reached on the test split, and how sure that is."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from clearbg.errors import DataError
+from clearbg.evaluation.card_section import section
+
+FACTS = {
+    "max_f": 0.93341, "mae": 0.0385, "weights": "a", "leaks": {"exact": 0, "near": 0},
+    "interval": {"max_f": {"low": 0.9151, "high": 0.9474}, "mae": {"low": 0.03, "high": 0.04}},
+}  # fmt: skip
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return tmp_path / "metrics.json"
+
+
+def write(path: Path, **changes) -> Path:
+    path.write_text(json.dumps(FACTS | changes))
+    return path
+
+
+def test_each_figure_stands_beside_its_interval(path):
+    lines = section(write(path), "a").splitlines()
+    assert lines[1] == "## Test" and "| max Fβ ↑ | 0.9334 | 0.9151 to 0.9474 |" in lines
+    assert lines[-1] == "| MAE ↓ | 0.0385 | 0.0300 to 0.0400 |"
+    assert "has seen" not in "\n".join(lines)
+
+
+def test_images_that_training_has_seen_are_told(path):
+    assert "seen 3 of them" in section(write(path, leaks={"exact": 1, "near": 2}), "a")
+
+
+def test_nothing_is_said_without_an_evaluation_of_these_weights(path):
+    assert section(path, "a") == ""
+    assert section(write(path), "b") == ""
+    assert section(write(path, interval={}), "a") == ""
+
+
+def test_broken_figures_are_a_sentence(path):
+    path.write_text("{")
+    with pytest.raises(DataError, match="dvc repro -f evaluate"):
+        section(path, "a")
