@@ -13,7 +13,7 @@ from clearbg.errors import DataError, SettingsError
 from clearbg.removal.options import OutputOptions, RayOptions, RunOptions, parameters
 from clearbg.removal.run import remove_images
 from clearbg.system import memory
-from clearbg.video import is_video
+from clearbg.video import is_video, need
 from clearbg.video.options import VideoOptions
 
 Made = TypeVar("Made")
@@ -190,6 +190,7 @@ def _is_film(inputs: list[str], options: VideoOptions) -> bool:
 def _remove_video(
     source: str, output: str | None, runs: "Choice", ways: dict[str, Any], as_json: bool
 ) -> None:
+    need("cv2")
     from clearbg.video.run import remove_video
 
     report = remove_video(source, output, runs.file, name=runs.name, **ways)

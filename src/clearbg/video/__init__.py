@@ -1,6 +1,6 @@
 """Videos: the same removal for every frame, with a steady alpha, the sound and the timing kept.
 
-Raw frames in pipes need no library; files need PyAV, the extra `video`.
+Their alpha is steadied with OpenCV, and files are read and written by PyAV: the extra `video`.
 """
 
 import importlib.util
@@ -18,7 +18,9 @@ def is_video(name: str | os.PathLike) -> bool:
     return os.path.splitext(os.fspath(name))[1].lower() in SUFFIXES
 
 
-def need_av() -> None:
-    """Raise SettingsError where PyAV is not installed."""
-    if importlib.util.find_spec("av") is None:
-        raise SettingsError('Videos need PyAV: `pip install ".[video]"` in a checkout of ClearBG.')
+def need(library: str) -> None:
+    """Raise SettingsError where a library of the extra is not installed."""
+    if importlib.util.find_spec(library) is None:
+        raise SettingsError(
+            f'Videos need {library}: `pip install ".[video]"` in a checkout of ClearBG.'
+        )

@@ -11,7 +11,7 @@ from clearbg.removal.options import OutputOptions, RunOptions
 from clearbg.removal.plan import DEFAULT_OUTPUT, STREAM
 from clearbg.removal.remover import Remover
 from clearbg.system.progress import progress
-from clearbg.video import is_video, need_av, raw
+from clearbg.video import is_video, need, raw
 from clearbg.video.finishing import finisher
 from clearbg.video.frames import removed
 from clearbg.video.options import VideoOptions
@@ -59,7 +59,7 @@ def remove_video(
         output = STREAM if source == STREAM else named
     _refuse(source, output, format, output_options, video_options)
     if source != STREAM or is_video(output):
-        need_av()
+        need("av")
     runs = choose(model, device)
     facts: dict[str, Any] = {"model": name or runs.name, "device": device, "refine": refine}
     if run_options.skip_existing and output != STREAM and Path(output).exists():
