@@ -9,6 +9,7 @@ import pytest
 from support.images import disc
 
 from clearbg.metrics import saliency
+from clearbg.metrics.weighted_f import weighted_f
 
 
 def random_pair(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -53,3 +54,13 @@ def test_stretched_scores_of_an_image_are_pysodmetrics_to_a_millionth(pair):
         assert own == pytest.approx(expected, abs=1e-6)
     assert np.abs(ours.e_curve[::-1] - theirs["Emeasure"]["em"]["curve"]).max() < 1e-6
     assert np.abs(ours.f_curve[::-1] - theirs["Fmeasure"]["fm"]["curve"]).max() < 1e-6
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_weighted_f_has_the_bits_of_pysodmetrics(pair):
+    subject = pair[1] > 128
+    for alpha in (pair[0] / 255, np.zeros(subject.shape), np.ones(subject.shape)):
+        measure = sod.WeightedFmeasure()
+        measure.step(alpha, subject, normalize=False)
+        assert weighted_f(alpha, subject) == measure.get_results()["wfm"]
+    assert weighted_f(alpha, np.zeros_like(subject)) == 0

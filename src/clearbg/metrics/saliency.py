@@ -21,6 +21,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clearbg.metrics.weighted_f import weighted_f
+
 THRESHOLDS = np.arange(256) / 255
 
 
@@ -85,7 +87,6 @@ def score(alpha: np.ndarray, truth: np.ndarray, protocol: str = "raw") -> ImageS
             "f": sod.Fmeasure(),
             "e": sod.Emeasure(),
             "s": sod.Smeasure(),
-            "wf": sod.WeightedFmeasure(),
         }
         for metric in metrics.values():
             metric.step(alpha, subject, normalize=False)
@@ -93,17 +94,17 @@ def score(alpha: np.ndarray, truth: np.ndarray, protocol: str = "raw") -> ImageS
     e = metrics["e"].get_results()["em"]
     # pysodmetrics counts thresholds downwards from 255.
     f_curve, precision, recall = (np.flip(c) for c in (f["curve"], pr["p"], pr["r"]))
-    weighted_f, adaptive_f = metrics["wf"].get_results()["wfm"], f["adp"]
+    margolin, adaptive_f = weighted_f(alpha, subject), f["adp"]
     if empty and protocol == "raw":
         f_curve = precision = recall = np.full(256, np.nan)
-        weighted_f = adaptive_f = np.nan
+        margolin = adaptive_f = np.nan
     return ImageScores(
         mae=float(np.abs(alpha - subject).mean()),
         alpha_mae=float(np.abs(alpha - truth / 255).mean()),
         mean_alpha=float(alpha.mean()),
         empty=empty,
         s_measure=float(metrics["s"].get_results()["sm"]),
-        weighted_f=float(weighted_f),
+        weighted_f=float(margolin),
         adaptive_f=float(adaptive_f),
         adaptive_e=float(e["adp"]),
         f_curve=f_curve,
