@@ -20,7 +20,7 @@ from clearbg.system.overwriting import Kind, refuse_to_lose
 from clearbg.system.progress import progress
 from clearbg.video import raw, segments
 from clearbg.video.finishing import Finished, finisher
-from clearbg.video.formats import FORMATS, format_of
+from clearbg.video.formats import format_of
 from clearbg.video.frames import Frame, removed
 from clearbg.video.options import VideoOptions
 from clearbg.video.segments import Segment, Segments
@@ -36,6 +36,7 @@ class VideoJob:
 
     source: str
     target: Path
+    into_folder: bool
     model: Path
     refine: bool
     format: str | None
@@ -81,10 +82,7 @@ def write_files(job: VideoJob, opened: Callable[[], Remover]) -> dict[str, Any]:
         See `run.remove_video`.
     """
     from_pipe = job.source == STREAM
-    into_folder = job.target.is_dir() or job.target.suffix.lower() not in FORMATS
-    if into_folder and job.target.suffix and not job.target.is_dir():
-        format_of(job.target, job.transparent)  # which refuses it
-    if not into_folder:
+    if not job.into_folder:
         format_of(job.target, job.transparent)
         read = [Path(job.source), job.model, job.output_options.file]
         refuse_to_lose(job.target, VIDEO, read, job.run_options.overwrite)
@@ -95,7 +93,7 @@ def write_files(job: VideoJob, opened: Callable[[], Remover]) -> dict[str, Any]:
         video = Video(Path(job.source))
     sink: Sink
     work = segments.place(job.target)
-    if into_folder:
+    if job.into_folder:
         sink = FolderSink(job.target, work, job.format, job.output_options, video)
     else:
         assert video is not None

@@ -1,5 +1,6 @@
 """A whole run of `clearbg remove` on a video, for Python and for the command."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,10 @@ def remove_video(
     if output is None:
         named = f"{DEFAULT_OUTPUT}/{Path(source).stem}.webm"
         output = STREAM if source == STREAM else named
-    _refuse(source, output, format, output_options, video_options)
+    into_folder = output != STREAM and (
+        output.endswith(("/", os.sep)) or Path(output).is_dir() or not Path(output).suffix
+    )
+    _refuse(source, output, into_folder, format, output_options, video_options)
     if source != STREAM or is_video(output):
         need("av")
     runs = choose(model, device)
@@ -74,15 +78,20 @@ def remove_video(
         from clearbg.video.files import VideoJob, write_files
 
         job = VideoJob(
-            source, Path(output), runs.file, refine, format, output_options, run_options,
-            video_options,
+            source, Path(output), into_folder, runs.file, refine, format, output_options,
+            run_options, video_options,
         )  # fmt: skip
         found = write_files(job, opened)
     return VideoReport(source, output, "written", **facts, **found)
 
 
 def _refuse(
-    source: str, output: str, format: str | None, options: OutputOptions, video: VideoOptions
+    source: str,
+    output: str,
+    into_folder: bool,
+    format: str | None,
+    options: OutputOptions,
+    video: VideoOptions,
 ) -> None:
     """Refuse options that have no effect on this video."""
     if options.crop:
@@ -94,13 +103,12 @@ def _refuse(
             f"A size belongs to raw frames of standard input, and {source} has its own: leave "
             "size out."
         )
-    to_frames = output != STREAM and not Path(output).suffix
-    if source == STREAM and output != STREAM and not to_frames and not Path(output).is_dir():
+    if source == STREAM and output != STREAM and not into_folder:
         raise SettingsError(
             f"Raw frames have no frame rate, which {output} needs: write to - and let ffmpeg make "
             "the file, or name a folder for frames."
         )
-    if format is not None and not (to_frames or Path(output).is_dir()):
+    if format is not None and not into_folder:
         raise SettingsError(
             f"The format {format} is one of single frames: name a folder, or leave format out."
         )
