@@ -29,7 +29,9 @@ def commit(project: Project, lr: float) -> None:
         epochs[f"validation/{name}"] = 1 - lr / epochs.epoch
     curve = pd.DataFrame({"threshold": [0.0, 0.5, 1.0], "recall": [1, 1 - lr, 0]})
     curve["precision"] = curve["f"] = [lr, 1 - lr, 1]
-    for name, table in {"train/history": epochs, "evaluate/curves": curve}.items():
+    bins = pd.DataFrame({"alpha": [0, 0.5, 1], "truth": [0, 0.5 - lr, 1], "share": 1 / 3})
+    tables = {"train/history": epochs, "evaluate/curves": curve, "evaluate/calibration": bins}
+    for name, table in tables.items():
         path = project.folder / f"reports/{name}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         table.to_csv(path, index=False)
@@ -80,6 +82,6 @@ def test_two_commits_curves_lie_over_each_other_without_network(project):
         ]
         assert failed == [] and asked == [path.as_uri()]
         browser.close()
-    assert len(drawn) == 4
+    assert len(drawn) == 5
     earlier, later = (0x94, 0x5D, 0xD6), (0x13, 0xAD, 0xC7)
     assert all({earlier, later} <= set(map(tuple, colors)) for colors in drawn)
