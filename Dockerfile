@@ -50,7 +50,7 @@ COPY requirements-serve.txt /opt/locks/
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --require-hashes -r /opt/locks/requirements-serve.txt
 COPY pyproject.toml setup.py README.md LICENSE dvc.yaml .dvcignore .gitignore /opt/clearbg/
-COPY .dvc/config .dvc/.gitignore .dvc/plots.html /opt/clearbg/.dvc/
+COPY .dvc/config .dvc/.gitignore /opt/clearbg/.dvc/
 COPY pipelines /opt/clearbg/pipelines
 COPY recipes /opt/clearbg/recipes
 COPY src /opt/clearbg/src

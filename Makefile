@@ -84,6 +84,7 @@ storage: $(if $(READY),.venv/.ready-storage)
 	$(PYTHON) -m venv .venv
 	python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	python pipelines/plots.py
 	@touch $@
 
 .venv/.ready-storage: .venv/.ready requirements-storage.txt
