@@ -18,7 +18,7 @@ from clearbg.system import signals
 from clearbg.system.files import exclusive, file_sha256
 from clearbg.system.overwriting import Kind, refuse_to_lose
 from clearbg.system.progress import progress
-from clearbg.video import raw, segments
+from clearbg.video import folders, raw, segments
 from clearbg.video.finishing import Finished, finisher
 from clearbg.video.formats import format_of
 from clearbg.video.frames import Frame, removed
@@ -82,9 +82,11 @@ def write_files(job: VideoJob, opened: Callable[[], Remover]) -> dict[str, Any]:
         See `run.remove_video`.
     """
     from_pipe = job.source == STREAM
-    if not job.into_folder:
+    read = [None if from_pipe else Path(job.source), job.model, job.output_options.file]
+    if job.into_folder:
+        folders.refuse_to_lose(job.target, read)
+    else:
         format_of(job.target, job.transparent)
-        read = [Path(job.source), job.model, job.output_options.file]
         refuse_to_lose(job.target, VIDEO, read, job.run_options.overwrite)
     video = None
     if not from_pipe:
@@ -100,7 +102,7 @@ def write_files(job: VideoJob, opened: Callable[[], Remover]) -> dict[str, Any]:
         sink = FilmSink(job.target, work, job.transparent, job.output_options, video)
     remover = opened()
     with signals.noted(), exclusive(work):
-        done = Segments(work, {} if from_pipe else job.plan(remover.device))
+        done = Segments(work, None if from_pipe else job.plan(remover.device))
         resumed = done.frames
         frames: Iterable[Frame]
         if video is None:

@@ -77,8 +77,9 @@ def remove_video(
     else:
         from clearbg.video.files import VideoJob, write_files
 
+        target = Path(os.path.realpath(output) if into_folder else output)
         job = VideoJob(
-            source, Path(output), into_folder, runs.file, refine, format, output_options,
+            source, target, into_folder, runs.file, refine, format, output_options,
             run_options, video_options,
         )  # fmt: skip
         found = write_files(job, opened)

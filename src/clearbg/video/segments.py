@@ -42,21 +42,22 @@ class Segments:
 
     Args:
         folder: where they are; it exists.
-        plan: all that decides the result. Segments of another plan are removed.
+        plan: all that decides the result. Segments of another plan are removed; None: all are,
+            since nobody can tell whether a pipe brings the same frames again.
 
     Attributes:
         done: the segments.
         state: of the filter after the last of them.
     """
 
-    def __init__(self, folder: Path, plan: dict[str, Any]):
+    def __init__(self, folder: Path, plan: dict[str, Any] | None):
         self.folder, self.done = folder, list[Segment]()
         self.state: SteadyState | None = None
         told = folder / "plan.json"
-        if not told.is_file() or told.read_text(encoding="utf-8") != _text(plan):
+        if plan is None or not told.is_file() or told.read_text(encoding="utf-8") != _text(plan):
             for path in folder.iterdir():
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-            write_json(told, plan)
+            write_json(told, plan or {})
         while self._take():
             pass
 

@@ -6,12 +6,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from clearbg.errors import DataError, SettingsError
+from clearbg.errors import SettingsError
 from clearbg.images import WRITERS
 from clearbg.removal.options import OutputOptions
 from clearbg.removal.plan import SUFFIX
 from clearbg.system.files import replacing_file, write_json
-from clearbg.video import raw
+from clearbg.video import folders, raw
 from clearbg.video.finishing import Finished
 from clearbg.video.formats import format_of
 from clearbg.video.segments import Segment
@@ -20,7 +20,6 @@ if TYPE_CHECKING:  # PyAV is not needed for raw frames
     from clearbg.video.reading import Video
     from clearbg.video.writing import Part
 
-FACTS = "frames.json"  # in a folder of frames: their times, and the sign that the folder is ours
 MILLISECOND = Fraction(1, 1000)  # the unit of time in WebM and Matroska
 
 
@@ -129,10 +128,6 @@ class FolderSink:
         self._suffix = SUFFIX[format or "png"]
         self.image_format: str | None = WRITERS[self._suffix]
         options.refuse_formats({WRITERS[self._suffix]})
-        if target.is_dir() and any(target.iterdir()) and not (target / FACTS).is_file():
-            raise DataError(
-                f"{target} holds other files, and frames need a folder of their own: name another."
-            )
         self._target, self._frames, self._video = target, work / "frames", video
         self.step = raw.STEP if video is None else video.step
         self._names: list[Path] = []
@@ -160,7 +155,12 @@ class FolderSink:
             notes = self._video.notes()
             if self._video.container.streams.audio:
                 notes.append("a folder of frames takes no sound")
-        write_json(self._frames / FACTS, facts)
+        made = {path for segment in segments for path in segment.files}
+        for path in self._frames.iterdir():
+            if path not in made:  # by a run that was killed before it recorded them
+                path.unlink()
+        write_json(self._frames / folders.FACTS, facts)
+        folders.refuse_to_lose(self._target)  # what has come into it meanwhile
         old = self._frames.with_name("old")
         shutil.rmtree(old, ignore_errors=True)
         if self._target.exists():
