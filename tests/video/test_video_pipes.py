@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from support.videos import moving_disc, write_video
 from typer.testing import CliRunner
 
 from clearbg.cli.app import app
+from clearbg.images import DecodedImage
+from clearbg.video.frames import Frame
 
 FRAMES = np.stack([moving_disc(index)[0] for index in range(4)])
 
@@ -60,6 +63,18 @@ def test_a_pipe_fills_a_folder_and_a_file_fills_a_pipe(model, tmp_path):
     done = remove(model, "clip.mp4", "-o", "-")
     assert len(done.stdout_bytes) == 4 * 48 * 64 * 4
     assert "neither sound nor times" in done.stderr
+
+
+def test_pipe_tells_of_damage_that_its_frames_have(model, tmp_path, monkeypatch):
+    from clearbg.video.reading import Video
+
+    def damaged(self):
+        self.damaged += 1
+        return iter([Frame(DecodedImage(FRAMES[0]), Fraction(0))])
+
+    write_video(tmp_path / "clip.mp4", list(FRAMES))
+    monkeypatch.setattr(Video, "frames", damaged)
+    assert "1 frame of the video is damaged" in remove(model, "clip.mp4", "-o", "-").stderr
 
 
 @pytest.mark.parametrize(

@@ -43,12 +43,11 @@ def test_sound_alone(model, tmp_path):
     assert "holds sound and no video" in refused(model, "song.mp4", "-o", "a.webm")
 
 
-@pytest.mark.parametrize("name", ["cut.mkv", "cut.mp4"])
-def test_truncated_file(name, model, tmp_path):
-    frames = [np.random.default_rng(i).integers(0, 255, (48, 64, 3), np.uint8) for i in range(96)]
-    whole = write_video(tmp_path / f"whole{name[3:]}", frames, faststart=True).read_bytes()
-    (tmp_path / name).write_bytes(whole[: len(whole) // 3])
-    assert "ends early" in refused(model, name, "-o", "a.webm")
+def test_truncated_file(model, tmp_path):
+    frames = [np.random.default_rng(i).integers(0, 255, (48, 64, 3), np.uint8) for i in range(24)]
+    whole = write_video(tmp_path / "whole.mp4", frames, faststart=True).read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 3])
+    assert "ends early" in refused(model, "cut.mp4", "-o", "a.webm")
 
 
 def test_damage_within_the_frames(model, tmp_path):

@@ -117,8 +117,12 @@ def _sound(
         if "language" in track.metadata:
             stream.metadata["language"] = track.metadata["language"]
         tracks.append(packets)
-    if source.streams.subtitles:
-        notes.append("subtitles are left out")
+    others = {
+        "subtitles": source.streams.subtitles,
+        "chapters": source.chapters(),
+        "attachments": source.streams.attachments,
+    }
+    notes += [f"{kind} are left out" for kind, found in others.items() if found]
     return tracks, notes
 
 

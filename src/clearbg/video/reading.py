@@ -1,5 +1,6 @@
 """Read a video file: upright frames in sRGB with their times, and what is wrong with it."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from fractions import Fraction
@@ -23,6 +24,7 @@ MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9}
 """Code of a video's matrix -> swscale's."""
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own leave the alpha out
 SPARE = 1  # seconds by which a header's duration may miss the last frame
+TELL_LENGTH = ("matroska", "flv", "avi", "mxf")  # containers whose header says how long they are
 
 
 class Video:
@@ -55,15 +57,15 @@ class Video:
         if not streams:
             sound = "holds sound and no video" if self.container.streams.audio else "holds no video"
             raise DataError(f"{path} {sound}: name a file with moving pictures.")
-        self.stream = streams[0]
+        self.stream, self._unused = streams[0], len(streams) - 1
         context = self.stream.codec_context
         if context is None or not self.stream.width:
             raise DataError(
                 f"{path} has a video that this PyAV cannot decode: convert it to H.264 first."
             )
-        self._refuse_truncated()
         limits.refuse_large(str(path), (self.stream.width, self.stream.height), False, None)
         self.rate = self.stream.average_rate or self.stream.guessed_rate or RATE
+        self._refuse_truncated()
         base = self.stream.time_base or 1 / self.rate
         self.step = (
             Fraction(1, base.denominator) if base.denominator < 2**31 else Fraction(1, 90000)
@@ -163,8 +165,11 @@ class Video:
             notes.append("more than 8 bits a channel became 8")
         if self.square and self.stream.sample_aspect_ratio not in (None, 1):
             notes.append("its pixels are not square, and the width was scaled so that they are")
+        if self._unused:
+            notes.append(f"it has {1 + self._unused} video streams, and the first alone was taken")
         if self.damaged:
-            notes.append(f"{self.damaged} frames of the video are damaged")
+            who = "1 frame of the video is" if self.damaged == 1 else None
+            notes.append(f"{who or f'{self.damaged} frames of the video are'} damaged")
         return notes
 
     def shape(self, image: DecodedImage) -> Fraction:
@@ -180,23 +185,33 @@ class Video:
     def _refuse_truncated(self) -> None:
         """Raise DataError where the file is shorter than its index or its header says.
 
-        An index says where every frame lies; Matroska has none, but says how long the video is.
+        An index says where every frame lies; other containers say how long the video is.
         """
         size = os.path.getsize(self.path)
         ends = [entry.pos + entry.size for entry in self.stream.index_entries]
-        name = self.container.format.name
-        if "matroska" in name and self.container.duration:
-            with opened(self.path) as again:
-                packets = again.demux()
-                end = max((p.pts * p.time_base for p in packets if p.pts is not None), default=0)
-            cut = end < Fraction(self.container.duration, av.time_base) - SPARE
-        else:
-            cut = bool(ends) and max(ends) > size
+        cut = bool(ends) and max(ends) > size
+        if not cut and any(name in self.container.format.name for name in TELL_LENGTH):
+            cut = self._end() < self._told_length() - max(Fraction(SPARE), 2 / self.rate)
         if cut:
             raise DataError(
                 f"{self.path} ends early: it is shorter than its header says; fetch it again, or "
                 "keep what is there with `ffmpeg -i FILE -c copy shorter.mkv`."
             )
+
+    def _told_length(self) -> Fraction:
+        """Seconds by the header; 0: it does not say."""
+        if self.container.format.name == "avi":  # whose duration FFmpeg takes from the file's size
+            return self.stream.frames / self.rate
+        return Fraction(self.container.duration or 0, av.time_base)
+
+    def _end(self) -> Fraction:
+        """When the last packet that can be read ends, in seconds."""
+        end = Fraction(0)
+        with opened(self.path) as again, contextlib.suppress(av.error.FFmpegError):
+            for packet in again.demux():
+                if packet.pts is not None:
+                    end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
+        return end
 
     def _count(self) -> int | None:
         if self.stream.frames:

@@ -38,10 +38,8 @@ class VideoReport:
             return f"{self.target}: there already"
         resumed = f", {self.resumed} of them by an earlier run" if self.resumed else ""
         lasting = "" if self.seconds is None else f", {self.seconds:.1f} s"
-        return (
-            f"{self.target}: {self.width}×{self.height} pixels, {self.frames} frames{lasting}"
-            f"{resumed}"
-        )
+        frames = "1 frame" if self.frames == 1 else f"{self.frames} frames"
+        return f"{self.target}: {self.width}×{self.height} pixels, {frames}{lasting}{resumed}"
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False)

@@ -125,7 +125,7 @@ def _into_pipe(
     video_options: VideoOptions,
 ) -> dict[str, Any]:
     """Write raw frames to standard output; nothing can be resumed there."""
-    count, notes = None, []
+    count, video = None, None
     if source == STREAM:
         assert video_options.pixels is not None
         frames = raw.standard_input(video_options.pixels)
@@ -134,7 +134,6 @@ def _into_pipe(
 
         video = Video(Path(source))
         frames, count = video.frames(), video.count
-        notes = [*video.notes(), "a pipe takes neither sound nor times"]
     done = removed(
         frames, remover, run_options, SteadyAlpha(video_options.steady),
         finisher(remover, output_options, None),
@@ -147,6 +146,7 @@ def _into_pipe(
     sys.stdout.buffer.flush()
     if last is None:
         raise DataError(f"{source} holds no frame: nothing was written.")
+    notes = [] if video is None else [*video.notes(), "a pipe takes neither sound nor times"]
     return {
         "width": last.width, "height": last.height, "frames": total,
         "coverage": round(coverage / total, 4), "notes": tuple(notes),
