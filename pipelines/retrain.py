@@ -13,7 +13,7 @@ away from the training images (see `clearbg drift`).
 import argparse
 import sys
 
-from clearbg.retraining.retrain import drifted, retrain
+from clearbg.retraining.retrain import retrain
 from clearbg.system.stage import Options, stage
 
 
@@ -28,9 +28,9 @@ def arguments() -> argparse.Namespace:
 if __name__ == "__main__":
     given = arguments()
     with stage("retrain", ".clearbg/retrain/pull_request.md"):
-        if given.recent and not drifted(given.recent):
+        done = retrain(given.recipe, given.open, given.recent)
+        if done is None:
             print("retrain: no drift was found, nothing is trained")
             sys.exit()
-        done = retrain(given.recipe, given.open)
         result = "the new model is champion" if done.verdict.promoted else "the champion stays"
         print(f"retrain: {result}; {done.address or done.branch or 'no branch'}; {done.body}")

@@ -96,6 +96,18 @@ def test_where_alpha_is_settled_nothing_is_lost(monkeypatch, size):
     assert (skipped == 0).any() and (skipped == 1).any()
 
 
+def test_narrow_image_is_fitted_as_far_as_its_pixels_reach(monkeypatch):
+    small = np.zeros((60, 60), np.float32)
+    small[:, 30:], small[20, 29], small[30:35, 10:14] = 1, 0.5, 0.03
+    rgb = noise(400, 16, 3)
+    found = refine(small, rgb)
+    most = module.SETTLED
+    monkeypatch.setattr(module, "SETTLED", -1)
+    everywhere = refine(small, rgb)
+    seen = (everywhere > most) & (everywhere < 1 - most)
+    assert np.abs(found - everywhere)[seen].max() < 1e-6
+
+
 @pytest.fixture
 def model(tmp_path):
     return brightness_model(tmp_path / "model.onnx")

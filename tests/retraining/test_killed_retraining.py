@@ -4,6 +4,7 @@ Git and its remote are real; DVC, the gate and the registry are replaced by a fe
 """
 
 import contextlib
+import errno
 import functools
 import multiprocessing
 import os
@@ -221,3 +222,12 @@ def test_results_that_were_taken_over_by_half_are_taken_over_again(team, monkeyp
     monkeypatch.setattr(git, "git", real)
     assert git.adopt("retrain/demo-", ["src"], ["params.yaml"], retraining.RESULTS)
     assert Path("dvc.lock").exists()
+
+
+def test_disk_without_locks_is_named(team, monkeypatch):
+    def refused(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refused)
+    with pytest.raises(CommandError, match=r"retrain/lock cannot be locked \(No locks"):
+        retraining.retrain()

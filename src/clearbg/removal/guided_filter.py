@@ -45,7 +45,8 @@ def refine(alpha: np.ndarray, rgb: np.ndarray, small: np.ndarray | None = None) 
     alpha = alpha.astype(np.float32)
     if rgb.shape[0] <= alpha.shape[0] and rgb.shape[1] <= alpha.shape[1]:
         return restore(alpha, rgb.shape[:2])
-    reach = max(1, *(math.ceil(one / other) for one, other in zip(alpha.shape, rgb.shape)))
+    # An enlarged map depends on the two nearest pixels, one made smaller on 2 h / H of them.
+    reach = max(1, *(math.ceil(2 * one / other) - 1 for one, other in zip(alpha.shape, rgb.shape)))
     guide = resize(rgb, alpha.shape, KERNEL) if small is None else small
     return _apply(_fit(alpha, guide, reach), rgb)
 

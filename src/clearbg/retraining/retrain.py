@@ -53,12 +53,18 @@ class Retraining:
     body: Path
 
 
-def retrain(recipe: str | None = None, open_pull_request: bool = False) -> Retraining:
+def retrain(
+    recipe: str | None = None, open_pull_request: bool = False, recent: str | None = None
+) -> Retraining | None:
     """Bring new data, train what depends on it, judge, push, and move the champion.
 
     Args:
         recipe: is made the live params.yaml first; None: the live one stays.
         open_pull_request: with `gh`, on GitHub.
+        recent: train only if these images have drifted, see `drifted`.
+
+    Returns:
+        what came of it; None: no drift was found, and nothing was trained.
 
     Raises:
         CommandError: git, DVC or gh refused, code differs from the last commit, or another
@@ -66,6 +72,8 @@ def retrain(recipe: str | None = None, open_pull_request: bool = False) -> Retra
         SettingsError: there is no such recipe, or it would overwrite edits.
     """
     with _alone():
+        if recent and not drifted(recent):
+            return None
         return _retrain(recipe, open_pull_request)
 
 
@@ -159,10 +167,15 @@ def _alone() -> Iterator[None]:
         os.set_inheritable(lock.fileno(), True)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise CommandError(
                 "another retraining is at work here, or the DVC of one that was killed: wait until "
                 "it has ended, then run again; what it has done is not done twice."
+            ) from error
+        except OSError as error:
+            raise CommandError(
+                f"{path} cannot be locked ({error.strerror}): put the project on a disk that "
+                "supports locks, then run again."
             ) from error
         yield
 
