@@ -32,6 +32,18 @@ def test_value_that_ingest_does_not_write_is_named(tmp_path, column, value, says
     assert says in str(error.value) and str(error.value).endswith("and run `dvc repro`.")
 
 
+@pytest.mark.parametrize("name", ["NA", "null", "None", "nan"])
+def test_image_may_have_a_name_that_means_nothing_elsewhere(tmp_path, name):
+    folder = contenders.ingested(tmp_path / "ingested")
+    header, first, *rest = (folder / "manifest.csv").read_text().splitlines()
+    cells = dict(zip(header.split(","), first.split(","), strict=True))
+    cells |= {"id": name, "group": name, "source": name, "reason": "", "coverage": ""}
+    (folder / "manifest.csv").write_text("\n".join([header, ",".join(cells.values()), *rest]))
+    row = manifest.read(folder).iloc[0]
+    assert row["id"] == row["group"] == row["source"] == name and row["reason"] == ""
+    assert row["coverage"] != row["coverage"]
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b'"', b"\0" * 99, b"a,b\n1,2,3,4\n1,2,3\n"])
 def test_file_that_is_no_table_is_refused(tmp_path, content):
     (tmp_path / "manifest.csv").write_bytes(content)

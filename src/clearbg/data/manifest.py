@@ -70,7 +70,13 @@ def read(folder: Path) -> pd.DataFrame:
         with warnings.catch_warnings():
             # pandas warns of a row with too many cells, and takes its first ones for its name.
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(path, dtype=kinds, index_col=False)
+            frame = pd.read_csv(
+                path,
+                dtype=kinds,
+                index_col=False,
+                keep_default_na=False,  # an image may be called NA, null or None
+                na_values={name: [""] for name, kind in COLUMNS.items() if kind is not str},
+            )
     except FileNotFoundError:
         raise DataError(f"{path} does not exist: {project.to_run('dvc repro')}.") from None
     except (

@@ -130,7 +130,7 @@ class Run:
     @_only_warns
     def dataset(self, manifest: Path | str, split: str, name: str, source: str) -> None:
         """Log a split of the manifest as an input, with a digest of the split's rows."""
-        rows = pd.read_csv(manifest, dtype=str).query("split == @split")
+        rows = pd.read_csv(manifest, dtype=str, keep_default_na=False).query("split == @split")
         dataset = Dataset(
             name=name,
             digest=hashlib.sha256(rows.to_csv(index=False).encode()).hexdigest()[:16],
