@@ -108,3 +108,59 @@ def test_wrong_use_is_a_sentence(arguments, sentence, tmp_path):
     done = CliRunner().invoke(app, ["compare-models", *arguments])
     assert done.exit_code and sentence in done.output
     assert (tmp_path / "mine.md").read_text() == "my notes"
+
+
+def test_image_without_a_subject_gives_no_sheet_and_no_verdict(tmp_path):
+    write_image(tmp_path / "images/p.png", disc(0, (48, 64))[0])
+    write_mask(tmp_path / "masks/p.png", np.zeros((48, 64), np.uint8))
+    model, report = str(brightness_model(tmp_path / "model.onnx")), tmp_path / "report.md"
+    folders = [str(tmp_path / "images"), str(tmp_path / "masks")]
+    asked = ["compare-models", model, model, "--on", *folders, "-o", str(report)]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.output
+    text = report.read_text()
+    assert "No image has a value of max Fβ" in text and "![" not in text and "nan" not in text
+    assert not (tmp_path / "report.jpg").exists()
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_groups_and_facts_are_taken_from_the_table_that_has_them(order, tmp_path):
+    values, halves = np.linspace(0.5, 0.9, 40), np.repeat([0.1, 0.5], 20)
+    facts = {"group": np.arange(40) // 2, "empty": False, "luma": halves}
+    files = [table(tmp_path / "a.csv", values), table(tmp_path / "b.csv", values, **facts)]
+    found = comparison.compare_tables(*files[::order], None)
+    assert found.gain.groups == 20 and found.grouped
+    assert "dark images, luma below 30%" in found.slices
+
+
+def test_images_without_a_group_are_groups_of_their_own(tmp_path):
+    values, names = np.linspace(0.5, 0.9, 4), ["", "one", "one", "NA"]
+    first = table(tmp_path / "a.csv", values, group=names)
+    assert comparison.compare_tables(first, first, None).gain.groups == 3
+    first = table(tmp_path / "a.csv", values, group="")
+    found = comparison.compare_tables(first, first, None)
+    assert found.gain.groups == 4 and not found.grouped
+    assert "Neither table names the images' groups" in comparison.write(found, ("a", "a"), None)
+
+
+def test_figures_of_outlines_are_compared_where_both_tables_have_them(tmp_path):
+    first = table(tmp_path / "a.csv", np.ones(9), boundary_f_2=0.5, hce=100, mean_alpha=0.1, mae=0)
+    second = table(tmp_path / "b.csv", np.ones(9), boundary_f_2=0.7, hce=80, mean_alpha=0.2)
+    assert comparison.compare_tables(first, second, "boundary_f_2").gain.value == pytest.approx(0.2)
+    assert comparison.compare_tables(first, second, "hce").gain.value == 20  # lower is better
+    for metric in ("mean_alpha", "mae"):
+        with pytest.raises(SettingsError, match="they share dice, boundary_f_2, hce"):
+            comparison.compare_tables(first, second, metric)
+    with pytest.raises(SettingsError, match=r"compare tables .*per_image\.csv"):
+        comparison.compare_models(Path("a.onnx"), Path("b.onnx"), None, "hce")
+
+
+@pytest.mark.parametrize("column", ["dice", "coverage", "empty"])
+def test_word_in_a_column_of_numbers_is_a_sentence_with_the_columns_name(column, tmp_path):
+    columns = {"dice": 1.0, "coverage": 0.1, "empty": False}
+    first = table(tmp_path / "a.csv", np.ones(2), coverage=0.1, empty=False)
+    pd.DataFrame({"id": ["i000", "NA"], **columns | {column: "much"}}).to_csv(
+        tmp_path / "b.csv", index=False
+    )
+    with pytest.raises(DataError, match=rf"b\.csv is no table of figures .*{column}: .*much"):
+        comparison.compare_tables(first, tmp_path / "b.csv", "dice")

@@ -49,7 +49,7 @@ def compare_models(
     comparison.refuse_outputs(output, [*images.files, *paths], overwrite)
     found, models = comparison.compare_models(paths[0], paths[1], images, metric)
     sheet = ""
-    if output is not None:
+    if output is not None and found.changed:
         sheet = output.with_suffix(".jpg").name
         changed = map(images.read, found.changed)
         comparison.write_sheet(output.with_name(sheet), changed, models, found.captions())

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from clearbg.evaluation.score_files import opened, partners
 from clearbg.images import contact_sheet
 from clearbg.inference.predict import Network, predict, predict_split
 from clearbg.metrics import bootstrap, image_facts, paired, scoring
-from clearbg.metrics.names import LOWER_IS_BETTER, SHOWN, families_of, heading
+from clearbg.metrics.names import LABELS, LOWER_IS_BETTER, SHOWN, families_of, heading
 from clearbg.metrics.paired import Gain
 from clearbg.metrics.slices import slices
 from clearbg.system.files import write_text
@@ -28,6 +28,11 @@ TITLE = "# Two models on the same images"
 REPORT = Kind("a comparison of models", re.compile(TITLE.encode()))
 COMMENT = "ClearBG comparison of models"
 SHEET = Kind("a sheet of changed images", re.compile(COMMENT.encode()))
+TABLES_ALONE = (
+    "boundary_iou", "boundary_f_1", "boundary_f_2", "boundary_f_3", "hce", "halo_black",
+    "halo_white", "halo_green",
+)  # fmt: skip
+"""Metrics that tables of figures have beside those of the families."""
 CELL = 180  # pixels of a view's longer side
 CHANGED = 10
 """Images with the largest gains that are listed, and as many with the largest losses."""
@@ -61,6 +66,7 @@ class Compared:
 
     Attributes:
         metric: in which the gain is measured.
+        grouped: whether the images' groups are known; else each image is a group of its own.
         gain: over all images.
         slices: name -> gain there.
         table: a row an image: `id`, `before`, `after`, each image's own value.
@@ -72,6 +78,7 @@ class Compared:
     slices: dict[str, Gain]
     table: pd.DataFrame
     changed: Sequence[int]
+    grouped: bool = True
 
     def captions(self) -> list[str]:
         """A line of text for each of the images that changed most."""
@@ -129,8 +136,14 @@ def compare_models(
     Raises:
         DataError: an image cannot be read.
         ModelError: a model cannot be used.
-        SettingsError: the metric is not known.
+        SettingsError: the metric is not known, or only tables are compared by it.
     """
+    if metric in TABLES_ALONE:
+        raise SettingsError(
+            f"--metric {metric}: two models are not scored by it; compare tables that have it as a "
+            "column: each model's per_image.csv, or what `clearbg evaluate -o` or `clearbg score "
+            "-o` writes."
+        )
     models = [opened(path) for path in (first, second)]
     metric = metric or models[0][1].headline
     metric = "mae" if metric == "loss" else metric
@@ -172,14 +185,19 @@ def compare_tables(first: Path, second: Path, metric: str | None) -> Compared:
 
     Raises:
         DataError: a file is no such table, or they share no image or metric.
-        SettingsError: the metric is in neither.
+        SettingsError: the metric is not in both.
     """
     tables = [_read_table(path) for path in (first, second)]
     tables = [t.add_suffix(end) for t, end in zip(tables, ("_before", "_after"), strict=True)]
     both = pd.concat(tables, axis=1, join="inner")
     if both.empty:
         raise DataError(f"{first} and {second} share no image: compare tables of the same images.")
-    known = [name for name in SHOWN if f"{name}_before" in both]
+    judged = [name for name, (_, arrow) in LABELS.items() if arrow]
+    known = [
+        name
+        for name in dict.fromkeys([*SHOWN, *judged])
+        if {f"{name}_before", f"{name}_after"} <= {*both}
+    ]
     metric = metric or next(iter(known), None)
     if metric not in known:
         raise SettingsError(
@@ -187,11 +205,17 @@ def compare_tables(first: Path, second: Path, metric: str | None) -> Compared:
         )
     before, after = (both[f"{metric}_{end}"].to_numpy(float) for end in ("before", "after"))
     table = pd.DataFrame({"id": both.index, "before": before, "after": after})
-    facts = ("empty", "source", "group", *image_facts.NAMES)
-    both = both.rename(columns={f"{name}_before": name for name in facts})
-    parts = slices(both) if "empty" in both else {}
-    groups = list(both["group"]) if "group" in both else list(both.index)
-    return _compared(metric, before[:, None], after[:, None], groups, parts, table)
+    facts = {
+        name: both[column]
+        for name in ("empty", "source", "group", *image_facts.NAMES)
+        # A table may have been written before a fact was known.
+        for column in (f"{name}_after", f"{name}_before")
+        if column in both
+    }
+    parts = slices(pd.DataFrame(facts)) if "empty" in facts else {}
+    groups = list(facts.get("group", both.index))
+    found = _compared(metric, before[:, None], after[:, None], groups, parts, table)
+    return replace(found, grouped="group" in facts)
 
 
 def write(compared: Compared, names: tuple[str, str], output: Path | None, sheet: str = "") -> str:
@@ -246,12 +270,28 @@ def _compared(metric, before, after, groups, parts, table) -> Compared:
 
 def _read_table(path: Path) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path, dtype={"id": str}).set_index("id")
+        # An image may be called NA, null or None.
+        table = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("id")
         if not table.index.is_unique:
             raise ValueError("an id stands in it twice")
+        for name in table.columns.intersection([*LABELS, *image_facts.NAMES]):
+            table[name] = _numbers(table[name])
+        if "empty" in table:
+            table["empty"] = _numbers(table["empty"].replace({"True": "1", "False": "0"})) == 1
+        if "group" in table:
+            named = table["group"] != ""
+            table["group"] = table["group"].where(named, table.index)
+            return table if named.any() else table.drop(columns="group")
         return table
     except (OSError, ValueError, KeyError) as error:
         raise DataError(
             f"{path} is no table of figures with a row an image and a column `id` ({error}): name "
             "a per_image.csv, or what `clearbg score -o` writes."
         ) from None
+
+
+def _numbers(column: pd.Series) -> pd.Series:
+    try:
+        return pd.to_numeric(column.replace(["nan", "NaN", "NA"], "")).astype(float)
+    except ValueError as error:
+        raise ValueError(f"{column.name}: {error}") from None
