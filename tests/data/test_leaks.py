@@ -131,6 +131,17 @@ def test_nothing_seen_gives_one_set_of_figures(model, ingested):
     assert result.marks.sentence().startswith("None of these")
 
 
+@pytest.mark.parametrize(
+    "kind, sentence",
+    [
+        ("", "This image is not known to duplicate a training image."),
+        ("exact", "The model was trained on an exact duplicate of this image."),
+    ],
+)
+def test_single_image_is_spoken_of_in_the_singular(kind, sentence):
+    assert leaks.Marks((kind,), complete=True).sentence() == sentence
+
+
 def test_too_many_seen_images_are_refused_by_name(model, ingested, test_rows):
     had = leaks.Seen(test_rows[leaks.COLUMNS], complete=True)
     with pytest.raises(DataError) as error:

@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 from support.images import disc
 from support.models import brightness_model
+from typer.testing import CliRunner
 
 from clearbg import Remover, models
+from clearbg.cli.app import app
 from clearbg.errors import DataError, SettingsError
 from clearbg.evaluation import score_files
 from clearbg.images import write_image, write_mask
@@ -110,6 +112,27 @@ def test_evaluate_command_measures_a_model(model, pairs_folder):
     done = clearbg("evaluate", own / "images", own / "masks", "--model", model)
     assert done.returncode == 0, done.stderr
     assert "max_f" in done.stdout and "min_max" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["score", "a", "b", "--threshold", "nan"],
+        ["serve", "--megapixels", "nan"],
+        ["demo", "--megabytes", "inf"],
+        ["drift", "a", "--significance", "nan"],
+    ],
+)
+def test_number_that_is_not_finite_is_refused(command):
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 2 and f"{command[-2]} {command[-1]}: give a finite" in done.output
+
+
+def test_single_map_is_spoken_of_in_the_singular(halves):
+    for folder in halves:
+        (folder / "b.png").unlink()
+    text = score_files.score_files(*halves, ["saliency"], 0.5, inverted=False).notes
+    assert "of 1 map.\n" in text and "The map was of its mask's size" in text
 
 
 def test_unknown_family_names_the_known_ones(halves):

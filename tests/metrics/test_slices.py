@@ -45,6 +45,14 @@ def test_outline_and_number_of_subjects_do_not_depend_on_the_size_of_the_image(s
     assert not two["touches_border"] and two["megapixels"] == 0.12 * scale**2
 
 
+def test_lines_of_one_pixel_in_a_large_image_are_a_subject():
+    truth = np.zeros((2000, 2000), np.uint8)
+    truth[500, 100:1900] = 255
+    found = image_facts.of_truth(truth)
+    assert found["subjects"] == 1 and found["touches_border"] == 0
+    assert found["outline"] == pytest.approx(np.pi / 4 * 2 * 1801 / np.sqrt(1800))
+
+
 def test_contrast_is_of_the_colors_beside_the_outline():
     truth = np.zeros((100, 200), np.uint8)
     truth[:, :100] = 255

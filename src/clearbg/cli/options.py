@@ -1,5 +1,6 @@
 """Options that several commands share, and the model that they name."""
 
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -43,7 +44,8 @@ OverwriteOption = Annotated[
 class Command(TyperCommand):
     """Shows its help without boxes, which take half of a terminal's width.
 
-    Arguments that are empty are refused: as paths they would stand for the working folder.
+    Arguments that are empty are refused: as paths they would stand for the working folder. So are
+    numbers that are not finite: NaN lies in every range that typer checks.
     """
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -80,7 +82,12 @@ class Command(TyperCommand):
                     f"{name.rstrip('=')} is empty: give its value; perhaps a variable of the shell "
                     "is not set."
                 )
-        return super().parse_args(ctx, args)
+        rest = super().parse_args(ctx, args)
+        for option in self.params:
+            value = ctx.params.get(option.name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise typer.BadParameter(f"{option.opts[0]} {value}: give a finite number.")
+        return rest
 
 
 def choice_of(model: str | None, device: str = "cpu") -> "Choice":

@@ -61,6 +61,8 @@ class Marks:
     def sentence(self) -> str:
         """The result in words."""
         found, count = self.counts(), len(self.kinds)
+        if count == 1:
+            return self._of_one()
         if total := sum(found.values()):
             text = (
                 f"The model was trained on duplicates of {total} of these {count} images: "
@@ -70,6 +72,15 @@ class Marks:
             text = f"None of these {count} images is known to duplicate a training image."
         if not self.complete:
             text += " Not all training images of this model are listed, so more may."
+        return text
+
+    def _of_one(self) -> str:
+        if kind := self.kinds[0]:
+            what = {"exact": "an exact", "near": "a near"}[kind]
+            return f"The model was trained on {what} duplicate of this image."
+        text = "This image is not known to duplicate a training image."
+        if not self.complete:
+            text += " Not all training images of this model are listed, so it may."
         return text
 
 

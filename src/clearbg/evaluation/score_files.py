@@ -146,7 +146,8 @@ def _explained(result: Evaluation, threshold: float, stretched: int) -> str:
     if "min_max" in result.metrics:
         lines.append(
             "raw: each map as it is. min_max: each map stretched between its own smallest and "
-            f"largest value, as published tables do; this changes {stretched} of {count} maps."
+            f"largest value, as published tables do; this changes {stretched} of {count} map"
+            + ("." if count == 1 else "s.")
         )
     dice = result.calibration.dice
     best = best_threshold(dice)
@@ -155,7 +156,11 @@ def _explained(result: Evaluation, threshold: float, stretched: int) -> str:
         f"and the mask at half; these maps' own best threshold is {best / 255:.3f}, with Dice "
         f"{dice[best]:.4f}. F and E are averages over images at each of 256 thresholds."
     )
-    lines.append(f"All {count} maps were of their masks' size; none was resized.")
+    lines.append(
+        "The map was of its mask's size; it was not resized."
+        if count == 1
+        else f"All {count} maps were of their masks' size; none was resized."
+    )
     return "\n".join(lines)
 
 

@@ -32,13 +32,16 @@ def of_truth(truth: np.ndarray) -> dict[str, float]:
         255. `subjects`: its connected parts of at least `PART` of the image; one where all are
         smaller. `outline`: its perimeter over the square root of its area, which is 3.5 for a
         disc of any size; the image's border is no perimeter. `touches_border`: 1 where it does,
-        else 0. `megapixels`. Without a subject `outline` and `touches_border` are NaN.
+        else 0. `megapixels`. Without a subject `outline` and `touches_border` are NaN; a subject
+        that is too thin for `SIDE` is looked at in full size.
     """
     found = {
         "coverage": float(truth.mean()) / 255,
         "soft_fraction": float(((truth > 0) & (truth < 255)).mean()),
     }
     mask = _smaller(truth, SIDE) > 128
+    if not mask.any():
+        mask = truth > 128
     _, _, parts, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     large = int((parts[1:, cv2.CC_STAT_AREA] >= PART * mask.size).sum())
     # Edges between pixels are longer than the outline that they follow, on average by 4/pi.
