@@ -79,7 +79,15 @@ def test_frames_above_the_limit_of_pixels(model, clip, monkeypatch):
         (["-o", "a.webm", "--watch"], "leave Ray, --watch and --log out"),
         (["-o", "a.webm", "--log", "x.jsonl"], "leave Ray, --watch and --log out"),
         (["-o", "frames", "--format", "jpeg"], "JPEG cannot be transparent"),
-        (["clip.mp4"], "A video comes alone"),
+        (["clip.mp4"], "A video comes alone: name one"),
+        (["-o", "s3://bucket/a.webm"], "copy it there afterwards"),
+        (["-o", "frames", "--keep-metadata"], "A folder of frames has no use for keep-metadata"),
+        (["-o", "frames", "--overwrite"], "A folder of frames has no use for overwrite"),
+        (["-o", "-", "--keep-metadata"], "A pipe of raw frames has no use for keep-metadata"),
+        (["-o", "-", "--overwrite"], "A pipe of raw frames has no use for overwrite"),
+        (["-o", "-", "--quality", "50"], "A pipe of raw frames has no use for quality"),
+        (["-o", "-", "--png", "fast"], "A pipe of raw frames has no use for png"),
+        (["-o", "-", "--skip-existing"], "A pipe of raw frames has no use for skip-existing"),
         (["-o", "clip.mp4", "--mask"], "is an input and would be lost"),
     ],
 )
@@ -87,6 +95,18 @@ def test_options_that_a_video_cannot_follow(words, sentence, model, clip):
     before = clip.read_bytes()
     assert sentence in refused(model, "clip.mp4", *words)
     assert clip.read_bytes() == before
+
+
+def test_addresses_and_patterns_of_videos(model, clip):
+    assert "download it" in refused(model, "http://example.org/a.mp4", "-o", "a.webm")
+    assert "*.mp4 is a pattern: name one video" in refused(model, "*.mp4", "-o", "a.webm")
+
+
+def test_name_with_a_colon_is_no_protocol(model, clip, tmp_path):
+    clip.rename(tmp_path / "10:30.mp4")
+    words = ["remove", "10:30.mp4", "-o", "11:30.mkv", "--model", str(model)]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    assert (tmp_path / "11:30.mkv").stat().st_size
 
 
 def test_steadiness_of_images_is_refused(model, tmp_path):
@@ -108,9 +128,16 @@ def test_missing_pyav_is_a_sentence(model, clip, monkeypatch):
 
 
 def test_existing_result_is_skipped_on_request_and_json_tells(model, clip, tmp_path):
-    (tmp_path / "a.webm").touch()
-    words = ["remove", str(clip), "-o", "a.webm", "--model", str(model)]
-    answer = CliRunner().invoke(app, [*words, "--skip-existing"])
-    assert answer.exit_code == 0 and answer.stdout == "a.webm: there already\n"
+    (tmp_path / "a.webm").touch()  # an empty file is no result
+    words = ["remove", str(clip), "-o", "a.webm", "--model", str(model), "--skip-existing"]
     answer = CliRunner().invoke(app, [*words, "--json"])
     assert '"frames": 12' in answer.stdout and answer.exit_code == 0
+    answer = CliRunner().invoke(app, words)
+    assert answer.exit_code == 0 and answer.stdout == "a.webm: there already\n"
+
+
+def test_folder_is_skipped_once_its_frames_are_there(model, clip, tmp_path):
+    (tmp_path / "frames").mkdir()
+    words = ["remove", str(clip), "-o", "frames", "--model", str(model), "--skip-existing"]
+    assert "12 frames" in CliRunner().invoke(app, words).stdout
+    assert CliRunner().invoke(app, words).stdout == "frames: there already\n"

@@ -13,6 +13,7 @@ from clearbg.errors import DataError, SettingsError
 from clearbg.removal.options import OutputOptions, RayOptions, RunOptions, parameters
 from clearbg.removal.run import remove_images
 from clearbg.system import memory
+from clearbg.system.object_store import without_secrets
 from clearbg.video import is_video, need
 from clearbg.video.options import VideoOptions
 
@@ -177,8 +178,15 @@ def _is_film(inputs: list[str], options: VideoOptions) -> bool:
         SettingsError: there is more than a video, or options of videos come with images.
     """
     if any(map(is_video, inputs)) or options.size is not None:
-        if len(inputs) > 1 or "://" in inputs[0] or glob.has_magic(inputs[0]):
-            raise SettingsError("A video comes alone, as a file here: name one, and nothing else.")
+        if address := next((name for name in inputs if "://" in name and is_video(name)), None):
+            raise SettingsError(
+                f"{without_secrets(address)} is an address, and videos are read from files: "
+                "download it, and give the path of the file."
+            )
+        if len(inputs) > 1:
+            raise SettingsError("A video comes alone: name one, and run once for each.")
+        if glob.has_magic(inputs[0]) and not Path(inputs[0]).exists():
+            raise SettingsError(f"{inputs[0]} is a pattern: name one video, and run once for each.")
         if options.size is not None and inputs != ["-"] and not is_video(inputs[0]):
             raise SettingsError("The size belongs to raw frames: give - as input, or leave it out.")
         return True

@@ -16,7 +16,7 @@ from clearbg.removal.plan import STREAM
 from clearbg.removal.remover import Remover
 from clearbg.system import signals
 from clearbg.system.files import exclusive, file_sha256
-from clearbg.system.overwriting import Kind, refuse_to_lose
+from clearbg.system.overwriting import HEAD, Kind, refuse_to_lose
 from clearbg.system.progress import progress
 from clearbg.video import folders, raw, segments
 from clearbg.video.finishing import Finished, finisher
@@ -67,6 +67,17 @@ class VideoJob:
             "steady": self.video_options.steady,
             **looks,
         }
+
+
+def is_done(target: Path, into_folder: bool) -> bool:
+    """Whether a result is there already, and whole."""
+    if into_folder:
+        return folders.holds_frames(target)
+    try:
+        with target.open("rb") as file:
+            return VIDEO.mark.search(file.read(HEAD)) is not None
+    except OSError:
+        return False
 
 
 def write_files(job: VideoJob, opened: Callable[[], Remover]) -> dict[str, Any]:

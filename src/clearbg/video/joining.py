@@ -44,7 +44,7 @@ def join(
         options["movflags"] = "faststart"
     with replacing_file(target, synced=True) as aside, opened(video.path) as source:
         try:
-            with av.open(str(aside), "w", format=format.container, options=options) as result:
+            with av.open(f"file:{aside}", "w", format=format.container, options=options) as result:
                 if keep_metadata:
                     result.metadata.update(video.container.metadata)
                 with opened(segments[0].files[0]) as first:

@@ -232,7 +232,7 @@ def opened(path: Path) -> av.container.InputContainer:
     if not path.stat().st_size:
         raise DataError(f"{path} is empty (0 bytes): fetch or export it again.")
     try:
-        return av.open(str(path))
+        return av.open(f"file:{path}")  # else 10: of 10:30.mp4 is a protocol
     except av.error.FFmpegError as error:
         raise DataError(
             f"{path} is damaged or no video ({error.strerror}): fetch or export it again."

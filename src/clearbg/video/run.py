@@ -11,6 +11,7 @@ from clearbg.pretrained.choice import choose
 from clearbg.removal.options import OutputOptions, RunOptions
 from clearbg.removal.plan import DEFAULT_OUTPUT, STREAM
 from clearbg.removal.remover import Remover
+from clearbg.system.object_store import without_secrets
 from clearbg.system.progress import progress
 from clearbg.video import is_video, need, raw
 from clearbg.video.finishing import finisher
@@ -62,12 +63,11 @@ def remove_video(
         output.endswith(("/", os.sep)) or Path(output).is_dir() or not Path(output).suffix
     )
     _refuse(source, output, into_folder, format, output_options, video_options)
+    _refuse_without_effect(output, into_folder, output_options, run_options)
     if source != STREAM or is_video(output):
         need("av")
     runs = choose(model, device)
     facts: dict[str, Any] = {"model": name or runs.name, "device": device, "refine": refine}
-    if run_options.skip_existing and output != STREAM and Path(output).exists():
-        return VideoReport(source, output, "skipped", **facts)
 
     def opened() -> Remover:
         return Remover.of(open_model(runs.file, device, images="many"), refine)
@@ -75,9 +75,11 @@ def remove_video(
     if output == STREAM:
         found = _into_pipe(source, opened(), output_options, run_options, video_options)
     else:
-        from clearbg.video.files import VideoJob, write_files
+        from clearbg.video.files import VideoJob, is_done, write_files
 
         target = Path(os.path.realpath(output) if into_folder else output)
+        if run_options.skip_existing and is_done(target, into_folder):
+            return VideoReport(source, output, "skipped", **facts)
         job = VideoJob(
             source, target, into_folder, runs.file, refine, format, output_options,
             run_options, video_options,
@@ -94,7 +96,12 @@ def _refuse(
     options: OutputOptions,
     video: VideoOptions,
 ) -> None:
-    """Refuse options that have no effect on this video."""
+    """Refuse what this video cannot become."""
+    if "://" in output:
+        raise SettingsError(
+            f"{without_secrets(output)} is an address, and a video is written to a disk: name a "
+            "file here, and copy it there afterwards."
+        )
     if options.crop:
         raise SettingsError(
             "A crop would change from frame to frame: leave crop out, and cut the video itself."
@@ -115,6 +122,23 @@ def _refuse(
         )
     if output == STREAM and sys.stdout.isatty():
         raise SettingsError("Raw frames do not fit a terminal: pipe them into ffmpeg.")
+
+
+def _refuse_without_effect(
+    output: str, into_folder: bool, options: OutputOptions, run: RunOptions
+) -> None:
+    """Refuse options that have no effect on this kind of output."""
+    pipe = output == STREAM
+    without = {
+        "quality": pipe and options.quality is not None,
+        "png": pipe and options.png != "small",
+        "keep-metadata": (pipe or into_folder) and options.keep_metadata,
+        "overwrite": (pipe or into_folder) and run.overwrite,
+        "skip-existing": pipe and run.skip_existing,
+    }
+    for name in (name for name, given in without.items() if given):
+        kind = "A pipe of raw frames" if pipe else "A folder of frames"
+        raise SettingsError(f"{kind} has no use for {name}: leave it out, or name a video's file.")
 
 
 def _into_pipe(

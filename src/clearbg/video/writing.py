@@ -43,7 +43,7 @@ class Part:
         quality: int | None,
     ):
         self._path, self._codec, self._step, self._matrix = path, codec, step, matrix
-        self._container = av.open(str(path), "w", format=format.container)
+        self._container = av.open(f"file:{path}", "w", format=format.container)
         self._rate, self._shape, self._quality = rate, shape, quality
         self._stream: av.VideoStream | None = None
         self._frames = self._packets = 0
