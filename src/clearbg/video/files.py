@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import re
 import shutil
+import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import clearbg
+from clearbg.errors import ClearBGError
 from clearbg.removal.options import OutputOptions, RunOptions
 from clearbg.removal.plan import STREAM
 from clearbg.removal.remover import Remover
@@ -111,6 +113,10 @@ def write_files(job: VideoJob, opened: Callable[[], Remover]) -> dict[str, Any]:
     else:
         assert video is not None
         sink = FilmSink(job.target, work, job.transparent, job.output_options, video)
+        from clearbg.video.joining import try_sound
+
+        try_sound(video, format_of(job.target, job.transparent))
+    _refuse_unwritable(work)
     remover = opened()
     with signals.noted(), exclusive(work):
         done = Segments(work, None if from_pipe else job.plan(remover.device))
@@ -136,6 +142,19 @@ def write_files(job: VideoJob, opened: Callable[[], Remover]) -> dict[str, Any]:
         notes = sink.join(done.done)
         shutil.rmtree(work)
     return _facts(done, sink.step, resumed, video is not None) | {"notes": tuple(notes)}
+
+
+def _refuse_unwritable(work: Path) -> None:
+    """Raise ClearBGError where no file can be made beside `work`: its lock would wait for ever."""
+    try:
+        work.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=work.parent):
+            pass
+    except OSError as error:
+        raise ClearBGError(
+            f"{work.parent} cannot be written to ({error.strerror}): check its permissions and the "
+            "free disk space, or name another folder."
+        ) from error
 
 
 def _write(

@@ -35,7 +35,7 @@ class Format:
         opaque: for frames on a background, and for masks.
         alpha: for transparent frames; None: it cannot hold any.
         copied: audio codecs that it takes as they are.
-        encoder, rate: for other sound; samples a second, or None: as they come.
+        encoder: for other sound.
     """
 
     name: str
@@ -44,7 +44,6 @@ class Format:
     alpha: Codec | None
     copied: frozenset[str]
     encoder: str
-    rate: int | None
 
 
 VP9 = {"b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1", "auto-alt-ref": "0"}
@@ -56,23 +55,23 @@ WEBM = Format(
     "WebM", "webm",
     Codec("libvpx-vp9", "yuv420p", VP9, coarsest=63),
     Codec("libvpx-vp9", "yuva420p", VP9, coarsest=63),
-    frozenset({"opus", "vorbis"}), "libopus", 48000,
+    frozenset({"opus", "vorbis"}), "libopus",
 )  # fmt: skip
 MKV = Format(
     "Matroska", "matroska", WEBM.opaque, WEBM.alpha,
     frozenset({"opus", "vorbis", "aac", "mp3", "ac3", "eac3", "flac", "pcm_s16le", "pcm_s24le"}),
-    "libopus", 48000,
+    "libopus",
 )  # fmt: skip
 MOV = Format(
     "QuickTime", "mov",
     Codec("prores_ks", "yuv422p10le", {"profile": "hq", "vendor": "apl0"}),
     Codec("prores_ks", "yuva444p10le", {"profile": "4444", "vendor": "apl0"}),
-    frozenset({"aac", "mp3", "ac3", "alac", "pcm_s16le", "pcm_s24le", "pcm_s16be"}), "aac", None,
+    frozenset({"aac", "mp3", "ac3", "alac", "pcm_s16le", "pcm_s24le", "pcm_s16be"}), "aac",
 )  # fmt: skip
 MP4 = Format(
     "MP4", "mp4",
     Codec("libx264", "yuv420p", H264, even=True, coarsest=51), None,
-    frozenset({"aac", "mp3", "ac3", "eac3", "alac"}), "aac", None,
+    frozenset({"aac", "mp3", "ac3", "eac3", "alac"}), "aac",
 )  # fmt: skip
 FORMATS = {".webm": WEBM, ".mkv": MKV, ".mov": MOV, ".mp4": MP4, ".m4v": MP4}
 """Suffix of a result -> its format."""

@@ -1,8 +1,11 @@
 """Join a video's parts with the sound of its source, without encoding pictures again."""
 
+import errno
 import heapq
+import io
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -15,7 +18,8 @@ from clearbg.video.segments import Segment
 
 Timed = tuple[float, int, av.Packet]
 """Seconds, a number that tells equal times apart, and a packet that knows its stream."""
-MOST_CHANNELS = 2  # of sound that is encoded anew
+RATE = 48000  # samples a second of sound whose own rate the encoder does not take
+TRIED = 3  # packets of each sound track that are written on trial
 
 
 def join(
@@ -61,11 +65,34 @@ def join(
                 for _, _, packet in heapq.merge(shown, *sound, key=lambda timed: timed[:2]):
                     result.mux(packet)
         except av.error.FFmpegError as error:
+            full = error.errno == errno.ENOSPC
+            action = "check the free disk space, then run again" if full else "name another format"
             raise ClearBGError(
-                f"{target} could not be written ({error.strerror}): check the free disk space, "
-                "then run again; the frames that are done stay done."
+                f"{target} could not be written ({error.strerror}): {action}; the frames that are "
+                "done stay done."
             ) from error
     return notes
+
+
+def try_sound(video: Video, format: Format) -> None:
+    """Write the beginning of the sound on trial, so that no work is lost to it in the end.
+
+    Raises:
+        DataError: the sound cannot be decoded, or not be written.
+    """
+    try:
+        with (
+            opened(video.path) as source,
+            av.open(io.BytesIO(), "w", format=format.container) as trial,
+        ):
+            for packets in _sound(source, trial, format, video)[0]:
+                for _, _, packet in islice(packets, TRIED):
+                    trial.mux(packet)
+    except av.error.FFmpegError as error:
+        raise DataError(
+            f"{video.path} has sound that {format.name} cannot take ({error.strerror}): take it "
+            "out with `ffmpeg -i FILE -an -c:v copy silent.mkv`."
+        ) from error
 
 
 def _pictures(
@@ -104,7 +131,7 @@ def _sound(
                 "`ffmpeg -i FILE -an -c:v copy silent.mkv`."
             )
         number = 1 + len(tracks)
-        if name in format.copied:
+        if name in format.copied and (name != "aac" or track.codec_context.extradata):
             stream = result.add_stream_from_template(track)
             packets = _copied(video, track.index, stream, number)
         else:
@@ -113,6 +140,8 @@ def _sound(
             told = stream.codec_context.name.removeprefix("lib")
             notes.append(
                 f"the sound was {name}, which {format.name} does not hold, and became {told}"
+                if name not in format.copied
+                else "the sound was AAC in packets of a transport stream, and was encoded anew"
             )
         if "language" in track.metadata:
             stream.metadata["language"] = track.metadata["language"]
@@ -142,7 +171,8 @@ def _copied(video: Video, index: int, stream: av.AudioStream, number: int) -> It
 def _encoder(
     result: av.container.OutputContainer, format: Format, track: av.AudioStream
 ) -> av.AudioStream:
-    stream = result.add_stream(format.encoder, rate=format.rate or track.rate)
+    rates = av.Codec(format.encoder, "w").audio_rates or ()
+    stream = result.add_stream(format.encoder, rate=track.rate if track.rate in rates else RATE)
     assert isinstance(stream, av.AudioStream)
     stream.layout = "mono" if track.channels == 1 else "stereo"
     return stream

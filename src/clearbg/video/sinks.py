@@ -75,6 +75,7 @@ class FilmSink:
 
             self._part = Part(
                 self._unfinished,
+                self._target,
                 self._format,
                 self._codec,
                 rate=self._video.rate,

@@ -1,5 +1,6 @@
 """Write a part of a video: frames become packets of a file of its own, one for each frame."""
 
+import errno
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,6 +21,7 @@ class Part:
 
     Args:
         path: what to write.
+        target: the result that it becomes a part of, for sentences.
         rate: frames a second, on average.
         step: the unit of times, in seconds.
         shape: width of a pixel over its height.
@@ -33,6 +35,7 @@ class Part:
     def __init__(
         self,
         path: Path,
+        target: Path,
         format: Format,
         codec: Codec,
         *,
@@ -42,7 +45,7 @@ class Part:
         matrix: int,
         quality: int | None,
     ):
-        self._path, self._codec, self._step, self._matrix = path, codec, step, matrix
+        self._target, self._codec, self._step, self._matrix = target, codec, step, matrix
         self._container = av.open(f"file:{path}", "w", format=format.container)
         self._rate, self._shape, self._quality = rate, shape, quality
         self._stream: av.VideoStream | None = None
@@ -101,9 +104,14 @@ class Part:
         return stream
 
     def _refused(self, error: av.error.FFmpegError) -> ClearBGError:
+        if error.errno == errno.ENOSPC:
+            return ClearBGError(
+                f"{self._target} cannot be written, since the disk is full: make space on it, then "
+                "run again."
+            )
         return ClearBGError(
-            f"{self._path.name}: {self._codec.name} cannot write these frames ({error.strerror}): "
-            "check the free disk space, scale the video down, or take another format."
+            f"{self._target}: {self._codec.name} cannot write these frames ({error.strerror}): "
+            "scale the video down, or take another format."
         )
 
 
