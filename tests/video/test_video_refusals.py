@@ -1,7 +1,9 @@
 """What is wrong with a video, or with what is asked of it, is one sentence."""
 
+import errno
 import sys
 
+import av
 import numpy as np
 import pytest
 from support.models import brightness_model
@@ -10,6 +12,7 @@ from typer.testing import CliRunner
 
 from clearbg.cli.app import app
 from clearbg.images import limits
+from clearbg.video.writing import Part
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +123,30 @@ def test_other_files_are_not_written_over(model, clip, tmp_path):
     (tmp_path / "frames").mkdir()
     (tmp_path / "frames/holiday.jpg").touch()
     assert "holds other files" in refused(model, clip, "-o", "frames")
+
+
+def test_folder_that_takes_no_files_is_refused_before_a_lock_is_waited_for(
+    model, clip, tmp_path, monkeypatch
+):
+    def refuse(dir):
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    assert f"{tmp_path} cannot be written to" in refused(model, clip, "-o", tmp_path / "a.webm")
+
+
+@pytest.mark.parametrize("number, told", [(errno.ENOSPC, "disk is full"), (22, "scale the video")])
+def test_encoder_that_fails_names_the_output_and_the_cause(
+    number, told, model, clip, tmp_path, monkeypatch
+):
+    def refuse(self, packets):
+        raise av.error.OSError(number, "refused")
+
+    monkeypatch.setattr(Part, "_mux", refuse)
+    answer = CliRunner().invoke(app, ["remove", "clip.mp4", "-o", "a.mov", "--model", str(model)])
+    error = answer.stderr.splitlines()[-1]
+    assert "a.mov" in error and told in error and "unfinished" not in error
+    assert ("format" in error) == (number != errno.ENOSPC)
 
 
 def test_missing_pyav_is_a_sentence(model, clip, monkeypatch):
