@@ -48,8 +48,9 @@ def main() -> None:
         "beats_baselines": compared.beats_baselines,
         "weights": contract.weights_sha256,
     }
-    nested = result.nested() | {"leaks": result.marks.counts()}
-    nested["threshold"] = {name: asdict(one) for name, one in tried.items()}
+    leaked = {**result.marks.counts(), "complete": result.marks.complete}
+    nested = result.nested() | {"leaks": leaked}
+    nested["threshold"] = {name: one.figures() for name, one in tried.items()}
     write_json(REPORTS / "metrics.json", own | nested)
     write_json(REPORTS / "headline.json", {name: result.figures[name] for name in result.shown(5)})
     tables = {

@@ -91,6 +91,25 @@ def test_unknown_memory_and_quality_are_no_points():
     assert costs.precision(model.with_name(pretrained.FP16)) == "fp16"
 
 
+def test_figures_of_too_few_groups_have_no_interval_and_unknown_ones_no_point(monkeypatch):
+    inf, nan = float("inf"), float("nan")
+    models = [cost("a.onnx"), cost("b.onnx"), cost("c.onnx")]
+    found = [Quality(0.91, 0.9, 0.92), Quality(0.905, -inf, inf), Quality(nan, -inf, inf)]
+    monkeypatch.setattr(costs, "precision", lambda file: "fp32")
+    costs.write_page(Path("costs.html"), models, found, "max_f", 1)
+    page = Path("costs.html").read_text()
+    assert page.count('class="point"') == 2 * 3 and page.count('class="interval"') == 3
+    assert "<td>0.9050</td><td>–</td>" in page and "<td>–</td><td>–</td>" in page
+    assert "inf" not in page.split("</style>")[1] and "M1.0000 0.2000h0" in page
+
+
+def test_a_page_has_the_name_of_a_page_before_anything_is_measured(asked):
+    for name in ("page.txt", "page", "costs.md"):
+        assert f"-o {name}: the page is HTML" in benchmark("a.onnx", "-o", name, status=1)
+    assert "ingest" in benchmark("a.onnx", "-o", "page.HTM", status=1)
+    assert asked == []
+
+
 def test_page_of_costs_takes_the_place_of_nothing_else(asked, tmp_path):
     model = str(brightness_model(tmp_path / "m.onnx", height=32, width=32))
     assert "add `-o costs.html`" in benchmark(model, "--on", "a", "b", status=1)

@@ -9,7 +9,8 @@ from clearbg.errors import DataError
 from clearbg.evaluation.card_section import section
 
 FACTS = {
-    "max_f": 0.93341, "mae": 0.0385, "weights": "a", "leaks": {"exact": 0, "near": 0},
+    "max_f": 0.93341, "mae": 0.0385, "weights": "a", 
+    "leaks": {"exact": 0, "near": 0, "complete": True},
     "interval": {"max_f": {"low": 0.9151, "high": 0.9474}, "mae": {"low": 0.03, "high": 0.04}},
 }  # fmt: skip
 
@@ -32,13 +33,33 @@ def test_each_figure_stands_beside_its_interval(path):
 
 
 def test_images_that_training_has_seen_are_told(path):
-    assert "seen 3 of them" in section(write(path, leaks={"exact": 1, "near": 2}), "a")
+    leaked = {"exact": 1, "near": 2, "complete": True}
+    assert "seen 3 of them" in section(write(path, leaks=leaked), "a")
+    assert "so more may" not in section(path, "a")
+
+
+def test_a_list_of_training_images_that_lacks_some_is_told(path):
+    text = section(write(path, leaks={"exact": 0, "near": 0, "complete": False}), "a")
+    assert "alike. Not all training images of this model are listed, so more may." in text
 
 
 def test_nothing_is_said_without_an_evaluation_of_these_weights(path):
     assert section(path, "a") == ""
     assert section(write(path), "b") == ""
     assert section(write(path, interval={}), "a") == ""
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"interval": {"mae": None}}, {"interval": {"mae": {"low": 0.1}}}, {"mae": None},
+        {"interval": None}, {"interval": {"dice": {"low": 0.1, "high": 0.2}}},
+        {"leaks": {"exact": 0, "near": 0}}, {"leaks": None}, {"mae": "0.1"},
+    ],
+)  # fmt: skip
+def test_figures_of_another_form_are_a_sentence(path, changes):
+    with pytest.raises(DataError, match=r"metrics.json lacks .*dvc repro -f evaluate`\.$"):
+        section(write(path, **changes), "a")
 
 
 def test_broken_figures_are_a_sentence(path):

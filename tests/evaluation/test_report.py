@@ -240,6 +240,17 @@ def test_losses_by_variations_have_a_section_where_there_are_any(tmp_path):
     assert '<span class="lost">+0.123</span>' in cell and "+0.050 to +0.200" in cell
 
 
+def test_losses_of_one_group_have_no_interval(tmp_path):
+    figures = dict.fromkeys(["max_f", "max_f_loss", "max_f_loss_low", "max_f_loss_high"], np.nan)
+    alone = figures | {"max_f": 0.8, "max_f_loss": 0.1234}
+    names = ["original", "dimmed", "gray"]
+    rows = [{"variation": n, **row} for n, row in zip(names, [figures, alone, figures])]
+    html = page(tmp_path, varied=pd.DataFrame(rows))
+    assert cells(html, "as they are")[1] == "–"
+    assert cells(html, "dimmed")[1] == "<span>+0.123</span><small>–</small>"
+    assert cells(html, "gray")[1] == "<span>–</span><small>–</small>"
+
+
 def test_page_takes_names_as_text(tmp_path):
     html = page(tmp_path, settings={"data.path": "<b>&"}, title="<i>")
     assert "&lt;b&gt;&amp;" in html and "<i>" not in html

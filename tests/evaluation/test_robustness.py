@@ -130,6 +130,25 @@ def test_people_read_figures_of_the_images_as_they_are_and_losses_of_the_others(
     assert robustness.section(path, "a") == ""
 
 
+def test_one_group_of_images_gives_losses_without_intervals(tmp_path):
+    table = measured(pairs=squares(1)).reset_index().assign(weights="a")
+    path = tmp_path / "robustness.csv"
+    table.to_csv(path, index=False, float_format="%.6f")
+    assert "inf" not in path.read_text() and "nan" not in path.read_text()
+    dimmed = table.set_index("variation").loc["dimmed"]
+    assert dimmed.mae_loss > 0 and np.isnan([dimmed.mae_loss_low, dimmed.mae_loss_high]).all()
+    text = robustness.section(path, "a")
+    assert f"| {dimmed.mae_loss:+.3f} (–) |" in text and "nan" not in text
+
+
+def test_images_without_subject_have_no_figure_and_no_loss(tmp_path):
+    nothing = [(np.full((20, 20, 3), k, np.uint8), np.zeros((20, 20), np.uint8)) for k in (0, 9)]
+    lines = robustness.markdown(measured(pairs=nothing).reset_index()).splitlines()
+    assert lines[2] == "| as they are | – | 0.018 |" and lines[3].startswith(
+        "| dimmed to 30% | – |"
+    )
+
+
 def test_a_split_is_varied_only_where_the_setting_asks(tmp_path, ingested):
     opened = open_model(brightness_model(tmp_path / "model.onnx"))
     for asked in (False, True):

@@ -41,3 +41,8 @@ def test_test_images_are_measured_at_the_threshold_that_others_chose():
     found = thresholds.compared(0.5, 0.1, chosen, curve)
     assert found["validation"].dice == 0.7 and found["model"].dice == 0.1
     assert found["test"].value == pytest.approx(60 / 255) and found["test"].dice == 0.8
+
+
+def test_files_hold_six_digits():
+    one = thresholds.Threshold("model.threshold", 106 / 255, 2 / 3)
+    assert one.figures() == {"by": "model.threshold", "value": 0.415686, "dice": 0.666667}

@@ -36,6 +36,8 @@ def benchmark(
     from clearbg.pretrained import choice
     from clearbg.system import project
 
+    if output is not None and output.suffix.lower() not in (".html", ".htm"):
+        raise SettingsError(f"-o {output}: the page is HTML: name a file .html.")
     exports = sorted(map(os.path.relpath, (project.root() / choice.EXPORT).parent.glob("*.onnx")))
     models = models or exports or choice.shipped()
 

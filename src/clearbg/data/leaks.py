@@ -24,6 +24,7 @@ PACKED = "training_images.csv.gz"  # the same list; the models of the package ha
 COLUMNS = ["sha256", "phash"]
 KINDS = ("exact", "near")
 NAMED = 3  # images named in a refusal
+UNLISTED = "Not all training images of this model are listed, so more may."
 BLOCK = 128  # test images compared with all training images at a time
 
 
@@ -71,7 +72,7 @@ class Marks:
         else:
             text = f"None of these {count} images is known to duplicate a training image."
         if not self.complete:
-            text += " Not all training images of this model are listed, so more may."
+            text += f" {UNLISTED}"
         return text
 
     def _of_one(self) -> str:

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from clearbg.data import leaks
+from clearbg.errors import DataError
 from clearbg.metrics.names import heading
 from clearbg.system.parsing import facts_of
 
@@ -20,21 +22,33 @@ def section(path: Path, weights_sha256: str) -> str:
     if not path.is_file():
         return ""
     facts = facts_of(path, REMEDY)
-    ends: dict[str, Any] = facts.get("interval", {})
-    if facts.get("weights") != weights_sha256 or not ends:
+    if facts.get("weights") != weights_sha256:
         return ""
+    try:
+        return _section(facts)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise DataError(
+            f"{path} lacks a figure, an end of an interval, or its leaks: {REMEDY}."
+        ) from None
+
+
+def _section(facts: dict[str, Any]) -> str:
     rows = [
         f"| {heading(name)} | {facts[name]:.4f} | {one['low']:.4f} to {one['high']:.4f} |"
-        for name, one in ends.items()
-        if name in facts
+        for name, one in facts["interval"].items()
     ]
-    seen = sum(facts.get("leaks", {}).values())
-    flattered = f" The model has seen {seen} of them, or near-duplicates, in its training."
+    if not rows:
+        return ""
+    seen = sum(facts["leaks"][kind] for kind in leaks.KINDS)
+    told = f" The model has seen {seen} of them, or near-duplicates, in its training."
+    flattered = told if seen else ""
+    if not facts["leaks"]["complete"]:
+        flattered += f" {leaks.UNLISTED}"
     return "\n".join(
         [
             "\n## Test\n",
             "On the test images, which chose nothing, at their own size; the 95 % interval is of a",
-            f"bootstrap over groups of images that are alike.{flattered if seen else ''}\n",
+            f"bootstrap over groups of images that are alike.{flattered}\n",
             "| | model | 95 % |",
             "|---|---|---|",
             *rows,

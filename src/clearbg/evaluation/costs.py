@@ -25,11 +25,19 @@ PAGE = Kind("a page of costs", re.compile(f"<title>{TITLE}".encode()))
 
 @dataclass(frozen=True)
 class Quality:
-    """A model's figure over images, with the ends of its 95 % interval."""
+    """A model's figure over images, with the ends of its 95 % interval.
+
+    The figure is NaN where no image has a value; the ends are infinite with fewer than two groups.
+    """
 
     value: float
     low: float
     high: float
+
+    @property
+    def sure(self) -> bool:
+        """Whether there is an interval."""
+        return math.isfinite(self.low) and math.isfinite(self.high)
 
 
 def headline_of(file: Path) -> str:
@@ -104,18 +112,19 @@ def write_page(
 
 
 def _plot(title: str, x: Sequence[float], found: Sequence[Quality]) -> dict:
-    """Points in the unit square, each with its number and the ends of its interval."""
+    """Points in the unit square, each with its number and, if it has one, its interval."""
     left, wide = _axis(0, max(x))
-    ends = [end for one in found for end in (one.low, one.high) if end == end]
+    ends = [end for one in found for end in vars(one).values() if math.isfinite(end)]
     bottom, high = _axis(min(ends, default=0), max(ends, default=1))
     points = [
         {
             "number": number,
             "x": (at - left) / wide,
-            **{end: (getattr(one, end) - bottom) / high for end in ("low", "value", "high")},
+            "sure": one.sure,
+            **{end: (value - bottom) / high for end, value in vars(one).items()},
         }
         for number, (at, one) in enumerate(zip(x, found, strict=True), 1)
-        if one.low == one.low
+        if math.isfinite(one.value)
     ]
     ticks = [(left + wide * k / 5, bottom + high * k / 5) for k in range(6)]
     return {"title": title, "points": points, "ticks": ticks}

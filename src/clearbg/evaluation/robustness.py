@@ -127,7 +127,8 @@ def measure(
         A row for the images as they are and one a variation. Columns: `variation`, and for each
         metric its figure, and how much worse it is than that of the images as they are
         (`max_f_loss`), with the ends of the paired 95 % interval (`max_f_loss_low`,
-        `max_f_loss_high`). Positive is worse, whichever way the metric points.
+        `max_f_loss_high`; NaN where fewer than two groups have a value). Positive is worse,
+        whichever way the metric points.
 
     Raises:
         ValueError: there are no pairs, or a metric is not known.
@@ -166,7 +167,7 @@ def measure(
                     f"{metric}_loss_high": lost.high,
                 }
         rows.append(row)
-    return pd.DataFrame(rows).round(6)
+    return pd.DataFrame(rows).round(6).replace([np.inf, -np.inf], np.nan)
 
 
 def of_split(
@@ -220,9 +221,11 @@ def title(variation: str) -> str:
 
 def _cell(row: dict, metric: str) -> str:
     if row["variation"] == ORIGINAL:
-        return f"{row[metric]:.3f}"
+        return "–" if np.isnan(row[metric]) else f"{row[metric]:.3f}"
     loss, low, high = (row[f"{metric}_loss{end}"] for end in ("", "_low", "_high"))
-    return f"{loss:+.3f} ({low:+.3f} to {high:+.3f})"
+    if np.isnan(loss):
+        return "–"
+    return f"{loss:+.3f} ({f'{low:+.3f} to {high:+.3f}' if np.isfinite(low) else '–'})"
 
 
 def metrics_of(table: pd.DataFrame) -> list[str]:

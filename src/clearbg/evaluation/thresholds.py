@@ -28,6 +28,10 @@ class Threshold:
     value: float
     dice: float
 
+    def figures(self) -> dict[str, str | float]:
+        """For metrics.json, in six digits as its other figures."""
+        return {"by": self.by, "value": round(self.value, 6), "dice": round(self.dice, 6)}
+
 
 def of_validation(network: Network, contract: Contract, folder: Path, batch_size: int) -> Threshold:
     """The best one for the validation images of an ingested folder, with their Dice.
