@@ -55,6 +55,8 @@ def main() -> None:
         EXPORTS / "model.onnx",
         REPORTS / "parity.json",
         milliseconds,
+        contract,
+        settings,
     )
     if compared is not None and not compared.beats_baselines:
         print(compared.warning("validation images"), file=sys.stderr)

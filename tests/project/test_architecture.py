@@ -31,6 +31,7 @@ ONLY_IN = {
         "tracking/runs.py",
         "tracking/overview.py",
         "tracking/registry.py",
+        "tracking/store.py",
         "export/pyfunc.py",
     },
     "kaggle": {"data/fetching/fetch.py", "data/fetching/hubs.py"},

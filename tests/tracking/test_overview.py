@@ -44,6 +44,19 @@ def test_logged_model_has_the_scores_of_the_test_split_once(store, fingerprint, 
     assert store.get_run(run.id).data.metrics["test/max_f"] == 0.9
 
 
+def test_logged_model_follows_a_figure_that_goes_there_and_back(store, fingerprint, tmp_path):
+    run = evaluated(fingerprint, tmp_path)
+    experiment = store.get_run(run.id).info.experiment_id
+    model = store.create_logged_model(experiment, name="model", source_run_id=run.id)
+    store.log_outputs(run.id, [LoggedModelOutput(model.model_id, step=0)])
+    for value in (0.9, 0.8, 0.9):
+        run.metrics({"test/max_f": value})
+        run.show_scores()
+    logged = store.get_logged_model(model.model_id).metrics
+    told = [m for m in logged if m.key == "test/max_f" and m.dataset_digest]
+    assert [m.value for m in sorted(told, key=lambda m: m.timestamp)] == [0.9, 0.8, 0.9]
+
+
 def test_run_without_model_or_test_split_has_nothing_to_give(store, fingerprint, tmp_path, capfd):
     train(fingerprint).show_scores()
     evaluated(f"{fingerprint} 2", tmp_path).show_scores()

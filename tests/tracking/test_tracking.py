@@ -3,6 +3,7 @@
 import contextlib
 import subprocess
 
+import numpy as np
 import pandas as pd
 import pytest
 from support.tracked_runs import HISTORY, SETTINGS, from_files, not_called, points, train
@@ -49,6 +50,15 @@ def test_changed_figure_replaces_the_old(store, fingerprint):
     for value in (0.9, 0.8):
         run.metrics({"test/max_f": value})
     assert store.get_run(run.id).data.metrics["test/max_f"] == 0.8
+
+
+def test_a_run_has_figures_only_as_they_are_now(store, fingerprint):
+    run = train(fingerprint)
+    assert run.has({"test/max_f": 0.9}) is False
+    run.metrics({"test/max_f": 0.9, "test/mae": 0.123456789})
+    assert run.has({"test/max_f": 0.9, "test/mae": 0.123457, "test/dice": np.nan}) is True
+    assert run.has({"test/max_f": 0.8}) is False
+    assert tracking.Run().has({"test/max_f": 0.9}) is None
 
 
 def test_finished_training_is_marked_finished(store, fingerprint):

@@ -66,6 +66,7 @@ def register(
         raise RegistryError(
             f"MLflow did not take {model}, see the warning above: fix that, then run again."
         )
+    stage_logs.log_missed_evaluation(run, contract, settings)
     return registry.add(source, run.id, tags)
 
 

@@ -61,15 +61,19 @@ def _attach_scores(client: mlflow.MlflowClient, run_id: str) -> None:
     ]
     for output in (run.outputs.model_outputs if run.outputs else ()) if splits else ():
         logged = client.get_logged_model(output.model_id)
-        known = {(m.key, m.value, m.dataset_digest) for m in logged.metrics or ()}
-        points = [client.get_metric_history(run_id, name)[-1] for name in scores]
+        told = sorted(logged.metrics or (), key=lambda metric: metric.timestamp)
+        known = {(metric.key, metric.dataset_digest): metric.value for metric in told}
+        points = [
+            max(client.get_metric_history(run_id, name), key=lambda point: point.timestamp)
+            for name in scores
+        ]
         new = [
             Metric(
                 point.key, point.value, point.timestamp + 1, point.step, model_id=output.model_id,
                 dataset_name=splits[-1].name, dataset_digest=splits[-1].digest, run_id=run_id,
             )
             for point in points
-            if (point.key, point.value, splits[-1].digest) not in known
+            if known.get((point.key, splits[-1].digest)) != point.value
         ]  # fmt: skip
         client.log_batch(run_id, metrics=new, synchronous=True)
 

@@ -19,8 +19,17 @@ from pathlib import Path
 from clearbg.errors import ClearBGError, RegistryError
 from clearbg.system import project
 from clearbg.system.files import exclusive, file_sha256, replacing_folder
-from clearbg.tracking.runs import ONNX, create_missing  # the import also sets how MLflow behaves
-from clearbg.tracking.store import ask, database, follow_project, reason, shown, told, uri
+from clearbg.tracking.runs import ONNX  # the import also sets how MLflow behaves
+from clearbg.tracking.store import (
+    ask,
+    create_missing,
+    database,
+    follow_project,
+    reason,
+    shown,
+    told,
+    uri,
+)
 
 import mlflow.artifacts  # isort: skip
 from mlflow.entities import Run  # isort: skip

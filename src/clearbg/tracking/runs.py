@@ -15,7 +15,6 @@ import math
 import os
 import subprocess
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,7 +28,7 @@ from clearbg.data import leaks
 from clearbg.errors import Stopped
 from clearbg.system.files import file_sha256
 from clearbg.tracking.package import PACKAGE, code_alone
-from clearbg.tracking.store import artifacts, ask, database, follow_project, told, uri, warn
+from clearbg.tracking.store import artifacts, ask, create_missing, follow_project, told, uri, warn
 
 # MLflow reads some of these while it is being imported.
 for _name, _value in {
@@ -97,6 +96,15 @@ class Run:
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Log figures such as `test/max_f`; a value that the run already has is left out."""
         self._log(pd.DataFrame([values], index=[step]))
+
+    @_only_warns
+    def has(self, values: Mapping[str, float]) -> bool:
+        """Whether these are the run's latest figures, NaN aside; None: there is no store."""
+        logged = self._client.get_run(self.id).data.metrics
+        return all(
+            math.isnan(value) or math.isclose(logged.get(key, math.nan), value, rel_tol=1e-5)
+            for key, value in values.items()
+        )
 
     @_only_warns
     def history(self, epochs: pd.DataFrame) -> None:
@@ -291,21 +299,6 @@ def _store() -> tuple[mlflow.MlflowClient, str]:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":  # another process was quicker
             raise
         return client, client.get_experiment_by_name(name).experiment_id
-
-
-def create_missing(address: str) -> None:
-    """Create the SQLite database of a store, if the store has one and it is missing.
-
-    It is made aside: neither a second process nor a kill may disturb a migration.
-    """
-    file = database(address)
-    if file is None or file.exists():
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=file.parent, prefix=f"{file.name}.") as folder:
-        mlflow.MlflowClient(f"sqlite:///{folder}/new.db")
-        with contextlib.suppress(FileExistsError):  # another process was quicker
-            os.link(f"{folder}/new.db", file)
 
 
 def _circumstances() -> dict[str, str]:

@@ -16,6 +16,7 @@ from clearbg.tracking import runs
 from clearbg.training.fingerprint import fingerprint
 
 INGEST, TRAINING = Path("reports/ingest"), Path("reports/train")
+EVALUATION = Path("reports/evaluate")
 INGESTED, DATA = Path("data/ingested"), Path("data/augmented")
 REMEDY = "write the reports again with `dvc repro -f`"
 
@@ -53,13 +54,8 @@ def log_evaluation(run: runs.Run, reports: Path, settings: config.Settings) -> N
         facts_of(reports / "headline.json", REMEDY),
         facts_of(reports / "metrics.json", REMEDY),
     )
-    run.metrics({f"test/{name}": value for name, value in headline.items()})
-    first = next(iter(headline))
-    ends = figures["interval"].get(first, {})
-    run.metrics({f"test/{first}_{end}": value for end, value in ends.items()})
     run.beats_baselines("test", figures["beats_baselines"])
     run.dataset(INGESTED / "manifest.csv", "test", settings.data.source, settings.data.path)
-    run.show_scores([f"test/{name}" for name in headline])
     run.file(reports / "sheet.jpg")
     run.file(reports / "report.html", "reports")
     varied = table_of(reports / "robustness.csv", [], REMEDY)
@@ -70,13 +66,47 @@ def log_evaluation(run: runs.Run, reports: Path, settings: config.Settings) -> N
     tables = ("per_image", "curves", "calibration", "robustness")
     for name in ("metrics.json", *(f"{table}.csv" for table in tables)):
         run.file(reports / name, "reports/evaluate")
+    first = next(iter(headline))
+    ends = figures["interval"].get(first, {})
+    run.metrics({f"test/{first}_{end}": value for end, value in ends.items()})
+    # They come last: a run that has them has all of the evaluation, see `log_missed_evaluation`.
+    run.metrics({f"test/{name}": value for name, value in headline.items()})
+    run.show_scores([f"test/{name}" for name in headline])
 
 
-def log_export(run: runs.Run, model: Path, parity: Path, latency: dict[str, float]) -> None:
-    """Log the exported model, its agreement with the trained one, and milliseconds per image."""
+def log_missed_evaluation(run: runs.Run, contract: Contract, settings: config.Settings) -> None:
+    """Log the evaluation on disk if it is of these weights and the run lacks its figures.
+
+    The server was down during the stage evaluate, or DVC restored that stage's files.
+
+    Raises:
+        DataError: a file of the evaluation is damaged.
+    """
+    if not (EVALUATION / "headline.json").is_file():
+        return
+    if facts_of(EVALUATION / "metrics.json", REMEDY).get("weights") != contract.weights_sha256:
+        return
+    headline = facts_of(EVALUATION / "headline.json", REMEDY)
+    if run.has({f"test/{name}": value for name, value in headline.items()}) is False:
+        log_evaluation(run, EVALUATION, settings)
+
+
+def log_export(
+    run: runs.Run,
+    model: Path,
+    parity: Path,
+    latency: dict[str, float],
+    contract: Contract,
+    settings: config.Settings,
+) -> None:
+    """Log the exported model, its agreement with the trained one, and milliseconds per image.
+
+    An evaluation that the run lacks is logged too, see `log_missed_evaluation`.
+    """
     run.file(parity, "reports/export")
     run.metrics({f"export/{name}_ms": value for name, value in latency.items()})
     run.model(model)
+    log_missed_evaluation(run, contract, settings)
     run.show_scores()
 
 

@@ -6,6 +6,7 @@ import re
 import socket
 import sqlite3
 import sys
+import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -40,6 +41,23 @@ def database(address: str) -> Path | None:
     if address.startswith("sqlite:///"):
         return Path(address.removeprefix("sqlite:///"))
     return None
+
+
+def create_missing(address: str) -> None:
+    """Create the SQLite database of a store, if the store has one and it is missing.
+
+    It is made aside: neither a second process nor a kill may disturb a migration.
+    """
+    import mlflow  # here: `runs` first sets how it behaves
+
+    file = database(address)
+    if file is None or file.exists():
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=file.parent, prefix=f"{file.name}.") as folder:
+        mlflow.MlflowClient(f"sqlite:///{folder}/new.db")
+        with contextlib.suppress(FileExistsError):  # another process was quicker
+            os.link(f"{folder}/new.db", file)
 
 
 def ask(address: str) -> None:
