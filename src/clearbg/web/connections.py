@@ -3,7 +3,6 @@
 import asyncio
 from typing import Any
 
-import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -56,7 +55,7 @@ class Connection(H11Protocol):
     def _watch(self) -> None:
         if self.cycle is not None and not self.cycle.response_complete:
             self._end()  # the head is here; `bodies` watches over the rest
-        elif self._timer is None and self.conn.their_state is h11.IDLE:
+        elif self._timer is None:
             self._begin()
 
     def connection_lost(self, exc: Exception | None) -> None:
