@@ -1,5 +1,6 @@
 """Standard streams that are closed, full, or a pipe without a reader."""
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,7 @@ streams.end("program")
 """
 FULL, CLOSED = ">/dev/full", ">&-"
 LEFT = "| true"
+PYTHON = shlex.quote(sys.executable)
 
 pytestmark = pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has /dev/full")
 
@@ -53,7 +55,7 @@ def run(command: str, redirected: str) -> subprocess.CompletedProcess:
 )
 def test_work_is_done_whatever_takes_its_lines(redirected, status, sentence, tmp_path):
     Path("program.py").write_text(PROGRAM)
-    command = f"{sys.executable} program.py < /dev/null"
+    command = f"{PYTHON} program.py < /dev/null"
     if redirected == LEFT:
         command = f"sleep 0.3; {command}"
     done = run(command, redirected)
@@ -70,7 +72,7 @@ def test_commands_end_in_a_sentence():
     for name in ("a", "b"):
         write_image(f"images/{name}.png", disc(0, (24, 32))[0])
     brightness_model(Path("m.onnx"))
-    clearbg = f"{sys.executable} -m clearbg"
+    clearbg = f"{PYTHON} -m clearbg"
     done = run(f"{clearbg} remove images -o out --model m.onnx", "2>/dev/full >/dev/full")
     assert done.returncode == 1 and len(list(Path("out").iterdir())) == 2
     done = run(f"{clearbg} remove images/a.png -o - --model m.onnx", CLOSED)
@@ -82,7 +84,7 @@ def test_commands_end_in_a_sentence():
 
 @pytest.mark.parametrize("script", ["pipelines ingest", "pipelines/augment.py"])
 def test_help_of_a_stage_ends_in_a_sentence(script):
-    done = run(f"{sys.executable} {ROOT / script} -h", FULL)
+    done = run(f"{PYTHON} {shlex.quote(str(ROOT))}/{script} -h", FULL)
     assert done.returncode == 1
     assert ": standard output could not be written, since its disk is full" in done.stderr
     assert len(done.stderr.splitlines()) == 1
