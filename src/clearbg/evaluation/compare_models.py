@@ -16,7 +16,7 @@ from clearbg.evaluation.score_files import opened, partners
 from clearbg.images import contact_sheet
 from clearbg.inference.predict import Network, predict, predict_split
 from clearbg.metrics import bootstrap, image_facts, paired, scoring
-from clearbg.metrics.names import LABELS, LOWER_IS_BETTER, SHOWN, families_of, heading
+from clearbg.metrics.names import FAMILIES, LABELS, LOWER_IS_BETTER, SHOWN, families_of, heading
 from clearbg.metrics.paired import Gain
 from clearbg.metrics.slices import slices
 from clearbg.system.files import write_text
@@ -28,10 +28,7 @@ TITLE = "# Two models on the same images"
 REPORT = Kind("a comparison of models", re.compile(TITLE.encode()))
 COMMENT = "ClearBG comparison of models"
 SHEET = Kind("a sheet of changed images", re.compile(COMMENT.encode()))
-TABLES_ALONE = (
-    "boundary_iou", "boundary_f_1", "boundary_f_2", "boundary_f_3", "hce", "halo_black",
-    "halo_white", "halo_green",
-)  # fmt: skip
+TABLES_ALONE = LABELS.keys() - {"loss", *(name for names in FAMILIES.values() for name in names)}
 """Metrics that tables of figures have beside those of the families."""
 CELL = 180  # pixels of a view's longer side
 CHANGED = 10

@@ -7,6 +7,8 @@ benchmark (Perazzi et al. 2016), with distances in pixels.
 import cv2
 import numpy as np
 
+from clearbg.metrics import refuse_other_shape
+
 DILATION = 0.02  # of the image's diagonal, as published
 DISTANCES = (1, 2, 3)
 """Pixels that two outlines may be apart."""
@@ -26,8 +28,7 @@ def boundary_iou(alpha: np.ndarray, truth: np.ndarray, threshold: float) -> floa
     Raises:
         ValueError: the shapes differ.
     """
-    if alpha.shape != truth.shape:
-        raise ValueError(f"alpha is {alpha.shape} and truth is {truth.shape}; resize alpha first")
+    refuse_other_shape(alpha, truth)
     first, second = _band(alpha >= threshold), _band(truth > 128)
     either = np.sum(first | second)
     return float(np.sum(first & second) / either) if either else 1.0
@@ -49,8 +50,7 @@ def boundary_f(alpha: np.ndarray, truth: np.ndarray, threshold: float) -> dict[s
     Raises:
         ValueError: the shapes differ.
     """
-    if alpha.shape != truth.shape:
-        raise ValueError(f"alpha is {alpha.shape} and truth is {truth.shape}; resize alpha first")
+    refuse_other_shape(alpha, truth)
     own, true = _outline(alpha >= threshold), _outline(truth > 128)
     if not own.any() or not true.any():
         return {f"boundary_f_{reach}": float(own.any() == true.any()) for reach in DISTANCES}
@@ -77,8 +77,7 @@ def corrections(alpha: np.ndarray, truth: np.ndarray, threshold: float) -> float
     Raises:
         ValueError: the shapes differ.
     """
-    if alpha.shape != truth.shape:
-        raise ValueError(f"alpha is {alpha.shape} and truth is {truth.shape}; resize alpha first")
+    refuse_other_shape(alpha, truth)
     import py_sod_metrics as sod  # imported here: 1.5 s of scikit-image
 
     metric = sod.HumanCorrectionEffortMeasure()

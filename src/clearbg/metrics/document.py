@@ -6,6 +6,8 @@ F-measures, which are in [0, 1] instead of percent.
 
 import numpy as np
 
+from clearbg.metrics import refuse_other_shape
+
 BLOCK = 8  # pixels, side of the blocks that distortion is counted against
 REACH = 2  # pixels, the 5×5 window of the distortion
 
@@ -31,8 +33,7 @@ def document(alpha: np.ndarray, truth: np.ndarray, threshold: float) -> dict[str
     Raises:
         ValueError: the shapes differ.
     """
-    if alpha.shape != truth.shape:
-        raise ValueError(f"alpha is {alpha.shape} and truth is {truth.shape}; resize alpha first")
+    refuse_other_shape(alpha, truth)
     predicted, ink = alpha >= threshold, truth > 128
     precision = _share(ink, predicted)
     wrong = max(int(np.count_nonzero(predicted != ink)), 0.5)

@@ -8,6 +8,8 @@ and soft parts, see `unknown_band`. No map is stretched by its own minimum and m
 import cv2
 import numpy as np
 
+from clearbg.metrics import refuse_other_shape
+
 SIGMA = 1.4  # pixels
 STEP, TOLERANCE = 0.1, 0.15  # of alpha; theta in the paper
 BAND = 0.0075  # of the longer side
@@ -27,8 +29,7 @@ def matting(alpha: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     Raises:
         ValueError: the shapes differ.
     """
-    if alpha.shape != truth.shape:
-        raise ValueError(f"alpha is {alpha.shape} and truth is {truth.shape}; resize alpha first")
+    refuse_other_shape(alpha, truth)
     band = unknown_band(truth)
     alpha, true = alpha.astype(np.float32), truth.astype(np.float32) / 255
     absolute = np.abs(alpha - true)

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clearbg.metrics import refuse_other_shape
 from clearbg.metrics.weighted_f import weighted_f
 
 THRESHOLDS = np.arange(256) / 255
@@ -67,8 +68,7 @@ def score(alpha: np.ndarray, truth: np.ndarray, protocol: str = "raw") -> ImageS
     Raises:
         ValueError: the shapes differ or the protocol is not known.
     """
-    if alpha.shape != truth.shape:
-        raise ValueError(f"alpha is {alpha.shape} and truth is {truth.shape}; resize alpha first")
+    refuse_other_shape(alpha, truth)
     alpha = alpha.astype(np.float64)
     if protocol == "min_max":
         low, high = alpha.min(), alpha.max()

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from clearbg.metrics import saliency
+from clearbg.metrics import refuse_other_shape, saliency
 from clearbg.metrics.document import document
 from clearbg.metrics.matting import matting
 from clearbg.metrics.names import FAMILIES
@@ -58,8 +58,7 @@ def score(
     """
     if unknown := set(families) - FAMILIES.keys():
         raise ValueError(f"families {sorted(unknown)} are not known; known: {', '.join(FAMILIES)}")
-    if alpha.shape != truth.shape:
-        raise ValueError(f"alpha is {alpha.shape} and truth is {truth.shape}; resize alpha first")
+    refuse_other_shape(alpha, truth)
     plain = differences(alpha, truth) | segmentation(alpha, truth, threshold)
     if "matting" in families:
         plain |= matting(alpha, truth)
