@@ -123,9 +123,11 @@ def test_server_that_dies_in_the_middle_gets_the_rest_later(tmp_path, monkeypatc
     (warning,) = capfd.readouterr().err.splitlines()
     assert "Connection refused" in warning
 
+    report = tmp_path / "report.txt"
+    report.write_text("A file that no process writes to.\n")  # MLflow sends the length first
     with local(tmp_path, port):
         again = tracking.run_of_weights("abc", SETTINGS, "demo", from_files, "cut short")
-        again.file(tmp_path / "server.log")
+        again.file(report)
         client = mlflow.MlflowClient(tracking.uri())
         assert again.id == run.id
         assert points(client, run, "train/loss") == [(1, 0.5), (2, 0.4), (3, 0.3)]
