@@ -8,6 +8,7 @@ from support.models import brightness_model
 from support.project import demo
 
 from clearbg import config
+from clearbg.errors import DataError
 from clearbg.evaluation import robustness
 from clearbg.evaluation.robustness import VARIATIONS, measure, predict_varied, vary
 from clearbg.inference.sessions import open_model
@@ -128,6 +129,22 @@ def test_people_read_figures_of_the_images_as_they_are_and_losses_of_the_others(
     assert robustness.section(path, "b") == ""
     robustness.empty().to_csv(path, index=False)
     assert robustness.section(path, "a") == ""
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda t: t.drop(columns="variation"), "no column variation"),
+        (lambda t: t.drop(columns="mae_loss_low"), "a column that nobody knows"),
+        (lambda t: t.replace("dimmed", "dimed"), "a variation or"),
+        (lambda t: t.assign(mae="much"), "a figure is no number .*much"),
+    ],
+)
+def test_damaged_table_is_a_sentence_with_the_next_action(damage, sentence, tmp_path):
+    path = tmp_path / "robustness.csv"
+    damage(measured().reset_index().assign(weights="a")).to_csv(path, index=False)
+    with pytest.raises(DataError, match=rf"robustness\.csv.*{sentence}.*dvc repro -f evaluate"):
+        robustness.section(path, "a")
 
 
 def test_one_group_of_images_gives_losses_without_intervals(tmp_path):

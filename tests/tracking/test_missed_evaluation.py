@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from clearbg.evaluation import robustness
@@ -84,3 +85,13 @@ def test_otherwise_only_the_export_is_logged(evaluated, case):
         run.has = lambda values: None
     export(run, "b" if case == "other weights" else "a")
     assert [name for name, *_ in run.calls] == ["metrics", "model", "show_scores"]
+
+
+def test_a_loss_that_one_metric_lacks_hides_no_other(evaluated):
+    columns = [f"{name}{end}" for name in ("max_f", "mae") for end in robustness.ENDS]
+    row = dict.fromkeys(columns, 0.1) | {"max_f_loss": None, "mae_loss": 0.25}
+    table = pd.DataFrame([{"variation": "original"}, {"variation": "dimmed", **row}])
+    table.assign(weights="a").to_csv(evaluated / "robustness.csv", index=False)
+    run = Told()
+    export(run)
+    assert ("metrics", ("robustness/dimmed/mae_loss", 0.25)) in run.calls

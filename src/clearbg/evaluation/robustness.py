@@ -16,6 +16,7 @@ from PIL import Image, ImageFilter
 from clearbg import config
 from clearbg.contract import Contract
 from clearbg.data import manifest
+from clearbg.errors import DataError
 from clearbg.images import encode_image, luma, read_image, resize
 from clearbg.inference.predict import Network, predict, restore
 from clearbg.metrics import bootstrap, paired, scoring
@@ -92,6 +93,11 @@ VARIATIONS = {
 
 ORIGINAL = "original"
 """The row of the images as they are."""
+
+ENDS = ("", "_loss", "_loss_low", "_loss_high")
+"""What follows a metric's name in the columns of a table."""
+
+REMEDY = "write it again with `dvc repro -f evaluate`"
 
 
 def vary(rgb: np.ndarray, name: str) -> np.ndarray:
@@ -233,14 +239,34 @@ def metrics_of(table: pd.DataFrame) -> list[str]:
     return [name for name in table.columns if f"{name}_loss" in table.columns]
 
 
+def read(path: Path) -> pd.DataFrame:
+    """The table that the evaluate stage wrote: that of `measure`, with the weights' SHA-256.
+
+    Raises:
+        DataError: the file is missing or is no such table.
+    """
+    table = table_of(path, ["variation", "weights"], REMEDY)
+    figures = table.columns.drop(["variation", "weights"])
+    wanted = {f"{metric}{end}" for metric in metrics_of(table) for end in ENDS}
+    if not set(table["variation"]) <= {ORIGINAL, *VARIATIONS} or set(figures) != wanted:
+        raise DataError(f"{path} holds a variation or a column that nobody knows: {REMEDY}.")
+    try:
+        return table.astype(dict.fromkeys(figures, float))
+    except ValueError as error:
+        raise DataError(f"{path}: a figure is no number ({error}): {REMEDY}.") from None
+
+
 def section(path: Path, weights_sha256: str) -> str:
     """What the model's card says of the table that the evaluate stage wrote.
 
     Empty where nothing was varied, where no file is, or where it tells of other weights.
+
+    Raises:
+        DataError: the file is no such table.
     """
     if not path.is_file():
         return ""
-    table = table_of(path, ["weights"], "write it again with `dvc repro -f evaluate`")
+    table = read(path)
     if table.empty or set(table["weights"]) != {weights_sha256}:
         return ""
     return (

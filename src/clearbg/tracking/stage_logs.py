@@ -9,6 +9,7 @@ from pathlib import Path
 from clearbg import config
 from clearbg.config import recipes
 from clearbg.contract import Contract
+from clearbg.evaluation import robustness
 from clearbg.metrics.names import SHOWN
 from clearbg.system.parsing import facts_of
 from clearbg.system.tables import table_of
@@ -58,11 +59,10 @@ def log_evaluation(run: runs.Run, reports: Path, settings: config.Settings) -> N
     run.dataset(INGESTED / "manifest.csv", "test", settings.data.source, settings.data.path)
     run.file(reports / "sheet.jpg")
     run.file(reports / "report.html", "reports")
-    varied = table_of(reports / "robustness.csv", [], REMEDY)
+    varied = robustness.read(reports / "robustness.csv")
     if not varied.empty:
-        losses = varied.set_index("variation").filter(regex="_loss$").dropna()
-        for name, row in losses.iterrows():
-            run.metrics({f"robustness/{name}/{metric}": loss for metric, loss in row.items()})
+        losses = varied.set_index("variation").filter(regex="_loss$").stack().dropna()
+        run.metrics({f"robustness/{name}/{key}": loss for (name, key), loss in losses.items()})
     tables = ("per_image", "curves", "calibration", "robustness")
     for name in ("metrics.json", *(f"{table}.csv" for table in tables)):
         run.file(reports / name, "reports/evaluate")
