@@ -1,5 +1,6 @@
 """`clearbg benchmark`: what removal costs, model by model."""
 
+import json
 import re
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from typer.testing import CliRunner
 from clearbg import pretrained
 from clearbg.cli.app import app
 from clearbg.evaluation import benchmark as speed
-from clearbg.evaluation import costs
+from clearbg.evaluation import costs, report
 from clearbg.evaluation.benchmark import Cost
 from clearbg.evaluation.costs import Quality
 from clearbg.images import write_image, write_mask
@@ -74,9 +75,9 @@ def test_page_sets_each_models_quality_against_its_costs(monkeypatch):
         pages.append(Path("costs.html").read_text())
     page = pages[0]
     assert pages[1] == page
-    assert "&lt;b&gt;.onnx" in page and "<b>" not in page
+    assert "&lt;b&gt;.onnx" in page and "<b>.onnx" not in page
     assert "0.9000 to 0.9200" in page and "max Fβ ↑ on 129 images" in page
-    assert page.count("<svg") == 4 and page.count('class="interval"') == 8
+    assert page.count("<svg") == 4 and page.count('class="ends"') == 8
     # 800 and 350 of 1000 milliseconds, 0.91 and 0.905 between 0.89 and 0.94.
     assert "M0.8000 0.4000h0" in page and "M0.3500 0.3000h0" in page
 
@@ -98,7 +99,7 @@ def test_figures_of_too_few_groups_have_no_interval_and_unknown_ones_no_point(mo
     monkeypatch.setattr(costs, "precision", lambda file: "fp32")
     costs.write_page(Path("costs.html"), models, found, "max_f", 1)
     page = Path("costs.html").read_text()
-    assert page.count('class="point"') == 2 * 3 and page.count('class="interval"') == 3
+    assert page.count('class="point"') == 2 * 3 and page.count('class="ends"') == 3
     assert "<td>0.9050</td><td>–</td>" in page and "<td>–</td><td>–</td>" in page
     assert "inf" not in page.split("</style>")[1] and "M1.0000 0.2000h0" in page
 
@@ -112,7 +113,7 @@ def test_a_page_has_the_name_of_a_page_before_anything_is_measured(asked):
 
 def test_page_of_costs_takes_the_place_of_nothing_else(asked, tmp_path):
     model = str(brightness_model(tmp_path / "m.onnx", height=32, width=32))
-    assert "add `-o costs.html`" in benchmark(model, "--on", "a", "b", status=1)
+    assert "add `-o report.html`" in benchmark(model, "--on", "a", "b", status=1)
     assert "ingest" in benchmark(model, "-o", "costs.html", status=1)
     write_image(tmp_path / "photos/p.png", disc(0)[0])
     write_mask(tmp_path / "truth/p.png", disc(0)[1])
@@ -120,6 +121,46 @@ def test_page_of_costs_takes_the_place_of_nothing_else(asked, tmp_path):
     on = ("--on", "photos", "truth")
     assert "would be lost" in benchmark(model, "-o", "costs.html", *on, status=1)
     assert asked == [] and Path("costs.html").read_text() == "mine"
+
+
+@pytest.fixture
+def evaluated(ingested, tmp_path) -> str:
+    """A model whose evaluation is in the project, which is the current folder."""
+    (tmp_path / "data").mkdir()
+    ingested.rename(tmp_path / "data/ingested")
+    folder = tmp_path / "reports/evaluate"
+    folder.mkdir(parents=True)
+    (folder / "metrics.json").write_text(json.dumps({"weights": "0" * 64}))
+    page = f"<title>Recipe</title><p>all figures</p>{report.COSTS}<h2>Images</h2>"
+    (folder / report.FILE).write_text(page)
+    return str(brightness_model(tmp_path / "m.onnx", height=32, width=32))
+
+
+def test_report_of_the_evaluation_comes_with_speed_and_size(asked, evaluated):
+    assert f"{report.FILE}, with speed and size" in benchmark(evaluated, "-o", "all.html")
+    page = Path("all.html").read_text()
+    order = ["<title>Recipe", "all figures", "<h2>Speed and size", "m.onnx", "<svg", "<h2>Images"]
+    assert [page.index(part) for part in order] == sorted(page.index(part) for part in order)
+    assert page.count("<title>") == 1 and report.COSTS not in page
+    assert "with speed and size" in benchmark(evaluated, "-o", "all.html")  # over its own page
+    told = benchmark(evaluated, "-o", f"reports/evaluate/{report.FILE}", status=1)
+    assert "is an input and would be lost" in told
+
+
+def test_evaluation_of_other_weights_is_not_in_the_page(asked, evaluated):
+    Path("reports/evaluate/metrics.json").write_text(json.dumps({"weights": "1" * 64}))
+    assert "no evaluation of these models" in benchmark(evaluated, "-o", "all.html")
+    page = Path("all.html").read_text()
+    assert "all figures" not in page and costs.TITLE in page
+
+
+@pytest.mark.parametrize(
+    ("page", "sentence"), [(b"<title>", "no place for speed and size"), (b"\xff", "cannot be read")]
+)
+def test_damaged_report_is_a_sentence_before_anything_is_measured(page, sentence, asked, evaluated):
+    Path("reports/evaluate", report.FILE).write_bytes(page)
+    told = benchmark(evaluated, "-o", "all.html", status=1)
+    assert sentence in told and "dvc repro -f evaluate" in told and asked == []
 
 
 @pytest.mark.slow

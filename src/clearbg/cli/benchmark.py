@@ -25,7 +25,10 @@ def benchmark(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="A page (.html) of quality over cost, which scores the models."
+            "--output",
+            "-o",
+            help="A page (.html): the evaluation's report with quality over cost, which scores "
+            "the models.",
         ),
     ] = None,
     overwrite: OverwriteOption = False,
@@ -43,19 +46,27 @@ def benchmark(
 
     if output is None:
         if on is not None:
-            raise SettingsError("--on names images for the page: add `-o costs.html`.")
+            raise SettingsError("--on names images for the page: add `-o report.html`.")
         typer.echo(speed.table(list(speed.measure(models, device, images))))
         return
     from clearbg.evaluation import costs as quality_and_cost
+    from clearbg.evaluation import report
     from clearbg.evaluation.compare_models import of_folders, of_split
     from clearbg.system.overwriting import refuse_to_lose
 
     scored = of_folders(*on) if on else of_split(project.root() / "data/ingested")
     files = [choice.choose(model, device).file for model in models]
-    refuse_to_lose(output, quality_and_cost.PAGE, [*scored.files, *files], overwrite)
+    folder = Path(os.path.relpath(project.root() / "reports/evaluate"))
+    read = [*scored.files, *files, folder / report.FILE]
+    refuse_to_lose(output, quality_and_cost.PAGE, read, overwrite)
+    evaluated = "" if on else quality_and_cost.report_of(folder, files)
     metric = quality_and_cost.headline_of(files[0])
     costs = list(speed.measure(models, device, images))
     typer.echo(speed.table(costs))
     found = [quality_and_cost.quality(file, scored, metric) for file in files]
-    quality_and_cost.write_page(output, costs, found, metric, len(scored.ids))
-    typer.echo(f"wrote {output}")
+    quality_and_cost.write_page(output, costs, found, metric, len(scored.ids), evaluated)
+    alone = "speed and size alone"
+    if on is None:
+        alone += f", as {folder} holds no evaluation of these models"
+    told = f"{folder / report.FILE}, with speed and size" if evaluated else alone
+    typer.echo(f"wrote {output}: {told}")

@@ -1,4 +1,7 @@
-"""A page of what exported models are worth and what they cost: a table, and one over the other."""
+"""What exported models are worth and what they cost: a section of the evaluation's report.
+
+No stage writes it: seconds differ from run to run, and the outputs of stages do not.
+"""
 
 import math
 import re
@@ -8,6 +11,8 @@ from pathlib import Path
 
 import onnx
 
+from clearbg.errors import DataError
+from clearbg.evaluation import report
 from clearbg.evaluation.benchmark import Cost
 from clearbg.evaluation.compare_models import Images
 from clearbg.inference.predict import predict_split
@@ -16,11 +21,14 @@ from clearbg.metrics import bootstrap, scoring
 from clearbg.metrics.names import families_of, heading, label
 from clearbg.system.files import write_text
 from clearbg.system.overwriting import Kind
+from clearbg.system.parsing import facts_of
 from clearbg.system.progress import progress
 from clearbg.templates import render
 
 TITLE = "Quality and cost of exported models"
-PAGE = Kind("a page of costs", re.compile(f"<title>{TITLE}".encode()))
+GENERATOR = '<meta name="generator" content="clearbg benchmark">'
+PAGE = Kind("a page of `clearbg benchmark`", re.compile(GENERATOR.encode()))
+REMEDY = "write it again with `dvc repro -f evaluate`"
 
 
 @dataclass(frozen=True)
@@ -78,8 +86,40 @@ def quality(file: Path, images: Images, metric: str) -> Quality:
     return Quality(*bootstrap.estimate(values, bootstrap.draw(images.groups)))
 
 
+def report_of(folder: Path, files: Sequence[Path]) -> str:
+    """The report that the evaluate stage wrote, if it is of the weights of one of the models.
+
+    Args:
+        folder: of the stage's reports.
+
+    Returns:
+        The page; empty where there is none, or only of other weights.
+
+    Raises:
+        DataError: the evaluation is damaged, or was written by an earlier version.
+    """
+    path, metrics = folder / report.FILE, folder / "metrics.json"
+    if not (path.is_file() and metrics.is_file()):
+        return ""
+    weights = facts_of(metrics, REMEDY).get("weights")
+    if weights not in {open_model(file).contract.weights_sha256 for file in files}:
+        return ""
+    try:
+        page = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read ({error}): {REMEDY}.") from None
+    if report.COSTS not in page:
+        raise DataError(f"{path} has no place for speed and size: {REMEDY}.")
+    return page
+
+
 def write_page(
-    path: Path, costs: Sequence[Cost], found: Sequence[Quality], metric: str, count: int
+    path: Path,
+    costs: Sequence[Cost],
+    found: Sequence[Quality],
+    metric: str,
+    count: int,
+    evaluated: str = "",
 ) -> None:
     """Write the page.
 
@@ -87,13 +127,14 @@ def write_page(
         costs, found: of the same models, in the same order.
         metric: that `found` gives.
         count: images that it was measured on.
+        evaluated: see `report_of`; all of it is in the page too.
 
     Raises:
         ClearBGError: the file cannot be written.
     """
     rows = [(cost, one, precision(cost.file)) for cost, one in zip(costs, found, strict=True)]
     measures = {
-        "milliseconds an image, once warm": [cost.whole for cost in costs],
+        "seconds an image, once warm": [cost.whole / 1000 for cost in costs],
         "seconds to the first image": [cost.cold for cost in costs],
         "megabytes of the file": [cost.size / 1e6 for cost in costs],
     }
@@ -102,12 +143,17 @@ def write_page(
     page = render(
         Path(__file__).with_name("costs.html.jinja"),
         {"heading": heading, "name": label},
+        alone=not evaluated,
+        generator=GENERATOR,
         title=TITLE,
         rows=rows,
         metric=metric,
         count=count,
         plots=[_plot(title, x, found) for title, x in measures.items()],
     )
+    if evaluated:
+        named = evaluated.replace("<title>", f"{GENERATOR}\n<title>", 1)
+        page = named.replace(report.COSTS, page)
     write_text(path, page)
 
 

@@ -17,6 +17,8 @@ from clearbg.metrics.slices import BOUNDS, slices
 from clearbg.system.files import write_text
 from clearbg.templates import render
 
+FILE = "report.html"
+COSTS = "<!-- `clearbg benchmark -o` puts speed and size here -->"
 KINDS = {"worst": "Worst", "middle": "In the middle", "best": "Best"}
 BINS = 20
 WORTH_A_COLOR = 0.02
@@ -91,6 +93,7 @@ def write_evaluation_page(
             "jpeg": contact_sheet.data_uri,
         },
         title=title,
+        costs=COSTS,
         lead=lead,
         headlines=headlines,
         protocols=PROTOCOLS,
