@@ -20,6 +20,7 @@ import requests
 import uvicorn
 from PIL import Image
 from support.models import brightness_model
+from support.ports import free_port
 
 from clearbg.errors import ImageError
 from clearbg.export.pyfunc import ImageRemover
@@ -217,8 +218,7 @@ print(clearbg.__file__)
 
 @pytest.mark.slow
 def test_mlflow_serves_the_model_as_a_process_of_its_own(store, logged):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     programs = Path(sys.executable).parent
     server = subprocess.Popen(
         [programs / "mlflow", *"models serve --env-manager local -h 127.0.0.1 --workers 1".split(),
@@ -244,6 +244,6 @@ def test_mlflow_serves_the_model_as_a_process_of_its_own(store, logged):
 
 def answers(address):
     try:
-        return requests.get(address, timeout=5).ok
-    except requests.ConnectionError:
+        return requests.get(address, timeout=60).ok
+    except requests.RequestException:
         return False

@@ -13,6 +13,7 @@ import torch
 import yaml
 from support import mlflow_servers
 from support.images import disc
+from support.ports import free_port
 from support.project import ROOT, TINY, Project
 from support.videos import write_video
 
@@ -186,7 +187,7 @@ def test_python_does_what_the_page_says(page, filled):
 
 @pytest.mark.slow
 def test_make_ui_shows_the_runs(finished):
-    port = str(mlflow_servers.free_port())
+    port = str(free_port())
     process = finished.start("setsid", "make", "ui", READY="", PORT=port)
     try:
         address = f"http://127.0.0.1:{port}"

@@ -17,6 +17,7 @@ import yaml
 from PIL import Image
 from support import object_stores
 from support.models import brightness_model
+from support.ports import free_port
 from support.project import Project
 
 pytestmark = pytest.mark.slow
@@ -109,9 +110,7 @@ def openssh(folder: Path) -> Iterator[tuple[int, Path]]:
         subprocess.run(key, check=True)
     if os.getuid() == 0:  # where sshd starts as root it asks for this folder of the system's
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     (folder / "config").write_text(
         f"ListenAddress 127.0.0.1:{port}\nHostKey {folder}/host\nPidFile none\n"
         f"AuthorizedKeysFile {folder}/mine.pub\nStrictModes no\nUsePAM no\n"
@@ -130,13 +129,13 @@ def openssh(folder: Path) -> Iterator[tuple[int, Path]]:
 
 
 def wait_until_it_listens(port: int, server: subprocess.Popen) -> None:
-    for _ in range(200):
+    for _ in range(2400):
         if server.poll() is not None:
             pytest.skip(f"sshd does not run here: {server.stderr.read().strip()}")
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         time.sleep(0.05)
-    pytest.fail("sshd did not listen within ten seconds")
+    pytest.fail("sshd did not listen within two minutes")
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import yaml
 from PIL import Image
 from support import dockerfile, mlflow_servers, object_stores
 from support.models import brightness_model
+from support.ports import free_port
 from support.project import ROOT
 
 pytestmark = pytest.mark.slow
@@ -43,7 +44,7 @@ def database():
     """The port of PostgreSQL with the user and the database that compose.yaml names."""
     if not BINARIES:
         pytest.skip("PostgreSQL's server is not installed")
-    tools, port = BINARIES[-1].parent, mlflow_servers.free_port()
+    tools, port = BINARIES[-1].parent, free_port()
     folder = Path(tempfile.mkdtemp(prefix="clearbg-postgres-"))
     other = ["runuser", "-u", "nobody", "--"] if os.getuid() == 0 else []  # it refuses root
     if other:
@@ -95,7 +96,7 @@ def storage():
 @pytest.fixture
 def server(database, storage, tmp_path):
     """The address of MLflow, started by the command and the variables of compose.yaml."""
-    port = mlflow_servers.free_port()
+    port = free_port()
     given = {
         **SECRETS,
         "S3_ENDPOINT": os.environ["AWS_ENDPOINT_URL"],

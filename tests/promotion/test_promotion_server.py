@@ -10,7 +10,8 @@ import mlflow
 import pytest
 from support import contenders
 from support.contenders import CANDIDATE, promoted
-from support.mlflow_servers import free_port, local
+from support.mlflow_servers import local
+from support.ports import free_port
 from support.project import ROOT
 
 from clearbg import Remover
@@ -71,7 +72,7 @@ def test_server_killed_between_entry_and_alias_is_no_loss(project, service, monk
     start = time.monotonic()
     with pytest.raises(RegistryError, match="refused"):
         promoted()
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 60  # MLflow would try for minutes
     restart()
     assert file_sha256(fetch()) == dull
     verdict = promoted()

@@ -2,37 +2,38 @@
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pytest
 import requests
+
+from clearbg.tracking import store
+from support.ports import free_port
 
 QUIET = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
 def wait_until_healthy(address: str, process: subprocess.Popen) -> bool:
-    """Whether the server answers within 90 seconds, before its process ends."""
-    for _ in range(900):
-        if process.poll() is not None:
-            return False
-        with contextlib.suppress(requests.ConnectionError):
-            return requests.get(f"{address}/health", timeout=1).ok
+    """Whether the server answers within five minutes, before its process ends."""
+    end = time.monotonic() + 300
+    while process.poll() is None and time.monotonic() < end:
+        with contextlib.suppress(requests.RequestException):
+            if requests.get(f"{address}/health", timeout=30).ok:
+                return True
         time.sleep(0.1)
     return False
 
 
 @contextlib.contextmanager
 def serving(options: Sequence[str], port: int, log: Path, **variables: str) -> Iterator[str]:
-    """The address of `mlflow server` with these options, once it answers."""
+    """The address of `mlflow server` with these options, once it answers.
+
+    On a busy machine it may take longer to answer than a stage has patience.
+    """
     command = [sys.executable, "-m", "mlflow", "server", *options]
     with open(log, "w") as file:
         process = subprocess.Popen(
@@ -42,7 +43,9 @@ def serving(options: Sequence[str], port: int, log: Path, **variables: str) -> I
     address = f"http://127.0.0.1:{port}"
     try:
         assert wait_until_healthy(address, process), log.read_text()[-3000:]
-        yield address
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(store, "PATIENCE", 60)
+            yield address
     finally:
         with contextlib.suppress(ProcessLookupError):  # it ended by itself
             os.killpg(process.pid, 9)

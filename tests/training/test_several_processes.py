@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 import yaml
+from support.ports import free_port
 from support.project import ROOT, TINY, demo
 from support.training import fit, write_augmented
 from support.two_processes import TINY_NETWORKS
@@ -103,9 +103,7 @@ def test_torchrun_on_two_machines_trains_as_one_process_does(tmp_path, monkeypat
     raw = supervised()
     cases = {"run": raw | {"train": raw["train"] | machine}}
     (tmp_path / "cases.json").write_text(json.dumps(cases))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        place = f"127.0.0.1:{free.getsockname()[1]}"
+    place = f"127.0.0.1:{free_port()}"
     command = [
         sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1",
         "--rdzv-backend", "c10d", "--rdzv-endpoint", place, PROGRAM, data, tmp_path / "cases.json",

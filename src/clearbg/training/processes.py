@@ -3,6 +3,7 @@
 import contextlib
 import math
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -77,9 +78,15 @@ def _started(rank: int, count: int, port: int) -> subprocess.Popen:
 
 
 def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+    """A port where nothing listens.
+
+    The processes listen there only seconds later, when they have imported torch. So it is none of
+    those that the system meanwhile gives to others, which are 32768 and above on Linux.
+    """
+    for port in random.SystemRandom().sample(range(26_000, 32_000), 100):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise ClearBGError("No port of 127.0.0.1 is free for the processes: end other programs.")
 
 
 def _first_failed(processes: Sequence[subprocess.Popen]) -> int | None:
