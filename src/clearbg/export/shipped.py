@@ -8,38 +8,33 @@ import dataclasses
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from clearbg import config, models, pretrained
 from clearbg.contract import FILE as CONTRACT
 from clearbg.contract import Contract, read_contract
 from clearbg.data import leaks, manifest
+from clearbg.data.baselines import read_mean_mask
 from clearbg.data.pairs import FilePair
 from clearbg.data.sources import by_stem
-from clearbg.errors import DataError, ExportError
-from clearbg.export import formats, onnx
+from clearbg.errors import DataError
+from clearbg.export import formats, onnx, shipped_figures
 from clearbg.images import find_images
-from clearbg.inference.predict import Network, predict_split
-from clearbg.inference.sessions import open_model
 from clearbg.inference.torch_network import as_network
-from clearbg.metrics import bootstrap, scoring
-from clearbg.metrics.names import FAMILIES, LOWER_IS_BETTER, families_of
 from clearbg.models import weights
 from clearbg.system.files import file_sha256, replacing_folder, write_json
 from clearbg.training import model_card
 from clearbg.training.outputs import contract_of
 from clearbg.training.provenance import Provenance
 
-SETTINGS, PIXELS = "params.yaml", 10**8
-METRICS = ("mae", "dice")
-"""What is measured beside the metric that chose the weights."""
+SETTINGS = "params.yaml"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +67,8 @@ def write(name: str, sources: Sources) -> dict[str, Any]:
 
     Raises:
         SettingsError, ModelError, DataError: a source is missing or damaged.
-        ExportError: a file does not do what the weights do; the old folder stays.
+        ExportError: the weights are no better than a mask that looks at no image, or a file does
+            not do what they do; the old folder stays.
     """
     settings = config.load(sources.settings)
     original = weights.load(
@@ -86,13 +82,16 @@ def write(name: str, sources: Sources) -> dict[str, Any]:
         weights.save(halved(weights.copied(original)), aside / weights.FILE)
         contract, listed = _contract(settings, sources.weights, aside)
         (aside / CONTRACT).write_text(contract.to_json(), encoding="utf-8")
+        whole = shipped_figures.contributions(as_network(original), contract, pairs)
+        mean_mask = read_mean_mask(sources.weights)
+        shipped_figures.refuse_useless(name, contract, whole, pairs, mean_mask)
         gate = _export(contract, aside, settings, (pairs, calibration))
-        measured = _measured(original, contract, aside, pairs)
-        _refuse_loss(name, measured["losses"], settings.export)
+        measured = shipped_figures.measured(whole, contract, aside, pairs)
+        shipped_figures.refuse_loss(name, measured["losses"], settings.export)
         facts = {
             "measured_on": sources.measured_on,
             **measured,
-            "development": held_out(sources.development, contract.headline),
+            "development": shipped_figures.held_out(sources.development, contract.headline),
             "gate": gate,
             "made_from": {
                 "weights": file_sha256(sources.weights / weights.FILE),
@@ -181,97 +180,6 @@ def as_validation(pairs: Sequence[FilePair], calibration: Sequence[Path], folder
         rows.append(row)
     blank = dict.fromkeys(manifest.COLUMNS, "") | {"split": "validation", "status": "ok"}
     manifest.write([blank | row for row in rows], folder / "manifest.csv")
-
-
-def _measured(
-    original: nn.Module, contract: Contract, folder: Path, pairs: Sequence[FilePair]
-) -> dict[str, Any]:
-    """What the weights as they came, the stored ones and the ONNX files score on the pairs.
-
-    Returns:
-        `images` and `unseen`, how many of them no training image of the model resembles;
-        `figures`, file -> metric -> value and ends of its 95 % interval, on the unseen images (on
-        all, where there are none); `losses`, on all images, file -> metric -> how much worse it is
-        than the weights as they came.
-    """
-    stored = weights.load(models.build(contract.model, **contract.settings), folder / weights.FILE)
-    networks = {
-        "original": as_network(original),
-        weights.FILE: as_network(stored),
-        pretrained.FP16: open_model(folder / pretrained.FP16).network,
-        pretrained.INT8: open_model(folder / pretrained.INT8).network,
-    }
-    seen = leaks.of_model(folder, contract.images_sha256, contract.trained_on)
-    marks = leaks.mark(leaks.hashes(pair.files()[0] for pair in pairs), seen)
-    unseen = np.array([not kind for kind in marks.kinds])
-    rows = unseen if unseen.any() else ~unseen
-    draws = bootstrap.draw([str(k) for k in range(rows.sum())])
-    figures, losses = {}, {}
-    for file, network in networks.items():
-        values = _contributions(network, contract, pairs)
-        figures[file] = {
-            name: [round(number, 4) for number in bootstrap.estimate(found[rows], draws)]
-            for name, found in values.items()
-        }
-        losses[file] = {name: bootstrap.figure(found) for name, found in values.items()}
-    whole = losses.pop("original")
-    for found in losses.values():
-        for name, value in found.items():
-            worse = value - whole[name] if name in LOWER_IS_BETTER else whole[name] - value
-            found[name] = round(worse, 5) + 0.0
-    return {
-        "images": len(pairs),
-        "unseen": int(unseen.sum()),
-        "figures": figures,
-        "losses": losses,
-    }
-
-
-def held_out(table: Path | None, headline: str) -> dict[str, Any] | None:
-    """How many images the table scores, and its metrics that are averages over images."""
-    if table is None:
-        return None
-    frame = pd.read_csv(table) if table.is_file() else pd.DataFrame()
-    named = [headline, *(name for family in families_of(headline) for name in FAMILIES[family])]
-    figures = {
-        name: [round(number, 4) for number in bootstrap.estimate(frame[[name]].to_numpy(float))]
-        for name in dict.fromkeys([*named, *METRICS])
-        if name in frame and name not in bootstrap.CURVES
-    }
-    if headline not in figures:
-        raise DataError(
-            f"{table} is not the per_image.csv of an evaluation by {headline}: name another."
-        )
-    return {"images": len(frame), "figures": figures}
-
-
-def _contributions(
-    network: Network, contract: Contract, pairs: Sequence[FilePair]
-) -> dict[str, np.ndarray]:
-    """Metric -> what each image adds to its figure, see `bootstrap.contributions`."""
-    metrics = [name for name in dict.fromkeys((contract.headline, *METRICS)) if name != "loss"]
-    families = dict.fromkeys(family for metric in metrics for family in families_of(metric))
-
-    def read() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for pair in pairs:
-            image, truth, _ = pair.read(PIXELS)
-            yield image.srgb(), truth
-
-    alphas = predict_split(network, contract, read())
-    scores = list(scoring.score_all(alphas, list(families), contract.threshold))
-    return {metric: bootstrap.contributions(scores, metric) for metric in metrics}
-
-
-def _refuse_loss(name: str, losses: dict[str, dict[str, float]], budget: config.Export) -> None:
-    """Hold every file to the budgets of max F and MAE against the weights as they came."""
-    for file, found in losses.items():
-        for metric, loss in found.items():
-            allowed = budget.mae_loss if metric == "mae" else budget.max_f_loss
-            if loss > allowed:
-                raise ExportError(
-                    f"{file} of {name} loses {loss:.4f} of {metric} against the original weights, "
-                    f"more than {allowed:g}: raise export.float_layers or export.calibration."
-                )
 
 
 def _complete(pairs: Sequence[FilePair], sources: Sources) -> list[FilePair]:
