@@ -48,6 +48,7 @@ RUN_BY = {
     r"ffmpeg": "tests/video/test_video_pipes.py",
     r"clearbg demo$": "tests/page/test_page_served.py",
     r"clearbg demo --export": "tests/page/test_page_space.py",
+    r"clearbg serve --page": "tests/serving/test_mounted.py",
     r"clearbg serve|curl .*:7000": "tests/serving/test_serving_page.py",
     r"curl --user": "tests/project/test_team.py",
     r"mlflow models serve|echo|curl -s|jq": "tests/export/test_pyfunc.py",

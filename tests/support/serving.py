@@ -1,6 +1,7 @@
 """The server of `clearbg serve` in this process or its own, and a model that waits."""
 
 import contextlib
+import os
 import re
 import socket
 import subprocess
@@ -92,12 +93,12 @@ class Gate(Remover):
 class Process:
     """A server in a process of its own, which is ready."""
 
-    def __init__(self, folder: Path, *options: str):
+    def __init__(self, folder: Path, *options: str, **variables: str):
         self.log = folder / "log.txt"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-u", "-m", "clearbg", "serve", "--port", "0", *options],
-                cwd=folder, stdout=log, stderr=log,
+                cwd=folder, stdout=log, stderr=log, env={**os.environ, **variables},
             )  # fmt: skip
         self.url = self._wait()
 

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clearbg.cli.options import choice_of, folder_of
+from clearbg.cli.options import (
+    MegabytesOption,
+    MegapixelsOption,
+    PortOption,
+    choice_of,
+    folder_of,
+)
 from clearbg.errors import ClearBGError, ModelError, SettingsError
 
 if TYPE_CHECKING:
@@ -36,11 +42,9 @@ def demo(
             envvar="CLEARBG_PAGE_HOSTS",
         ),
     ] = None,
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")
-    ] = 7860,
-    megabytes: Annotated[float, typer.Option(min=0.01, help="Largest file of an image, MB.")] = 25,
-    megapixels: Annotated[float, typer.Option(min=0.01, help="Largest image, megapixels.")] = 40,
+    port: PortOption = 7860,
+    megabytes: MegabytesOption = 25,
+    megapixels: MegapixelsOption = 40,
     images: Annotated[int, typer.Option(min=1, help="Most images in a batch.")] = 20,
     gigabytes: Annotated[
         float, typer.Option(min=0.001, help="Largest total size of the files held, GB.")

@@ -40,6 +40,12 @@ OverwriteOption = Annotated[
     typer.Option("--overwrite", help="Write also over a file that this command has not made."),
 ]
 
+MegabytesOption = Annotated[float, typer.Option(min=0.01, help="Largest file of an image, MB.")]
+MegapixelsOption = Annotated[float, typer.Option(min=0.01, help="Largest image, megapixels.")]
+PortOption = Annotated[
+    int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")
+]
+
 
 class Command(TyperCommand):
     """Shows its help without boxes, which take half of a terminal's width.

@@ -1,12 +1,43 @@
 """The command `clearbg serve`. Heavy imports wait until they are used."""
 
 import importlib.util
-from typing import Annotated
+import os
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clearbg.cli.options import DeviceOption, ModelOption, choice_of
+from clearbg.cli.options import (
+    DeviceOption,
+    MegabytesOption,
+    MegapixelsOption,
+    ModelOption,
+    PortOption,
+    choice_of,
+)
 from clearbg.errors import SettingsError
+
+if TYPE_CHECKING:
+    from clearbg.page.limits import Limits as PageLimits
+    from clearbg.serving.limits import Limits
+
+ConcurrencyOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Removals at the same time; others wait.",
+        show_default="one for each core and one more, at most 5",
+    ),
+]
+ImagesOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="With --page: most images in a batch.", show_default="20"),
+]
+GigabytesOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0.001, help="With --page: largest total size of its files, GB.", show_default="2"
+    ),
+]
 
 
 def serve(
@@ -23,36 +54,29 @@ def serve(
             envvar="CLEARBG_SERVE_HOSTS",
         ),
     ] = None,
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")
-    ] = 7000,
-    megabytes: Annotated[float, typer.Option(min=0.01, help="Largest file of an image, MB.")] = 25,
-    megapixels: Annotated[float, typer.Option(min=0.01, help="Largest image, megapixels.")] = 40,
-    concurrency: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Removals at the same time; others wait.",
-            show_default="one for each core and one more, at most 5",
-        ),
-    ] = None,
+    port: PortOption = 7000,
+    megabytes: MegabytesOption = 25,
+    megapixels: MegapixelsOption = 40,
+    concurrency: ConcurrencyOption = None,
     queue: Annotated[
         int, typer.Option(min=0, help="Requests that may wait; a further one is answered with 429.")
     ] = 32,
+    page: Annotated[
+        bool, typer.Option("--page", help="Have the page of `clearbg demo` at /page too.")
+    ] = False,
+    images: ImagesOption = None,
+    gigabytes: GigabytesOption = None,
 ) -> None:
     """Serve removal to other programs over HTTP: /remove, and /api/remove in rembg's form.
 
     /docs describes all options, /healthz and /readyz tell how the server is, and /metrics has
-    numbers for Prometheus.
+    numbers for Prometheus. The page asks for a login when the environment has
+    CLEARBG_PAGE_LOGIN=name:password.
     """
-    missing = [name for name in ("fastapi", "uvicorn", "python_multipart")
-               if importlib.util.find_spec(name) is None]  # fmt: skip
-    if missing:
-        raise SettingsError(
-            f'The server needs {missing[0]}: `pip install ".[serve]"` in a checkout.'
-        )
+    _refuse_missing(page)
 
     from clearbg.inference.sessions import cores
+    from clearbg.page.server import login
     from clearbg.pretrained.choice import introduction
     from clearbg.serving import server
     from clearbg.serving.limits import Limits
@@ -64,7 +88,44 @@ def serve(
         concurrency=concurrency or 1 + min(4, cores()),
         queue=queue,
     )
+    limits_of_page = _limits_of_page(page, limits, images, gigabytes)
     runs = choice_of(model, device)
     if model is None:
         typer.echo(f"clearbg: {introduction(runs)}", err=True)
-    server.serve(runs, limits, device, host, port, typer.echo, allow_host or ())
+    server.serve(
+        runs, limits, device, host, port, typer.echo, allow_host or (),
+        limits_of_page, login(os.environ) if page else None,
+    )  # fmt: skip
+
+
+def _refuse_missing(page: bool) -> None:
+    needed = dict.fromkeys(("fastapi", "uvicorn", "python_multipart"), "serve")
+    if page:  # the page sets Gradio up before it is imported
+        needed["gradio"] = "page,serve"
+    for name, extra in needed.items():
+        if importlib.util.find_spec(name) is None:
+            raise SettingsError(
+                f'The server needs {name}: `pip install ".[{extra}]"` in a checkout.'
+            )
+
+
+def _limits_of_page(
+    page: bool, limits: "Limits", images: int | None, gigabytes: float | None
+) -> "PageLimits | None":
+    """Those of the server, as far as the page has the same; None: there is no page."""
+    from clearbg.page.limits import Limits as PageLimits
+    from clearbg.web import MEGA
+
+    for name, size in (("--images", images), ("--gigabytes", gigabytes)):
+        if size is not None and not page:
+            raise SettingsError(f"{name} is for the page alone: add --page, or leave it out.")
+    if not page:
+        return None
+    return PageLimits(
+        file_bytes=limits.file_bytes,
+        pixels=limits.pixels,
+        images=images or PageLimits.images,
+        concurrency=limits.concurrency,
+        queue_length=max(1, limits.queue),  # Gradio puts also what runs at once into its queue
+        storage_bytes=round((gigabytes or 0) * 1000 * MEGA) or PageLimits.storage_bytes,
+    )

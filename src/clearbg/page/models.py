@@ -60,6 +60,7 @@ class ModelChoices:
             where an exported file has that name.
         shipped: names of models that come with the package, which are listed last.
         say: called with a sentence for each file that is left out.
+        opened: opens the file of a model that is used.
 
     Raises:
         ModelError: no model is left.
@@ -71,8 +72,9 @@ class ModelChoices:
         champion: Path | None = None,
         shipped: Sequence[str] = (),
         say: Callable[[str], None] = print,
+        opened: Callable[[Path], Remover] = Remover,
     ):
-        self._lock = threading.Lock()
+        self._lock, self._open_file = threading.Lock(), opened
         self._open: OrderedDict[tuple, Remover] = OrderedDict()
         candidates = [
             (path.stem, VARIANTS.get(path.stem, path.stem), path)
@@ -139,7 +141,7 @@ class ModelChoices:
             ) from error
         key = (model.path, facts.st_mtime_ns, facts.st_size)
         if key not in self._open:
-            self._open[key] = Remover(model.path)
+            self._open[key] = self._open_file(model.path)
             while len(self._open) > OPEN:
                 self._open.popitem(last=False)
         self._open.move_to_end(key)

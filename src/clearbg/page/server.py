@@ -4,12 +4,16 @@ import contextlib
 import os
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from clearbg.errors import SettingsError
 from clearbg.page.limits import Limits
 from clearbg.page.models import ModelChoices
 from clearbg.page.uploads import UploadFolder
 from clearbg.web.listening import LOCAL_HOSTS, address, listen
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 LOGIN = "CLEARBG_PAGE_LOGIN"
 NO_ANALYTICS = {
@@ -19,18 +23,25 @@ NO_ANALYTICS = {
 }
 
 
-def application(
-    models: ModelChoices,
-    limits: Limits,
-    login: tuple[str, str] | None = None,
-    host: str = "127.0.0.1",
-    allowed_hosts: Collection[str] = (),
-):
-    """The page as an ASGI application, with a temporary folder that exists while it runs.
+class Page(NamedTuple):
+    """The page as an ASGI application, for any host.
+
+    Attributes:
+        lifespan: a context in which the application has to run, unless its own ASGI lifespan runs.
+    """
+
+    app: "ASGIApp"
+    lifespan: Callable[[], contextlib.AbstractAsyncContextManager]
+
+
+def build(
+    models: ModelChoices, limits: Limits, login: tuple[str, str] | None = None, path: str = ""
+) -> Page:
+    """The page, with a temporary folder that exists while it runs.
 
     Args:
-        host, allowed_hosts: see `serve`.
         login: the name and password that visitors have to enter; None: no login.
+        path: of the page for a browser, such as "/page"; the application gets addresses without it.
     """
     uploads = UploadFolder(limits)
     os.environ.update(NO_ANALYTICS, GRADIO_TEMP_DIR=str(uploads.folder))  # read when it is imported
@@ -39,19 +50,19 @@ def application(
 
     from clearbg.page import layout
     from clearbg.page.security import RouteFilter
-    from clearbg.web.hosts import guarded
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI):
         with uploads.cleaned_regularly():
             yield
 
-    page = layout.build(models, limits, uploads)
+    blocks = layout.build(models, limits, uploads)
     app = FastAPI(lifespan=lifespan, openapi_url=None)
     gr.mount_gradio_app(
         app,
-        page,
+        blocks,
         path="/",
+        root_path=path or None,
         auth=login,
         footer_links=["api"],
         run_history=False,
@@ -65,7 +76,8 @@ def application(
         theme=layout.theme(),
         css=layout.CSS,
     )
-    return guarded(RouteFilter(app, uploads, limits, page.fns), host, allowed_hosts)
+    filtered = RouteFilter(app, uploads, limits, blocks.fns)
+    return Page(filtered, lambda: app.router.lifespan_context(app))
 
 
 def serve(
@@ -91,9 +103,10 @@ def serve(
     import uvicorn
 
     from clearbg.web.connections import options
+    from clearbg.web.hosts import guarded
 
     with listen(host, port) as listener:
-        app = application(models, limits, login, host, allowed_hosts)
+        app = guarded(build(models, limits, login).app, host, allowed_hosts)
         if host not in LOCAL_HOSTS and login is None:
             say(
                 f"Everybody who reaches this computer can use the page: set {LOGIN}=name:password "

@@ -15,10 +15,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import clearbg
 from clearbg.errors import ClearBGError, ImageError, ModelError
+from clearbg.page.server import Page
 from clearbg.serving import documentation, rembg
 from clearbg.serving.forms import Sent, received
 from clearbg.serving.limits import Limits
 from clearbg.serving.metrics import MEDIA_TYPE, Metrics
+from clearbg.serving.mounted import Mounted
 from clearbg.serving.parameters import MEDIA_TYPES, NO_ADDRESS, Wanted, read_values, wanted
 from clearbg.serving.removals import LOADING, SOON, STOPPING, Removals, Result
 from clearbg.system import memory
@@ -29,6 +31,8 @@ from clearbg.web.room import Room
 TOO_MUCH = "The image needs more memory than the server has: scale it down."
 DEFECT = "The server has a defect, which its log describes: please report it."
 NOWHERE = {404: "There is no such address: / lists all.", 405: "This address takes another method."}
+PAGE = "/page"
+"""Where the page for a browser is, if the server has one."""
 QUERY_BYTES = 4096
 DOCUMENTS = {
     "content-security-policy": (
@@ -53,10 +57,14 @@ class Api:
 
     Args:
         name: what people call the model.
+        paged: whether the server has the page.
     """
 
-    def __init__(self, removals: Removals, limits: Limits, metrics: Metrics, name: str):
+    def __init__(
+        self, removals: Removals, limits: Limits, metrics: Metrics, name: str, paged: bool
+    ):
         self._removals, self._limits, self._metrics = removals, limits, metrics
+        self._paged = paged
         self._name, self._room = name, Room(limits.room_bytes)
 
     def add_to(self, app: FastAPI) -> None:
@@ -69,6 +77,8 @@ class Api:
             app.add_api_route(path, self.refuse_address, **hidden)
         app.add_api_route("/docs", self.docs, **hidden)
         app.add_api_route("/", self.root, **hidden)
+        if self._paged:  # browsers look for it here
+            app.add_api_route("/favicon.ico", self.icon, **hidden)
         for path, endpoint in (
             ("/healthz", self.healthy), ("/readyz", self.ready), ("/metrics", self.metrics)
         ):  # fmt: skip
@@ -162,11 +172,14 @@ class Api:
         return Response(self._metrics.text(gauges, info), media_type=MEDIA_TYPE)
 
     async def docs(self, request: Request) -> Response:
-        page = documentation.page(request.app.openapi(), self._name, self._limits)
+        page = documentation.page(request.app.openapi(), self._name, self._limits, self._paged)
         return HTMLResponse(page, headers=DOCUMENTS)
 
     async def root(self) -> Response:
         return RedirectResponse("docs")
+
+    async def icon(self) -> Response:
+        return RedirectResponse(f"{PAGE[1:]}/favicon.ico")
 
 
 def application(
@@ -176,6 +189,7 @@ def application(
     name: str,
     host: str = "127.0.0.1",
     allowed_hosts: Collection[str] = (),
+    page: Page | None = None,
 ) -> ASGIApp:
     """The server as an ASGI application, which opens the model when it starts.
 
@@ -183,13 +197,15 @@ def application(
         name: what people call the model.
         host: the address on which the server listens.
         allowed_hosts: see `clearbg.web.hosts.Hosts`.
+        page: the page to have at `PAGE`.
     """
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         removals.open()
         try:
-            yield
+            async with page.lifespan() if page else contextlib.nullcontext():
+                yield
         finally:
             removals.close()
 
@@ -205,22 +221,26 @@ def application(
             HTTPException: _nowhere, Exception: _defect,
         },
     )  # fmt: skip
-    Api(removals, limits, metrics, name).add_to(app)
-    paths = frozenset(route.path for route in app.routes if hasattr(route, "path"))
-    return _Outermost(guarded(app, host, allowed_hosts), metrics, paths)
+    Api(removals, limits, metrics, name, paged=page is not None).add_to(app)
+    paths = {route.path for route in app.routes if hasattr(route, "path")}
+    if page is None:
+        return _Outermost(guarded(app, host, allowed_hosts), metrics, paths)
+    both = Mounted(app, page.app, PAGE)
+    return _Outermost(guarded(both, host, allowed_hosts), metrics, paths | {PAGE})
 
 
 class _Outermost:
     """Counts requests by their answers, and refuses what no endpoint has to see."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, paths: frozenset[str]):
+    def __init__(self, app: ASGIApp, metrics: Metrics, paths: Collection[str]):
         self._app, self._metrics, self._paths = app, metrics, paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":  # "lifespan"
             return await self._app(scope, receive, send)
         body, path = Body(receive), scope["path"]
-        label = path if path in self._paths else "other"
+        label = PAGE if path.startswith(f"{PAGE}/") else path
+        label = label if label in self._paths else "other"
 
         begun = False
 

@@ -50,8 +50,12 @@ def of_rembg() -> dict[str, Any]:
     return _described(options, {"file": FILE} | options, {}, ["image/png"])
 
 
-def page(openapi: dict[str, Any], model: str, limits: Limits) -> str:
-    """The page /docs: HTML without scripts, on which an image can be tried."""
+def page(openapi: dict[str, Any], model: str, limits: Limits, paged: bool) -> str:
+    """The page /docs: HTML without scripts, on which an image can be tried.
+
+    Args:
+        paged: whether the server has the page for a browser too.
+    """
     endpoints = [
         (method.upper(), path, facts)
         for path, methods in openapi["paths"].items()
@@ -64,6 +68,7 @@ def page(openapi: dict[str, Any], model: str, limits: Limits) -> str:
         options=openapi["paths"]["/remove"]["post"]["parameters"],
         refusals=REFUSALS,
         model=model,
+        paged=paged,
         version=openapi["info"]["version"],
         megabytes=f"{limits.file_bytes / MEGA:g}",
         megapixels=f"{limits.pixels / MEGA:g}",

@@ -54,7 +54,7 @@ class Result:
 
 
 class Removals:
-    """The queue of a server; all methods but `stop` belong to the thread of its event loop.
+    """The queue of a server; methods belong to its event loop's thread, but `stop` and `shared`.
 
     Args:
         opened: gives the remover; it is called in a thread by `open`.
@@ -68,6 +68,7 @@ class Removals:
         self._opened, self._limits, self._metrics = opened, limits, metrics
         self._pool = ThreadPoolExecutor(limits.concurrency, "clearbg removal")
         self._remover: Remover | None = None
+        self._tried = threading.Event()
         self._inside = self._since_trim = 0
         self.failure: Exception | None = None
         self.stopping = False
@@ -82,6 +83,18 @@ class Removals:
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def shared(self) -> Remover:
+        """The remover, for other threads; they wait until it is open.
+
+        Raises:
+            Exception: whatever `failure` is.
+        """
+        self._tried.wait()
+        if self.failure is not None:
+            raise self.failure
+        assert self._remover is not None
+        return self._remover
 
     @property
     def ready(self) -> bool:
@@ -151,6 +164,8 @@ class Removals:
             self._remover = remover
         except Exception as error:  # whatever it is, a server without a model has to end
             self.failure = error
+        finally:
+            self._tried.set()
 
     def _remove(self, image: File, wanted: Wanted) -> Result:
         """One removal, in a thread of the pool."""

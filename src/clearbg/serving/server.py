@@ -6,9 +6,12 @@ from types import FrameType
 
 import uvicorn
 
-from clearbg.pretrained.choice import Choice
+from clearbg.page import server as page_server
+from clearbg.page.limits import Limits as PageLimits
+from clearbg.page.models import ModelChoices
+from clearbg.pretrained.choice import Choice, shipped
 from clearbg.removal.remover import Device, Remover
-from clearbg.serving.api import application
+from clearbg.serving.api import PAGE, application
 from clearbg.serving.limits import Limits
 from clearbg.serving.metrics import Metrics
 from clearbg.serving.removals import Removals
@@ -28,6 +31,8 @@ def serve(
     port: int = 7000,
     say: Callable[[str], None] = print,
     allowed_hosts: Collection[str] = (),
+    page_limits: PageLimits | None = None,
+    login: tuple[str, str] | None = None,
 ) -> None:
     """Serve a model until the process is interrupted or terminated; what runs then is finished.
 
@@ -36,6 +41,8 @@ def serve(
         say: called with sentences for the person who started the server.
         allowed_hosts: names under which clients may call the server besides the address `host`,
             and of websites whose pages may call it; "*" allows all.
+        page_limits: those of the page for a browser; None: the server has no page.
+        login: the name and password that the page asks for; None: it asks for no login.
 
     Raises:
         SettingsError: the address, the port or the device cannot be used.
@@ -45,10 +52,15 @@ def serve(
     metrics = Metrics()
     removals = Removals(lambda: Remover(choice.file, device=device, images="many"), limits, metrics)
     with listen(host, port) as listener:
+        page = page_of(choice, removals, page_limits, login) if page_limits else None
         if host not in LOCAL_HOSTS:
             say("Everybody who reaches this computer can use the server.")
+        if page and login:
+            say("The page asks for a login; /remove and /api/remove ask for none.")
+        if page:
+            say(f"The page: {address(listener, host)}{PAGE}/")
         say(f"The server: {address(listener, host)} (Ctrl+C ends it)")
-        app = application(removals, limits, metrics, choice.name, host, allowed_hosts)
+        app = application(removals, limits, metrics, choice.name, host, allowed_hosts, page)
         server = _Server(options(app), removals)
         server.run(sockets=[listener])
     if removals.failure is not None:
@@ -56,6 +68,19 @@ def serve(
     left = removals.running + removals.waiting
     unfinished = f"{left} were left unfinished" if left else "none was left unfinished"
     say(f"The server has stopped after {metrics.removals} removals; {unfinished}.")
+
+
+def page_of(
+    choice: Choice, removals: Removals, limits: PageLimits, login: tuple[str, str] | None
+) -> page_server.Page:
+    """The page with the server's own model, which is in memory once."""
+    named = choice.name in shipped()
+    models = ModelChoices(
+        [] if named else [choice.file],
+        shipped=[choice.name] if named else [],
+        opened=lambda _: removals.shared(),
+    )
+    return page_server.build(models, limits, login, PAGE)
 
 
 class _Server(uvicorn.Server):
