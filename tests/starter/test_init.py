@@ -11,6 +11,7 @@ import yaml
 from support.project import ROOT
 from typer.testing import CliRunner
 
+from clearbg import starter
 from clearbg.cli.app import app
 from clearbg.system import code
 
@@ -65,6 +66,18 @@ def test_every_path_that_dvc_watches_is_in_the_project_or_made_by_a_stage():
     missing = {dep for dep in watched - {"${data.path}"} if not Path("new", dep).exists()}
     assert {dep for dep in missing if not {dep, Path(dep).parent.as_posix()} & made} == set()
     assert {f".clearbg/code/{stage}" for stage in STAGES} <= watched
+
+
+def test_files_that_pip_has_compiled_in_an_installed_package_are_left_out(monkeypatch, tmp_path):
+    shipped = tmp_path / "shipped"
+    for folder in ("pipelines", "recipes"):
+        shutil.copytree(ROOT / folder, shipped / folder)
+    shutil.copy(ROOT / "dvc.yaml", shipped)
+    (shipped / "pipelines/__pycache__").mkdir(exist_ok=True)
+    (shipped / "pipelines/__pycache__/train.cpython-311.pyc").write_bytes(b"\xa7\r\r\n")
+    monkeypatch.setattr(starter, "SHIPPED", shipped)
+    init("new")
+    assert "pipelines/train.py" in git("ls-files") and not list(Path("new").rglob("__pycache__"))
 
 
 def test_without_a_name_for_git_it_is_not_committed_and_says_so(monkeypatch):

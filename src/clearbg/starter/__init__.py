@@ -85,7 +85,8 @@ def _files() -> Iterator[tuple[str, Path]]:
     """Place in a project -> file, of every file that a new project gets."""
     if SHIPPED.is_dir():
         for path in sorted(filter(Path.is_file, SHIPPED.rglob("*"))):
-            yield path.relative_to(SHIPPED).as_posix(), path
+            if path.parent.name != "__pycache__":  # pip compiles the pipelines where they lie
+                yield path.relative_to(SHIPPED).as_posix(), path
         return
     listed = tomllib.loads((CLONE / "pyproject.toml").read_text(encoding="utf-8"))
     for pattern in listed["tool"]["clearbg"]["project"]:
