@@ -18,14 +18,19 @@ test images, which says how many a margin needs.
 import argparse
 
 import numpy as np
+import pandas as pd
 
 from clearbg import config
+from clearbg.evaluation.one_metric import Scored
 from clearbg.metrics import bootstrap
 from clearbg.promotion import gate, paired_test
 
 KINDS = ("better", "equal", "broken")
 SLICES = {"small": 0.2, "medium": 0.6, "large": 0.1, "odd": 0.1}
 """Parts of the images, by share; the last one is what "broken" breaks."""
+
+THIRDS = 8
+"""Facts that each cut the images into three more slices, at random."""
 
 BREAK = 0.15
 DEFAULTS = config.Promote(
@@ -49,7 +54,10 @@ def simulate(
     slices = {
         name: (low <= place) & (place < high) for name, low, high in zip(SLICES, edges, edges[1:])
     }
-    shown = paired_test.Shown(bootstrap.draw([str(index) for index in place]), slices)
+    for number in range(THIRDS):
+        third = rng.integers(3, size=images)
+        slices |= {f"fact {number}, {which}": third == which for which in range(3)}
+    draws = bootstrap.draw([str(index) for index in place])
     shift = np.full(images, 0.0 if kind == "equal" else 2 * asked.margin)
     if kind == "broken":
         odd = slices["odd"]
@@ -59,8 +67,11 @@ def simulate(
     for _ in range(retrainings):
         before = rng.normal(0.85, 0.06, images)
         after = before + shift + rng.normal(0, noise, images)
-        models = (paired_test.Scored(values[:, None], nothing) for values in (before, after))
-        found, parts = paired_test.compare(*models, shown, lower_is_better=False, settings=asked)
+        models = (
+            Scored(values[:, None], values, nothing, pd.DataFrame(), {})
+            for values in (before, after)
+        )
+        found, parts = paired_test.compare(*models, draws, slices, False, asked)
         checks = gate.of_gain(found, "max_f", asked), gate.of_slices(parts, "max_f")
         promoted.append(all(check.holds for check in checks))
     return np.array(promoted)

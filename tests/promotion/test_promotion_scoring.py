@@ -12,6 +12,7 @@ from clearbg.data import leaks
 from clearbg.errors import DataError
 from clearbg.evaluation import evaluate
 from clearbg.metrics import bootstrap
+from clearbg.metrics.slices import BOUNDS
 from clearbg.promotion import scoring
 
 
@@ -26,21 +27,22 @@ def test_figures_are_those_that_evaluate_prints(prepared, metric):
         remover.network, remover.contract, split.folder, "test",
         config.Evaluate(**asked), leaks.unlisted(),
     )  # fmt: skip
-    assert found.figures[metric] == printed.figures[metric]
+    assert found.scored.figures[metric] == printed.figures[metric]
     everything = np.ones((1, len(split.rows)))
     known = ~np.isnan(found.scored.values).any(axis=1)
     formed = bootstrap.figures(found.scored.values, everything, known)
     assert formed == pytest.approx(printed.figures[metric], abs=1e-6)
 
 
-def test_slices_divide_the_images_with_a_subject(prepared):
+def test_slices_are_by_all_facts_and_those_of_a_fact_divide_the_images_with_a_subject(prepared):
     split = scoring.read_split(prepared / "data/ingested")
     found = scoring.measure(split, prepared / "exports/model.onnx", "mae", 3)
     parts = scoring.slices_of(split, found)
-    for kind in ("subject", "outlines", "luma"):
-        rows = [part for name, part in parts.items() if kind in name or
-                (kind == "luma" and "images" in name)]  # fmt: skip
-        assert sum(rows).tolist() == [1] * (contenders.TEST - 1) + [0]
+    assert len(BOUNDS) == 9
+    for fact in BOUNDS.values():
+        assert sum(parts[name] for name in fact).tolist() == [1] * (contenders.TEST - 1) + [0]
+    split.rows["source"] = ["own"] + ["synthetic"] * (contenders.TEST - 1)
+    assert scoring.slices_of(split, found)["source own"].sum() == 1
 
 
 def test_exchanged_test_image_is_refused(project):

@@ -124,16 +124,27 @@ def figures(values: np.ndarray, weights: np.ndarray, known: np.ndarray) -> np.nd
         return ((weights @ values[known]) / weights.sum(axis=1, keepdims=True)).max(axis=1)
 
 
-def interval(drawn: np.ndarray, confidence: float, groups: int) -> tuple[float, float]:
-    """The percentile interval of bootstrapped figures, widened for few groups.
+def interval(
+    drawn: np.ndarray, confidence: float, groups: int, together: int = 1
+) -> tuple[float, float]:
+    """The interval of bootstrapped figures: percentiles, widened for few groups.
 
     A bootstrap of n groups is too narrow by the factor √((n-1)/n), and takes the normal for
     Student's distribution; the expanded percentiles undo both (Hesterberg 2015, "What Teachers
     Should Know About the Bootstrap", section 5.3). Fewer than two groups say nothing.
+
+    Args:
+        together: intervals that all hold with this confidence (Bonferroni's correction). Tails of
+            several are thinner than the draws of few groups can tell, so that only the standard
+            error is theirs, and Student's distribution gives the tails.
     """
     if groups < 2:
         return -np.inf, np.inf
-    reach = stats.t.ppf((1 + confidence) / 2, groups - 1) * np.sqrt(groups / (groups - 1))
+    tail = (1 - confidence) / 2 / together
+    reach = stats.t.ppf(1 - tail, groups - 1) * np.sqrt(groups / (groups - 1))
+    if together > 1:
+        middle, error = np.nanmean(drawn), np.nanstd(drawn)
+        return float(middle - reach * error), float(middle + reach * error)
     tail = stats.norm.cdf(-reach)
     low, high = np.nanquantile(drawn, [tail, 1 - tail])
     return float(low), float(high)

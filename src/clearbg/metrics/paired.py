@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from clearbg.metrics.bootstrap import CONFIDENCE, Draws, figures, interval
+from clearbg.metrics.bootstrap import CONFIDENCE, Draws, figure, figures, interval
 
 Verdict = Literal["better", "worse", "cannot tell"]
 MIN_GROUPS = 8
@@ -51,6 +51,7 @@ def gain(
     lower_is_better: bool,
     confidence: float = CONFIDENCE,
     rows: np.ndarray | None = None,
+    together: int = 1,
 ) -> Gain:
     """Compare two models on the images that both have a value for.
 
@@ -58,6 +59,7 @@ def gain(
         before, after: float `(n,k)`, see `bootstrap.contributions`.
         draws: of the images' groups.
         rows: bool `(n,)`: a slice of the images; None: all.
+        together: gains whose intervals all hold with this confidence, see `bootstrap.interval`.
     """
     known = ~np.isnan(np.hstack([before, after])).any(axis=1)
     known = known if rows is None else known & rows
@@ -65,10 +67,10 @@ def gain(
     if not groups:
         return Gain(np.nan, np.nan, np.nan, -np.inf, np.inf, 0, 0)
     sign = -1 if lower_is_better else 1
-    everything = np.ones((1, len(known)))
-    old, new = (figures(values, draws.weights, known) for values in (before, after))
-    low, high = interval(sign * (new - old), confidence, groups)
-    first, second = (float(figures(v, everything, known)[0]) for v in (before, after))
+    weights, every = draws.weights[:, known], np.ones(known.sum(), bool)
+    old, new = (figures(values[known], weights, every) for values in (before, after))
+    low, high = interval(sign * (new - old), confidence, groups, together)
+    first, second = (figure(values[known]) for values in (before, after))
     return Gain(first, second, sign * (second - first), low, high, int(known.sum()), groups)
 
 
@@ -78,21 +80,22 @@ def by_slice(
     draws: Draws,
     lower_is_better: bool,
     slices: Mapping[str, np.ndarray],
+    confidence: float = CONFIDENCE,
+    min_groups: int = MIN_GROUPS,
 ) -> dict[str, Gain]:
-    """Slice -> the gain there, for slices of at least `MIN_GROUPS` groups, but not of all images.
+    """Slice -> the gain there, for slices of at least `min_groups` groups, but not of all images.
 
-    The intervals are wider than that of all images: together they hold in 95 of 100 cases
-    (Bonferroni's correction), so that the worst of many slices is not bad by chance.
+    The intervals are wider than that of all images: together they hold with this confidence, so
+    that the worst of many slices is not bad by chance.
     """
     known = ~np.isnan(np.hstack([before, after])).any(axis=1)
     enough = {
         name: rows
         for name, rows in slices.items()
-        if len(np.unique(draws.groups[known & rows])) >= MIN_GROUPS and (known & ~rows).any()
+        if len(np.unique(draws.groups[known & rows])) >= min_groups and (known & ~rows).any()
     }
-    confidence = 1 - (1 - CONFIDENCE) / max(1, len(enough))
     return {
-        name: gain(before, after, draws, lower_is_better, confidence, rows)
+        name: gain(before, after, draws, lower_is_better, confidence, rows, len(enough))
         for name, rows in enough.items()
     }
 

@@ -118,7 +118,7 @@ def weakest(
     sign, found = 1 if lower_is_better else -1, []
     for (name, rows), one in zip(judged.items(), drawn.T, strict=True):
         groups = min(_groups(rows, draws), _groups(known & ~rows, draws))
-        low, high = interval(sign * one, 1 - (1 - CONFIDENCE) / len(judged), groups)
+        low, high = interval(sign * one, CONFIDENCE, groups, len(judged))
         if low > 0:
             means = float(values[rows].mean()), float(values[known & ~rows].mean())
             found.append(Weakness(name, *means, low, high, int(rows.sum())))

@@ -93,9 +93,9 @@ def against_champion(
     settings: config.Promote,
 ) -> tuple[Gain, list[Slice], list[Check]]:
     """Compare two models, image by image; see `paired_test.compare`."""
-    shown = paired_test.Shown(bootstrap.draw(split.rows["group"]), slices)
+    models, draws = (champion.scored, challenger.scored), bootstrap.draw(split.rows["group"])
     lower = metric in LOWER_IS_BETTER
-    found, parts = paired_test.compare(champion.scored, challenger.scored, shown, lower, settings)
+    found, parts = paired_test.compare(*models, draws, slices, lower, settings)
     return found, parts, [of_gain(found, metric, settings), of_slices(parts, metric)]
 
 
@@ -118,17 +118,17 @@ def of_gain(found: Gain, metric: str, settings: config.Promote) -> Check:
 
 
 def of_slices(parts: Sequence[Slice], metric: str) -> Check:
-    """No slice with enough images has fallen below its floor."""
-    judged = [part for part in parts if part.judged]
-    broken = [part for part in judged if not part.holds]
+    """No slice with enough images has fallen below its floor by more than chance."""
+    broken = [part for part in parts if not part.holds]
     if not broken:
-        worst = min(judged, key=lambda part: part.gain.value - part.floor, default=None)
-        text = f"none of {len(judged)} slices is below its floor"
+        worst = min(parts, key=lambda part: part.gain.value - part.floor, default=None)
+        text = f"none of {len(parts)} slices is surely below its floor"
         text += f"; the nearest is {worst.name} at {worst.gain.value:+.4f}" if worst else ""
         return Check("slices", True, text)
     told = "; ".join(
         f"{part.name}: {part.gain.before:.4f} → {part.gain.after:.4f} over {part.gain.images} "
-        f"images, below the floor of {part.floor:+g}"
+        f"images, below the floor of {part.floor:+g} and not by chance ({part.gain.low:+.4f} to "
+        f"{part.gain.high:+.4f})"
         for part in broken
     )
     return Check("slices", False, f"{label(metric)} falls on {told}")

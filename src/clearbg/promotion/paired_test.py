@@ -6,34 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from clearbg import config
+from clearbg.evaluation.one_metric import Scored
+from clearbg.metrics import paired
 from clearbg.metrics.bootstrap import Draws
-from clearbg.metrics.paired import Gain, gain
-
-
-@dataclass(frozen=True)
-class Shown:
-    """The images that both models are scored on, and how the bootstrap draws them.
-
-    Attributes:
-        draws: of their groups.
-        slices: name -> bool `(n,)`.
-    """
-
-    draws: Draws
-    slices: Mapping[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Scored:
-    """One model's scores, in the images' order; NaN where an image has no value.
-
-    Attributes:
-        values: float `(n,k)`, see `clearbg.metrics.bootstrap.contributions`.
-        empty_alpha: float `(n,)`: mean alpha where there is no subject.
-    """
-
-    values: np.ndarray
-    empty_alpha: np.ndarray
+from clearbg.metrics.paired import Gain
 
 
 @dataclass(frozen=True)
@@ -42,38 +18,39 @@ class Slice:
 
     Attributes:
         floor: the least gain that is allowed, 0 or below.
-        judged: it has enough groups of images.
     """
 
     name: str
     gain: Gain
     floor: float
-    judged: bool
 
     @property
     def holds(self) -> bool:
-        return not self.judged or self.gain.value >= self.floor
+        """Unless the gain is below the floor, and the fall is more than chance."""
+        return self.gain.value >= self.floor or self.gain.verdict != "worse"
 
 
 def compare(
     champion: Scored,
     challenger: Scored,
-    shown: Shown,
+    draws: Draws,
+    slices: Mapping[str, np.ndarray],
     lower_is_better: bool,
     settings: config.Promote,
 ) -> tuple[Gain, list[Slice]]:
-    """The gain over all images, and that on every slice that has a value."""
+    """The gain over all images, and that on every slice of at least `promote.min_images` groups.
+
+    Args:
+        draws: of the images' groups.
+        slices: name -> which images, bool `(n,)`.
+    """
     values = (champion.values, challenger.values)
+    asked, least = settings.confidence, settings.min_images
+    whole = paired.gain(*values, draws, lower_is_better, asked)
+    found = paired.by_slice(*values, draws, lower_is_better, slices, asked, least)
+    parts = [Slice(name, gain, -settings.max_slice_drop) for name, gain in found.items()]
     alphas = (champion.empty_alpha[:, None], challenger.empty_alpha[:, None])
-    whole = gain(*values, shown.draws, lower_is_better, settings.confidence)
-    parts = [
-        (name, gain(*values, shown.draws, lower_is_better, rows=rows), settings.max_slice_drop)
-        for name, rows in shown.slices.items()
-    ]
-    empty = gain(*alphas, shown.draws, lower_is_better=True)
-    parts.append(("no subject: mean alpha", empty, settings.max_empty_alpha_rise))
-    return whole, [
-        Slice(name, found, -drop, found.groups >= settings.min_images)
-        for name, found, drop in parts
-        if found.images
-    ]
+    empty = paired.gain(*alphas, draws, lower_is_better=True, confidence=asked)
+    if empty.groups >= least:
+        parts.append(Slice("no subject: mean alpha", empty, -settings.max_empty_alpha_rise))
+    return whole, parts

@@ -121,7 +121,7 @@ def judge(candidate: Candidate, settings: config.Settings) -> Challenge:
         measured = measure(split, candidate.model, metric, settings.evaluate.batch_size)
         contract, digest = measured.remover.contract, split.digest
         tags = version_tags.tags(
-            candidate.model, contract, digest, measured.figures, candidate.lock
+            candidate.model, contract, digest, measured.scored.figures, candidate.lock
         )
         compared = beside(split, measured, metric)
         challenger = Challenger(candidate, settings, metric, split, measured, compared, tags)
@@ -211,7 +211,7 @@ def _attempt(challenge: Challenge, registry: Registry) -> Verdict | None:
         "metric": challenger.metric,
         "margin": challenger.settings.promote.margin,
         "data": challenger.split.digest,
-        "figure": challenger.measured.figures[challenger.metric],
+        "figure": challenger.measured.scored.figures[challenger.metric],
         "gain": judgment.gain and asdict(judgment.gain),
     }
     if not log.switch(PROMOTE, version, state, number, judgment.sentence, evidence):
@@ -252,7 +252,7 @@ def _judgment(challenger: Challenger, champion: Measured | None) -> Judgment:
     measured, split, settings = challenger.measured, challenger.split, challenger.settings
     gain, parts = None, []
     if champion is None:
-        figure = measured.figures.get(challenger.metric)
+        figure = measured.scored.figures.get(challenger.metric)
         checks = [gate.of_min_score(figure, challenger.metric, settings.promote.min_score)]
     else:
         shown = slices_of(split, measured)

@@ -52,7 +52,10 @@ def write(
         ClearBGError: a file cannot be written.
     """
     _sheet(path.with_suffix(".jpg"), judgment.metric, challenger, champion, split)
-    shown = [judgment.metric, *(name for name in challenger.figures if name != judgment.metric)]
+    shown = [
+        judgment.metric,
+        *(name for name in challenger.scored.figures if name != judgment.metric),
+    ]
     text = render(
         Path(__file__).with_name("report.md.jinja"),
         {"heading": heading, "label": label},
@@ -61,7 +64,10 @@ def write(
         challenger=names[0],
         champion=names[1],
         figures={
-            name: (champion.figures.get(name) if champion else None, challenger.figures.get(name))
+            name: (
+                champion.scored.figures.get(name) if champion else None,
+                challenger.scored.figures.get(name),
+            )
             for name in shown
         },
         split=split,
@@ -79,12 +85,12 @@ def _sheet(
 ) -> None:
     """The images that gained and lost most; without a champion the best and the worst."""
     sign = -1 if metric in LOWER_IS_BETTER else 1
-    before = champion.headline if champion else np.zeros(len(split.rows))
-    chosen = most_changed(before, challenger.headline, sign, EACH)
+    before = champion.scored.own if champion else np.zeros(len(split.rows))
+    chosen = most_changed(before, challenger.scored.own, sign, EACH)
     models = {"champion": champion, "challenger": challenger} if champion else {"model": challenger}
     captions = []
     for index in chosen or [0]:
-        scores = " to ".join(f"{one.headline[index]:.3f}" for one in models.values())
+        scores = " to ".join(f"{one.scored.own[index]:.3f}" for one in models.values())
         captions.append(f"{split.rows['id'][index]}: {metric} {scores}")
     pairs = (manifest.read_pair(split.folder, split.rows.iloc[index]) for index in chosen or [0])
     opened = {title: (one.remover.network, one.remover.contract) for title, one in models.items()}

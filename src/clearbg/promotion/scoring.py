@@ -4,7 +4,6 @@ Every image and mask that is scored must have the hash that the manifest holds, 
 registry is tagged with the manifest's digest: two equal digests mean the same images.
 """
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,16 +13,12 @@ import pandas as pd
 from clearbg.data import manifest
 from clearbg.data.baselines import read_mean_mask
 from clearbg.errors import DataError
-from clearbg.images import luma
-from clearbg.inference.predict import predict_split
-from clearbg.metrics import baselines, scoring, slices
+from clearbg.evaluation.one_metric import Scored, score_by
+from clearbg.metrics import baselines, slices
 from clearbg.metrics.baselines import Comparison
-from clearbg.metrics.bootstrap import contributions
 from clearbg.metrics.names import families_of
-from clearbg.promotion.paired_test import Scored
 from clearbg.removal.remover import Remover
 from clearbg.system.files import file_sha256
-from clearbg.system.progress import progress
 
 
 @dataclass(frozen=True)
@@ -43,21 +38,11 @@ class Split:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a model scores on a test split.
-
-    Attributes:
-        model: its ONNX file.
-        figures: metric -> average, as `evaluate` prints it.
-        headline: float `(n,)`: the metric's own value of every image.
-        luma: float `(n,)`, mean over the image, in [0, 1].
-    """
+    """What a model, by its ONNX file, scores on a test split."""
 
     model: Path
     remover: Remover
     scored: Scored
-    figures: Mapping[str, float]
-    headline: np.ndarray
-    luma: np.ndarray
 
 
 def read_split(folder: Path) -> Split:
@@ -80,35 +65,11 @@ def measure(split: Split, model: Path, metric: str, at_once: int) -> Measured:
         DataError: an image is not the one that was ingested.
         ModelError: the model cannot be used.
     """
-    remover = Remover(model)
-    brightness: list[float] = []
-
-    def images() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for _, row in split.rows.iterrows():
-            rgb, truth = _read(split.folder, row)
-            brightness.append(luma(rgb).mean() / 255)
-            yield rgb, truth
-
-    # Starting processes takes longer than scoring a handful of images.
-    processes = 1 if len(split.rows) < 8 else None
-    scored = scoring.score_all(
-        predict_split(remover.network, remover.contract, images(), at_once),
-        families_of(metric),
-        remover.contract.threshold,
-        processes=processes,
-    )
-    what, total = f"scoring {model.parent.name}/{model.name}", len(split.rows)
-    scores = list(progress(scored, what=what[-30:], unit="images", total=total))
-    table = pd.DataFrame([score.row() for score in scores])
-    values = contributions(scores, metric)
-    return Measured(
-        model=model,
-        remover=remover,
-        scored=Scored(values, table["mean_alpha"].where(table["empty"]).to_numpy(float)),
-        figures={name: round(value, 6) for name, value in scoring.summarize(scores).items()},
-        headline=table[metric].to_numpy(float) if metric in table else values.max(axis=1),
-        luma=np.array(brightness),
-    )
+    remover, count = Remover(model), len(split.rows)
+    pairs = (_read(split.folder, row) for _, row in split.rows.iterrows())
+    what = f"scoring {model.parent.name}/{model.name}"[-30:]
+    scored = score_by(metric, remover.network, remover.contract, pairs, count, what, at_once)
+    return Measured(model, remover, scored)
 
 
 def beside(split: Split, measured: Measured, metric: str) -> Comparison:
@@ -131,13 +92,13 @@ def beside(split: Split, measured: Measured, metric: str) -> Comparison:
         name: {key: round(value, 6) for key, value in table.items()}
         for name, table in masks.items()
     }
-    return baselines.compare(metric, measured.figures, tables)
+    return baselines.compare(metric, measured.scored.figures, tables)
 
 
 def slices_of(split: Split, measured: Measured) -> dict[str, np.ndarray]:
     """Name -> which images, bool `(n,)`; see `clearbg.metrics.slices`."""
-    empty = ~np.isnan(measured.scored.empty_alpha)
-    return slices.slices(split.rows.assign(luma=measured.luma, empty=empty))
+    sources = split.rows["source"].to_numpy()
+    return slices.slices(measured.scored.facts.assign(source=sources))
 
 
 def _read(folder: Path, row: pd.Series) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,80 @@
+"""A model's scores by one metric, image by image: what comparisons and the promotion gate need."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from clearbg.contract import Contract
+from clearbg.evaluation.one_image import predicted
+from clearbg.inference.predict import Network
+from clearbg.metrics import bootstrap, image_facts, scoring
+from clearbg.metrics.names import families_of
+from clearbg.system.progress import progress
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One model's scores, in the images' order; NaN where an image has no value.
+
+    Attributes:
+        values: float `(n,k)`, see `clearbg.metrics.bootstrap.contributions`.
+        own: float `(n,)`: each image's own value.
+        empty_alpha: float `(n,)`: mean alpha where there is no subject.
+        facts: a row an image: what it is like, and whether it is `empty`; see
+            `clearbg.metrics.slices`.
+        figures: metric -> average, as `evaluate` prints it, of the metrics scored beside.
+    """
+
+    values: np.ndarray
+    own: np.ndarray
+    empty_alpha: np.ndarray
+    facts: pd.DataFrame
+    figures: Mapping[str, float]
+
+
+def score_by(
+    metric: str,
+    network: Network,
+    contract: Contract,
+    pairs: Iterable[tuple[np.ndarray, np.ndarray]],
+    count: int,
+    what: str,
+    at_once: int = 1,
+) -> Scored:
+    """Score a model on every image, at the image's own size; memory does not grow with them.
+
+    Args:
+        metric: one of `clearbg.metrics.names`.
+        pairs: images, uint8 `(H,W,3)` sRGB, and truths, uint8 `(H,W)`.
+        count: of them.
+        what: a bar of progress is called.
+        at_once: images in a run of the network.
+
+    Raises:
+        ValueError: the metric is not known, or there are no images.
+    """
+    families = families_of(metric)
+    given = (
+        (alpha, truth, rgb, families, contract.threshold)
+        for alpha, truth, rgb in predicted(network, contract, pairs, at_once)
+    )
+    # Starting processes takes longer than scoring a handful of images.
+    found = scoring.side_by_side(_look_at, given, 1 if count < 8 else None)
+    looked = list(progress(found, what=what, unit="images", total=count))
+    scores = [one for one, _ in looked]
+    rows = pd.DataFrame([score.row() for score in scores])
+    values = bootstrap.contributions(scores, metric)
+    return Scored(
+        values=values,
+        own=rows[metric].to_numpy(float) if metric in rows else values.max(axis=1),
+        empty_alpha=rows["mean_alpha"].where(rows["empty"]).to_numpy(float),
+        facts=pd.DataFrame([facts for _, facts in looked]).assign(empty=rows["empty"]),
+        figures={name: round(value, 6) for name, value in scoring.summarize(scores).items()},
+    )
+
+
+def _look_at(alpha, truth, rgb, families, threshold) -> tuple[scoring.Scores, dict[str, float]]:
+    scores = scoring.score(alpha, truth, families, threshold)
+    return scores, image_facts.of_image(rgb, truth)
