@@ -82,7 +82,7 @@ def test_broken_drive_download_is_resumed(tmp_path, hub, client):
 )
 def test_drive_failure_has_its_sentence(tmp_path, hub, client, answer, advice):
     hub.route = drive(answer)
-    assert advice in client("gdrive:abc", tmp_path).refusal
+    assert advice in client("gdrive:abc", tmp_path, answer=answer).refusal
 
 
 def test_drive_file_with_another_sum_is_refused(tmp_path, hub, client):
@@ -158,4 +158,4 @@ def test_drive_folder_goes_on_where_it_failed(tmp_path, hub, client):
 )
 def test_drive_folder_failure_has_its_sentence(tmp_path, hub, client, answer, advice):
     hub.route = answer
-    assert advice in client("gdrive-folder:top", tmp_path).refusal
+    assert advice in client("gdrive-folder:top", tmp_path, answer=answer).refusal

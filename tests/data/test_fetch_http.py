@@ -228,8 +228,9 @@ def test_connection_that_breaks_often_but_advances_is_followed(tmp_path, site):
 
 def test_silent_server_is_a_timeout(tmp_path, site, monkeypatch):
     monkeypatch.setattr(download, "FAILURES", 2)
+    monkeypatch.setattr(download, "TIMEOUT", (60, 0.3))
     silence = threading.Event()
-    site.answers = [lambda handler: silence.wait(3)] * 9
+    site.answers = [lambda handler: silence.wait(60)] * 9
     assert "no answer in time" in refusal(f"{site.url}/a.zip", tmp_path)
     silence.set()
 

@@ -95,7 +95,7 @@ JSON = {"Content_Type": "application/json"}
 )
 def test_kaggle_refusal_is_explained_without_the_token(tmp_path, hub, client, answer, advice):
     hub.route = kaggle(answer)
-    done = client("kaggle:owner/set", tmp_path, **TOKEN)
+    done = client("kaggle:owner/set", tmp_path, answer=answer, **TOKEN)
     assert advice in done.refusal
     assert "secret" not in done.everything
 

@@ -23,10 +23,22 @@ FETCH = (
     "import sys; from pathlib import Path; from clearbg.data.fetching.fetch import fetch;"
     "fetch(sys.argv[1], Path(sys.argv[2]))"
 )
-EXTRACT = (
-    "import sys; from pathlib import Path; from clearbg.data.fetching.archive import extract;"
-    "extract(Path(sys.argv[1]), Path(sys.argv[2]))"
-)
+EXTRACT = """
+import shutil, sys, time
+from pathlib import Path
+from clearbg.data.fetching.archive import extract
+copy, left = shutil.copyfileobj, int(sys.argv[3])
+def held(*arguments):
+    global left
+    copy(*arguments)
+    left -= 1
+    if not left:
+        print(file=sys.stderr, flush=True)
+        time.sleep(600)
+shutil.copyfileobj = held
+extract(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+"""Stands still once it has written so many files."""
 
 
 def start(code, *arguments):
@@ -35,7 +47,7 @@ def start(code, *arguments):
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 
 
-def until(condition, process, seconds=60):
+def until(condition, process, seconds=300):
     end = time.monotonic() + seconds
     while not condition():
         assert process.poll() is None and time.monotonic() < end
@@ -67,7 +79,7 @@ def test_download_killed_ten_times_fetches_no_byte_twice_but_for_a_block(tmp_pat
             begin = int(asked[len("bytes=") : -1])
             sent.append((begin, place))
             whole(handler, cut=max(0, place - begin))
-            released.wait(60)
+            released.wait(300)
 
         return answer
 
@@ -97,8 +109,9 @@ def test_killed_extraction_starts_over_and_leaves_nothing(tmp_path):
     extract(archive, tmp_path / "truth")
     truth = sorted((p.name, p.read_bytes()) for p in (tmp_path / "truth").iterdir())
     for written in (1, 50, 300):
-        process = start(EXTRACT, archive, target)
-        until(lambda written=written: len(list(tmp_path.glob(".out.*/*.bin"))) > written, process)
+        process = start(EXTRACT, archive, target, written)
+        assert process.stderr.readline() == "\n"
+        assert len(list(tmp_path.glob(".out.*/*.bin"))) == written
         process.kill()
         process.wait()
         process.stderr.close()
@@ -131,14 +144,14 @@ def test_run_killed_before_the_last_rename_asks_for_no_byte_again(tmp_path, site
 @pytest.mark.slow
 def test_two_runs_that_want_one_file_fetch_it_once(tmp_path, site):
     url, free = f"{site.url}/set.zip", threading.Event()
-    site.answers = [lambda handler: (free.wait(60), whole(handler))]
+    site.answers = [lambda handler: (free.wait(300), whole(handler))]
     first = start(FETCH, url, tmp_path)
     until(lambda: site.requests, first)
     second = start(FETCH, url, tmp_path)
     assert "waiting for another run" in second.stderr.readline()
     free.set()
     for process in (first, second):
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
         assert process.returncode == 0
     assert len(site.requests) == 1
     assert (tmp_path / "set.zip").read_bytes() == BODY

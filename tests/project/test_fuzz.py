@@ -66,7 +66,7 @@ def broken(chance: random.Random, content: bytes) -> bytes:
 def fuzz(count: int, seed: str, make: Callable[[random.Random], object]) -> None:
     """Call `make` so many times; a `ClearBGError` of one line is an answer, too."""
     for number in range(count):
-        began = time.monotonic()
+        began = time.thread_time()
         try:
             make(random.Random(f"{seed} {number}"))
         except ClearBGError as error:
@@ -75,7 +75,7 @@ def fuzz(count: int, seed: str, make: Callable[[random.Random], object]) -> None
             assert text.encode(errors="strict") is not None
         except Exception as error:
             raise AssertionError(f"{seed} {number}: {error!r}") from error
-        assert time.monotonic() - began < 5, (seed, number)
+        assert time.thread_time() - began < 20, (seed, number)
 
 
 @pytest.mark.slow

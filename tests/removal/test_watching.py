@@ -103,7 +103,8 @@ def test_changed_image_is_cut_out_again():
     assert Watch(written(1), do(lambda: put("a.png", 1)), written(2)).written == ["out/a.png"] * 2
 
 
-def test_file_that_is_still_written_is_waited_for():
+def test_file_that_is_still_written_is_waited_for(monkeypatch):
+    monkeypatch.setattr(watching, "SETTLED", 600)
     put("a.png")
     whole = Path("in/a.png").read_bytes()
     Path("in/a.png").write_bytes(whole[:-40])

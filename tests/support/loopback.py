@@ -104,10 +104,9 @@ def served(handler=Handler):
 
 @contextlib.contextmanager
 def impatient_client():
-    """Waits of a thousandth, and 0.3 s of silence for a timeout."""
+    """Waits of a thousandth of a second between two tries."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(download, "FIRST_WAIT", 0.001)
-        patch.setattr(download, "TIMEOUT", (1, 0.3))
         yield
 
 

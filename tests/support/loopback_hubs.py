@@ -80,10 +80,10 @@ from clearbg.data.fetching import download, hubs
 from clearbg.data.fetching.fetch import fetch
 from clearbg.errors import FetchError
 download.FIRST_WAIT = 0.001
-download.TIMEOUT = hubs.TIMEOUT = (1, 0.3)
 hubs.RETRIES = 1
 for line in sys.stdin:
-    source, folder, sha256, variables = json.loads(line)
+    source, folder, sha256, patience, variables = json.loads(line)
+    download.TIMEOUT = hubs.TIMEOUT = (60, patience)
     os.environ.pop("KAGGLE_API_TOKEN", None)
     os.environ.update(variables)
     try:
@@ -96,7 +96,10 @@ for line in sys.stdin:
 
 @contextlib.contextmanager
 def client_behind(hub):
-    """Fetches in another process, one wish after the other: `fetch(source, folder, sha256)`."""
+    """Fetches in another process, one wish after the other: `fetch(source, folder, sha256)`.
+
+    It waits for an answer of `silent` only shortly where `answer` is that.
+    """
     (hub.folder / "home").mkdir()
     with (hub.folder / "log").open("w+b") as log:
         process = subprocess.Popen(
@@ -114,8 +117,10 @@ def client_behind(hub):
             text=True,
         )
 
-        def fetch(source, folder, sha256=None, **variables):
-            process.stdin.write(json.dumps([source, str(folder), sha256, variables]) + "\n")
+        def fetch(source, folder, sha256=None, answer=None, **variables):
+            patience = 0.3 if answer is silent else 60
+            wish = [source, str(folder), sha256, patience, variables]
+            process.stdin.write(json.dumps(wish) + "\n")
             process.stdin.flush()
             line = process.stdout.readline()
             log.seek(0)
@@ -129,4 +134,4 @@ def client_behind(hub):
 
 
 def silent(handler):
-    threading.Event().wait(1)
+    threading.Event().wait(60)

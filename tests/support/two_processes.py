@@ -4,10 +4,12 @@
 
 `FOLDER` is an augmented folder. `CASES.json` maps names to settings; beside it are written the
 histories `NAME.json`, the checkpoints `NAME/`, and by who is told of an epoch `NAME.toldRANK`.
+Where there is a file `NAME.held`, the second process stands still at the end of the first epoch.
 """
 
 import json
 import sys
+import time
 from pathlib import Path
 
 from lightning_fabric import Fabric
@@ -56,6 +58,9 @@ def main(folder: Path, file: Path) -> None:
 def train(fabric: Fabric, settings: config.Settings, folder: Path, place: Path) -> None:
     pairs = [Pairs(folder, split, settings) for split in ("train", "validation")]
     settings = batch_size.with_batch_size(settings, place, len(pairs[0]), fabric)
+
+    if fabric.global_rank and place.with_suffix(".held").exists():
+        loop.Training._finish_epoch = lambda _: time.sleep(600)
 
     def on_epoch(_method, progress) -> None:
         place.with_suffix(f".told{fabric.global_rank}").write_text(str(progress.epoch))

@@ -73,7 +73,9 @@ def two(tmp_path_factory) -> Told:
     """Two runs in two processes; of five validation images one process has three."""
     folder = tmp_path_factory.mktemp("two")
     write_augmented(folder / "augmented", validation=5)
+    (folder / "killed.held").touch()
     killed = ended(folder, KILLED, signal.SIGKILL)
+    (folder / "killed.held").unlink()
     assert not (folder / "killed.json").exists()
     stopped = ended(folder, CASES, signal.SIGTERM)
     return Told(folder, killed[:2], stopped[:2], stopped[2])
@@ -92,7 +94,7 @@ def ended(folder: Path, cases: dict, number: signal.Signals) -> tuple[int, str, 
         time.sleep(0.02)
     found = subprocess.run(["ps", "--ppid", str(process.pid), "-o", "pid="], capture_output=True)
     os.kill(int(found.stdout.split()[-1]), number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     return process.returncode, err, out
 
 

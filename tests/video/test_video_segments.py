@@ -142,13 +142,16 @@ def test_process_that_is_killed_outright_leaves_segments_and_no_result(clip, mod
     program = (
         "from clearbg.video import segments, sinks; import sys, time; segments.FRAMES = 4\n"
         "from clearbg.video.run import remove_video; add = sinks.FilmSink.add\n"
-        "def slow(*a): time.sleep(0.1); add(*a)\n"
-        "sinks.FilmSink.add = slow; remove_video(*sys.argv[1:])"
+        "def held(sink, frame, tick, number):\n"
+        "    add(sink, frame, tick, number)\n"
+        "    if number == 10: time.sleep(600)\n"
+        "sinks.FilmSink.add = held; remove_video(*sys.argv[1:])"
     )
     target = tmp_path / "cut.mkv"
     process = subprocess.Popen([sys.executable, "-c", program, clip, target, model])
     record = tmp_path / WORK / "000000.npz"
-    while not record.exists() and process.poll() is None:
+    while not record.exists():
+        assert process.poll() is None
         time.sleep(0.02)
     process.kill()
     process.wait()
