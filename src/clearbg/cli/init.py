@@ -46,5 +46,9 @@ def _told(started: "Started") -> list[str]:
     elif data.source == "dibco":
         lines.append(f"  put the contests' pages into {data.path}, see params.yaml")
     elif data.source != "synthetic":
-        lines.append("  clearbg fetch   # downloads the data")
-    return [*lines, "  dvc repro       # trains, measures, and exports to exports/"]
+        lines.append("  clearbg fetch      # downloads the data")
+    return [
+        *lines,
+        "  dvc repro          # trains, measures, and exports to exports/",
+        "  dvc metrics show   # the figures, which are there once dvc repro has ended",
+    ]
