@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 from clearbg.cli.app import app
 from clearbg.errors import DataError, SettingsError
 from clearbg.evaluation import compare_models as comparison
+from clearbg.evaluation import score_files
+from clearbg.evaluation.one_metric import ON_OUTLINES
 from clearbg.images import write_image, write_mask
 
 
@@ -151,8 +153,30 @@ def test_figures_of_outlines_are_compared_where_both_tables_have_them(tmp_path):
     for metric in ("mean_alpha", "mae"):
         with pytest.raises(SettingsError, match="they share dice, boundary_f_2, hce"):
             comparison.compare_tables(first, second, metric)
-    with pytest.raises(SettingsError, match=r"compare tables .*per_image\.csv"):
-        comparison.compare_models(Path("a.onnx"), Path("b.onnx"), None, "hce")
+
+
+def test_metric_that_nobody_knows_is_a_sentence_before_a_model_is_opened():
+    with pytest.raises(SettingsError, match=r"sharpness is not known; known: max_f, .*halo_green"):
+        comparison.compare_models(Path("a.onnx"), Path("b.onnx"), None, "sharpness")
+
+
+def test_models_are_compared_by_their_outlines_and_halos_as_an_evaluation_scores_them(tmp_path):
+    alphas = [disc(index, (48, 64)) for index in range(3)]
+    for index, (rgb, alpha) in enumerate(alphas):
+        write_image(tmp_path / f"images/p{index}.png", rgb)
+        write_mask(tmp_path / f"masks/p{index}.png", alpha if index else alpha * 0)
+    images = comparison.of_folders(tmp_path / "images", tmp_path / "masks")
+    models = [brightness_model(tmp_path / f"{n}.onnx", height=n, width=n) for n in (64, 8)]
+    evaluated = [
+        score_files.score_model(tmp_path / "images", tmp_path / "masks", model, ["segmentation"], 0)
+        for model in models
+    ]
+    for metric in ON_OUTLINES:
+        found, _ = comparison.compare_models(*models, images, metric)
+        assert found.gain.images == 2
+        own = [one.per_image.set_index("id")[metric] for one in evaluated]
+        assert list(found.table.before[1:]) == pytest.approx([own[0].p1, own[0].p2])
+        assert found.gain.after == pytest.approx(own[1].mean())
 
 
 @pytest.mark.parametrize("column", ["dice", "coverage", "empty"])

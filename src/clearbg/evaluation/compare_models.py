@@ -1,7 +1,7 @@
 """Two models on the same images, or two tables of figures: better, worse, or nobody can tell."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,24 +12,22 @@ from clearbg.contract import Contract
 from clearbg.data import manifest
 from clearbg.data.checks.truths import Truths
 from clearbg.errors import DataError, SettingsError
+from clearbg.evaluation.one_metric import METRICS, score_by
 from clearbg.evaluation.score_files import opened, partners
 from clearbg.images import contact_sheet
-from clearbg.inference.predict import Network, predict, predict_split
-from clearbg.metrics import bootstrap, image_facts, paired, scoring
-from clearbg.metrics.names import FAMILIES, LABELS, LOWER_IS_BETTER, SHOWN, families_of, heading
+from clearbg.inference.predict import Network, predict
+from clearbg.metrics import bootstrap, image_facts, paired
+from clearbg.metrics.names import LABELS, LOWER_IS_BETTER, SHOWN, heading
 from clearbg.metrics.paired import Gain
 from clearbg.metrics.slices import slices
 from clearbg.system.files import write_text
 from clearbg.system.overwriting import Kind, refuse_to_lose
-from clearbg.system.progress import progress
 from clearbg.templates import render
 
 TITLE = "# Two models on the same images"
 REPORT = Kind("a comparison of models", re.compile(TITLE.encode()))
 COMMENT = "ClearBG comparison of models"
 SHEET = Kind("a sheet of changed images", re.compile(COMMENT.encode()))
-TABLES_ALONE = LABELS.keys() - {"loss", *(name for names in FAMILIES.values() for name in names)}
-"""Metrics that tables of figures have beside those of the families."""
 CELL = 180  # pixels of a view's longer side
 CHANGED = 10
 """Images with the largest gains that are listed, and as many with the largest losses."""
@@ -133,47 +131,21 @@ def compare_models(
     Raises:
         DataError: an image cannot be read.
         ModelError: a model cannot be used.
-        SettingsError: the metric is not known, or only tables are compared by it.
+        SettingsError: the metric is not known.
     """
-    if metric in TABLES_ALONE:
-        raise SettingsError(
-            f"--metric {metric}: two models are not scored by it; compare tables that have it as a "
-            "column: each model's per_image.csv, or what `clearbg evaluate -o` or `clearbg score "
-            "-o` writes."
-        )
+    if metric not in (None, *METRICS):
+        raise SettingsError(f"--metric {metric} is not known; known: {', '.join(METRICS)}.")
     models = [opened(path) for path in (first, second)]
     metric = metric or models[0][1].headline
     metric = "mae" if metric == "loss" else metric
-    try:
-        families = families_of(metric)
-    except ValueError as error:
-        raise SettingsError(f"--metric: {error}.") from None
-    values: list[np.ndarray] = []
-    own: list[np.ndarray] = []
-    seen: list[dict[str, float]] = []
-    for what, (network, contract) in zip(("first model", "second model"), models, strict=True):
-
-        def pairs() -> Iterator[Pair]:
-            for index in range(len(images.ids)):
-                rgb, truth = images.read(index)
-                if len(seen) < len(images.ids):
-                    seen.append(image_facts.of_image(rgb, truth))
-                yield rgb, truth
-
-        scored = scoring.score_all(
-            predict_split(network, contract, pairs()),
-            families,
-            contract.threshold,
-            processes=1 if len(images.ids) < 8 else None,
-        )
-        scores = list(progress(scored, what=what, unit="images", total=len(images.ids)))
-        values.append(bootstrap.contributions(scores, metric))
-        rows = pd.DataFrame([score.row() for score in scores])
-        own.append(rows[metric].to_numpy(float) if metric in rows else values[-1].max(axis=1))
-        empty = rows["empty"].to_numpy(bool)
-    table = pd.DataFrame({"id": images.ids, "before": own[0], "after": own[1]})
-    parts = slices(pd.DataFrame(seen).assign(empty=empty, source=images.sources))
-    found = _compared(metric, values[0], values[1], images.groups, parts, table)
+    count = len(images.ids)
+    before, after = (
+        score_by(metric, *model, map(images.read, range(count)), count, what)
+        for what, model in zip(("first model", "second model"), models, strict=True)
+    )
+    table = pd.DataFrame({"id": images.ids, "before": before.own, "after": after.own})
+    parts = slices(before.facts.assign(source=images.sources))
+    found = _compared(metric, before.values, after.values, images.groups, parts, table)
     return found, dict(zip(("first", "second"), models, strict=True))
 
 

@@ -15,14 +15,13 @@ from clearbg.errors import DataError
 from clearbg.evaluation import report
 from clearbg.evaluation.benchmark import Cost
 from clearbg.evaluation.compare_models import Images
-from clearbg.inference.predict import predict_split
+from clearbg.evaluation.one_metric import score_by
 from clearbg.inference.sessions import open_model
-from clearbg.metrics import bootstrap, scoring
-from clearbg.metrics.names import families_of, heading, label
+from clearbg.metrics import bootstrap
+from clearbg.metrics.names import heading, label
 from clearbg.system.files import write_text
 from clearbg.system.overwriting import Kind
 from clearbg.system.parsing import facts_of
-from clearbg.system.progress import progress
 from clearbg.templates import render
 
 TITLE = "Quality and cost of exported models"
@@ -67,23 +66,16 @@ def quality(file: Path, images: Images, metric: str) -> Quality:
     """Score an exported model on every image, at the image's own size.
 
     Args:
-        metric: one of `clearbg.metrics.names`.
+        metric: one of `one_metric.METRICS`.
 
     Raises:
         DataError: an image cannot be read.
         ModelError: the model cannot be used.
     """
     model = open_model(file)
-    pairs = (images.read(index) for index in range(len(images.ids)))
-    scored = scoring.score_all(
-        predict_split(model.network, model.contract, pairs),
-        families_of(metric),
-        model.contract.threshold,
-        processes=1 if len(images.ids) < 8 else None,
-    )
-    scores = list(progress(scored, what=file.name, unit="images", total=len(images.ids)))
-    values = bootstrap.contributions(scores, metric)
-    return Quality(*bootstrap.estimate(values, bootstrap.draw(images.groups)))
+    pairs, count = map(images.read, range(len(images.ids))), len(images.ids)
+    scored = score_by(metric, model.network, model.contract, pairs, count, file.name)
+    return Quality(*bootstrap.estimate(scored.values, bootstrap.draw(images.groups)))
 
 
 def report_of(folder: Path, files: Sequence[Path]) -> str:

@@ -1,17 +1,27 @@
 """A model's scores by one metric, image by image: what comparisons and the promotion gate need."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from clearbg.contract import Contract
-from clearbg.evaluation.one_image import predicted
+from clearbg.evaluation.one_image import edges_of, predicted
 from clearbg.inference.predict import Network
-from clearbg.metrics import bootstrap, image_facts, scoring
-from clearbg.metrics.names import families_of
+from clearbg.metrics import bootstrap, boundary, halo, image_facts, scoring
+from clearbg.metrics.names import FAMILIES, families_of
 from clearbg.system.progress import progress
+
+ON_OUTLINES = (
+    "boundary_iou", *(f"boundary_f_{distance}" for distance in boundary.DISTANCES), "hce",
+    *(f"halo_{background}" for background in halo.BACKGROUNDS),
+)  # fmt: skip
+"""Metrics along a subject's outline: an image without a subject has no value."""
+
+METRICS = (*(name for names in FAMILIES.values() for name in names), *ON_OUTLINES)
+"""All metrics that models can be scored by."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,7 @@ def score_by(
     """Score a model on every image, at the image's own size; memory does not grow with them.
 
     Args:
-        metric: one of `clearbg.metrics.names`.
+        metric: one of `METRICS`.
         pairs: images, uint8 `(H,W,3)` sRGB, and truths, uint8 `(H,W)`.
         count: of them.
         what: a bar of progress is called.
@@ -55,26 +65,49 @@ def score_by(
     Raises:
         ValueError: the metric is not known, or there are no images.
     """
-    families = families_of(metric)
+    families = () if metric in ON_OUTLINES else families_of(metric)
     given = (
-        (alpha, truth, rgb, families, contract.threshold)
+        (alpha, truth, rgb, metric, families, contract.threshold)
         for alpha, truth, rgb in predicted(network, contract, pairs, at_once)
     )
     # Starting processes takes longer than scoring a handful of images.
     found = scoring.side_by_side(_look_at, given, 1 if count < 8 else None)
     looked = list(progress(found, what=what, unit="images", total=count))
-    scores = [one for one, _ in looked]
+    scores = [one.scores for one in looked]
     rows = pd.DataFrame([score.row() for score in scores])
-    values = bootstrap.contributions(scores, metric)
+    if metric in ON_OUTLINES:
+        values = np.array([[one.on_outline] for one in looked])
+    else:
+        values = bootstrap.contributions(scores, metric)
     return Scored(
         values=values,
         own=rows[metric].to_numpy(float) if metric in rows else values.max(axis=1),
         empty_alpha=rows["mean_alpha"].where(rows["empty"]).to_numpy(float),
-        facts=pd.DataFrame([facts for _, facts in looked]).assign(empty=rows["empty"]),
+        facts=pd.DataFrame([one.facts for one in looked]).assign(empty=rows["empty"]),
         figures={name: round(value, 6) for name, value in scoring.summarize(scores).items()},
     )
 
 
-def _look_at(alpha, truth, rgb, families, threshold) -> tuple[scoring.Scores, dict[str, float]]:
+class _OneImage(NamedTuple):
+    scores: scoring.Scores
+    on_outline: float
+    facts: dict[str, float]
+
+
+def _look_at(
+    alpha: np.ndarray,
+    truth: np.ndarray,
+    rgb: np.ndarray,
+    metric: str,
+    families: Sequence[str],
+    threshold: float,
+) -> _OneImage:
     scores = scoring.score(alpha, truth, families, threshold)
-    return scores, image_facts.of_image(rgb, truth)
+    value = np.nan
+    if metric in ON_OUTLINES and not scores.plain["empty"]:
+        if metric == "hce":
+            value = boundary.corrections(alpha, truth, threshold)
+        else:
+            halos = metric.startswith("halo_")
+            value = edges_of(alpha, truth, rgb if halos else None, threshold)[metric]
+    return _OneImage(scores, value, image_facts.of_image(rgb, truth))
