@@ -1,5 +1,6 @@
 """Requests that wait, that find no place, and whose clients leave."""
 
+import dataclasses
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,10 +19,11 @@ def gate(model) -> Gate:
     return Gate(model)
 
 
-@pytest.fixture
-def busy(model, gate):
+@pytest.fixture(params=[1, 2], ids=["single images", "batches"])
+def busy(model, gate, request):
     """A client of a server whose removals wait at the gate."""
-    with served(model, opened=lambda: gate) as client, ThreadPoolExecutor(8) as pool:
+    limits = dataclasses.replace(LIMITS, batch=request.param)
+    with served(model, limits, opened=lambda: gate) as client, ThreadPoolExecutor(8) as pool:
         client.begin = lambda: pool.submit(client.post, "/remove", content=PHOTO)
         try:
             yield client

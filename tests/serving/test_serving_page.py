@@ -86,6 +86,6 @@ def test_limits_of_the_page_are_the_defaults_of_the_command():
     said = CliRunner().invoke(app, ["serve", "--help"], env={"COLUMNS": "300"}).stdout
     said = " ".join(re.sub("[│\\s]+", " ", said).split())
     rows = re.findall(r"\| `(--\w+)` \| .* \| (.*) \|", PAGE)
-    assert len(rows) == 6
+    assert len(rows) == 7
     for name, default in rows:
         assert default in said[said.index(f" {name} ") :].partition("]")[0], name

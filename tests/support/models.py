@@ -5,8 +5,12 @@ from pathlib import Path
 from clearbg.contract import METADATA_KEY, Contract
 
 
-def brightness_model(path: Path, **changes) -> Path:
-    """An exported "model" whose alpha is the image's brightness; `changes` of its contract."""
+def brightness_model(path: Path, images: int | str = "n", **changes) -> Path:
+    """An exported "model" whose alpha is the image's brightness; `changes` of its contract.
+
+    Args:
+        images: of a run; a name: any number of them.
+    """
     import onnx
     from onnx import TensorProto, helper
 
@@ -21,8 +25,8 @@ def brightness_model(path: Path, **changes) -> Path:
     graph = helper.make_graph(
         [helper.make_node("ReduceMean", ["images", "axes"], ["alpha"], keepdims=1)],
         "brightness",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", channels, "h", "w"])],
-        [helper.make_tensor_value_info("alpha", TensorProto.FLOAT, ["n", 1, "h", "w"])],
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [images, channels, "h", "w"])],
+        [helper.make_tensor_value_info("alpha", TensorProto.FLOAT, [images, 1, "h", "w"])],
         [helper.make_tensor("axes", TensorProto.INT64, [1], [1])],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)

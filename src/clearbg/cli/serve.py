@@ -25,7 +25,13 @@ ConcurrencyOption = Annotated[
     typer.Option(
         min=1,
         help="Removals at the same time; others wait.",
-        show_default="one for each core and one more, at most 5",
+        show_default="one for each core and one more, at most 5; twice the batch if that is more",
+    ),
+]
+BatchOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Most waiting requests in a run of the network.", show_default="1; on cuda 8"
     ),
 ]
 ImagesOption = Annotated[
@@ -61,6 +67,7 @@ def serve(
     queue: Annotated[
         int, typer.Option(min=0, help="Requests that may wait; a further one is answered with 429.")
     ] = 32,
+    batch: BatchOption = None,
     page: Annotated[
         bool, typer.Option("--page", help="Have the page of `clearbg demo` at /page too.")
     ] = False,
@@ -75,18 +82,20 @@ def serve(
     """
     _refuse_missing(page)
 
-    from clearbg.inference.sessions import cores
+    from clearbg.inference.sessions import BATCH
     from clearbg.page.server import login
     from clearbg.pretrained.choice import introduction
     from clearbg.serving import server
     from clearbg.serving.limits import Limits
     from clearbg.web import MEGA
 
+    batch = batch or min(BATCH[device], concurrency or BATCH[device])
     limits = Limits(
         file_bytes=round(megabytes * MEGA),
         pixels=round(megapixels * MEGA),
-        concurrency=concurrency or 1 + min(4, cores()),
+        concurrency=_concurrency(concurrency, batch),
         queue=queue,
+        batch=batch,
     )
     limits_of_page = _limits_of_page(page, limits, images, gigabytes)
     runs = choice_of(model, device)
@@ -107,6 +116,20 @@ def _refuse_missing(page: bool) -> None:
             raise SettingsError(
                 f'The server needs {name}: `pip install ".[{extra}]"` in a checkout.'
             )
+
+
+def _concurrency(asked: int | None, batch: int) -> int:
+    """Removals side by side: enough for a batch to wait while another one runs."""
+    from clearbg.inference.sessions import cores
+
+    if asked is None:
+        return max(1 + min(4, cores()), 2 * batch if batch > 1 else 0)
+    if asked < batch:
+        raise SettingsError(
+            f"--batch {batch} needs {batch} removals at the same time: raise --concurrency to "
+            "that, or leave it out."
+        )
+    return asked
 
 
 def _limits_of_page(

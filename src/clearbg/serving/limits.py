@@ -15,12 +15,14 @@ class Limits:
             refused before it is decoded.
         concurrency: removals that run side by side.
         queue: requests that wait for them; one more is asked to come back.
+        batch: most images in a run of the network, of the requests that wait for it.
     """
 
     file_bytes: int = 25 * MEGA
     pixels: int = 40 * MEGA
     concurrency: int = 2
     queue: int = 32
+    batch: int = 1
 
     @property
     def request_bytes(self) -> int:

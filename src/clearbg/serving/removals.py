@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from starlette.requests import ClientDisconnect
 
-from clearbg.errors import ImageError
+from clearbg.errors import ImageError, ModelError
 from clearbg.images import DecodedImage, read_image
 from clearbg.removal.backgrounds import Background
 from clearbg.removal.cutout import cut
 from clearbg.removal.remover import Remover
+from clearbg.serving.batches import Batches
 from clearbg.serving.forms import File
 from clearbg.serving.limits import Limits
 from clearbg.serving.metrics import Metrics
@@ -161,6 +162,8 @@ class Removals:
         try:
             remover = self._opened()
             remover.infer([DecodedImage(np.zeros((*WARMING, 3), np.uint8))])
+            if self._limits.batch > 1:
+                remover.network = _batched(remover, self._limits.batch)
             self._remover = remover
         except Exception as error:  # whatever it is, a server without a model has to end
             self.failure = error
@@ -201,6 +204,23 @@ class Removals:
 
     def _read(self, file: File) -> DecodedImage:
         return read_image(file.content, max_pixels=self._limits.pixels, name=file.name)
+
+
+def _batched(remover: Remover, size: int) -> Batches:
+    """The remover's network in batches, which has run with a whole one.
+
+    Raises:
+        ModelError: the model takes no such batch.
+    """
+    contract = remover.contract
+    shape = size, contract.channels, contract.height, contract.width
+    try:
+        remover.network(np.zeros(shape, np.float32))
+    except ModelError as error:
+        raise ModelError(
+            f"The model cannot take {size} images in a run: start the server with --batch 1."
+        ) from error
+    return Batches(remover.network, size, remover.runs)
 
 
 async def _left(body: Body) -> None:
