@@ -50,7 +50,7 @@ def ingest(folder: Path, last: int) -> None:
 def status_of(folder: Path, last: int = 0) -> int | None:
     child = multiprocessing.get_context("fork").Process(target=ingest, args=(folder, last))
     child.start()
-    child.join(60)
+    child.join(300)
     return child.exitcode
 
 

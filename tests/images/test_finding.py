@@ -123,7 +123,7 @@ def test_results_of_an_earlier_run_are_not_called_left_out(tmp_path):
 def test_pipe_does_not_make_anything_wait(odd):
     assert weigh(odd / "pipe.jpg") == 0
     command = [sys.executable, "-m", "clearbg", "remove", odd / "pipe.jpg", "-o", odd / "o.png"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 2 and "is not a file that may be read" in done.stderr
 
 

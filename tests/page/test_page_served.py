@@ -11,13 +11,12 @@ import zipfile
 from pathlib import Path
 
 import gradio_client
-import httpx
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
 from support.models import brightness_model
-from support.page import DEFAULTS, WATCHED, Server, Visit, write_photo
+from support.page import DEFAULTS, WATCHED, Server, Visit, get, post, write_photo
 from typer.testing import CliRunner
 
 from clearbg.cli.app import app
@@ -132,18 +131,18 @@ def test_bad_requests_are_answered_in_sentences(client, tmp_path):
 
 def test_file_above_the_limit_is_refused_while_it_is_sent(server):
     files = [("files", ("big.jpg", bytes(200_001)))]
-    answer = httpx.post(f"{server.url}/gradio_api/upload", files=files)
+    answer = post(f"{server.url}/gradio_api/upload", files=files)
     assert answer.status_code == 413 and "maximum allowed size" in answer.text
     files = [("files", (f"{n}.jpg", bytes(190_000))) for n in range(10)]
-    answer = httpx.post(f"{server.url}/gradio_api/upload", files=files)
+    answer = post(f"{server.url}/gradio_api/upload", files=files)
     assert answer.status_code == 413 and "send less at once" in answer.text
 
 
 def call(server: Server, endpoint: str, data: list) -> str:
     """What the server answers to a request that no client library has looked at."""
     route = f"{server.url}/gradio_api/call/{endpoint}"
-    posted = httpx.post(route, json={"data": data}).json()
-    return httpx.get(f"{route}/{posted['event_id']}", timeout=30).text
+    posted = post(route, json={"data": data}).json()
+    return get(f"{route}/{posted['event_id']}").text
 
 
 def named(path: str) -> dict:
@@ -159,7 +158,7 @@ def test_server_fetches_no_address_and_reads_no_file_that_a_request_names(client
             assert "event: error" in answer and "fetches no address" in answer
     assert "fetches no address" in refusal(client, image=handle_file(address), api_name="/remove")
     for route in (f"file={address}", f"file/{address}", f"proxy={address}", "run-history/buckets"):
-        assert httpx.get(f"{server.url}/gradio_api/{route}").status_code in (403, 404)
+        assert get(f"{server.url}/gradio_api/{route}").status_code in (403, 404)
     called = set((folder / "called.txt").read_text().split())
     assert called <= {"127.0.0.1", "localhost", "None"}
 
@@ -187,6 +186,7 @@ def browser():
     with sync_api.sync_playwright() as play:
         started = play.chromium.launch(
             executable_path=chromium,
+            timeout=120_000,
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         yield started
@@ -210,6 +210,7 @@ def test_people_drop_compare_and_download(browser, server, tmp_path):
 
     shown = page.locator("#slider img").nth(1)
     shown.wait_for()
+    page.wait_for_function("[...document.querySelectorAll('#slider img')].every(i => i.complete)")
     boxes = [page.locator("#slider img").nth(n).bounding_box() for n in (0, 1)]
     assert boxes[0] == boxes[1]  # before lies exactly under after
     before = shown.evaluate("image => image.style.clipPath")

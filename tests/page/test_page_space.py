@@ -5,12 +5,11 @@ import importlib.metadata
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
 from support.models import brightness_model
-from support.page import Server, write_photo
+from support.page import Server, get, post, write_photo
 from support.project import ROOT
 from typer.testing import CliRunner
 
@@ -129,9 +128,9 @@ def test_exported_space_runs_on_its_own_and_asks_for_the_login_of_its_environmen
     )  # fmt: skip
     try:
         for route in ("config", "gradio_api/info"):
-            assert httpx.get(f"{space.url}/{route}").status_code == 401
+            assert get(f"{space.url}/{route}").status_code == 401
         for route in ("gradio_api/queue/join", "gradio_api/call/remove", "gradio_api/upload"):
-            assert httpx.post(f"{space.url}/{route}", json={"data": []}).status_code == 401
+            assert post(f"{space.url}/{route}", json={"data": []}).status_code == 401
         with pytest.raises(ValueError, match="Could not login"):
             Client(space.url, verbose=False, auth=("ann", "guess"), analytics_enabled=False)
         client = Client(

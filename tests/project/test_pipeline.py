@@ -1,10 +1,8 @@
 """The five stages as people run them: through real DVC, without it, killed, and starved."""
 
 import json
-import os
 import re
 import shutil
-import signal
 import sqlite3
 import time
 from pathlib import Path
@@ -112,11 +110,8 @@ def test_killed_training_goes_on_in_the_same_run_to_the_same_weights(ready):
     checkpoints = project.folder / ".clearbg/checkpoints"
     for _ in range(2):
         before = saved(checkpoints)
-        process = project.start("python", "pipelines/train.py")
-        wait_for(lambda before=before: saved(checkpoints) != before, process)
-        time.sleep(0.5)
-        os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
+        killed_training(project, 6)
+        assert saved(checkpoints) != before
         assert not (project.folder / "models").exists()
     project.stage("train")
     resumed = load_file(project.folder / "models/weights.safetensors")
@@ -136,24 +131,37 @@ def saved(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in folder.rglob("state.pt")}
 
 
-def wait_for(condition, process) -> None:
-    for _ in range(1200):
-        if condition():
-            return
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.1)
-    raise AssertionError("waited for two minutes")
+HELD = """
+import runpy, sys, time
+from clearbg.training import checkpoints
+save, left = checkpoints.Checkpoint.save, int(sys.argv.pop())
+def held(self, method, progress, wait=True):
+    global left
+    left -= 1
+    save(self, method, progress, wait or not left)
+    if not left:
+        print("held", flush=True)
+        time.sleep(600)
+checkpoints.Checkpoint.save = held
+runpy.run_path("pipelines/train.py", run_name="__main__")
+"""
+
+
+def killed_training(project: Project, count: int) -> None:
+    """A training that is killed after so many of its checkpoints."""
+    process = project.start("python", "-c", HELD, str(count))
+    while (line := process.stdout.readline()) != "held\n":
+        assert line, process.stderr.read()
+    process.kill()
+    process.communicate()
 
 
 def test_checkpoint_of_other_settings_is_not_picked_up(ready):
     project = ready
     plain = load_file(project.folder / "models/weights.safetensors")
 
-    process = project.start("python", "pipelines/train.py")
     checkpoints = project.folder / ".clearbg/checkpoints"
-    wait_for(lambda: saved(checkpoints), process)
-    process.kill()
-    process.communicate()
+    killed_training(project, 2)
     project.params(**{**TINY, "train": {**TINY["train"], "lr": 0.02}})
     project.stage("train")
     other = load_file(project.folder / "models/weights.safetensors")

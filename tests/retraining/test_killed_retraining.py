@@ -110,7 +110,7 @@ def status_of(moment: str = "") -> int | None:
     """The exit status of a retraining in a process of its own."""
     child = multiprocessing.get_context("fork").Process(target=retrain, args=(moment,))
     child.start()
-    child.join(60)
+    child.join(300)
     return child.exitcode
 
 
@@ -147,7 +147,7 @@ if "repro" in sys.argv and not Path("dvc.lock").exists():
 
 
 def wait_for(path: Path) -> None:
-    for _ in range(600):
+    for _ in range(3000):
         if path.exists():
             return
         time.sleep(0.1)
@@ -170,7 +170,7 @@ def test_dvc_that_outlives_its_killed_retraining_is_not_joined_by_a_second(team,
         retraining.retrain()
     Path(".clearbg/enough").touch()
     wait_for(Path("dvc.lock"))
-    for _ in range(600):  # DVC is about to end
+    for _ in range(3000):  # DVC is about to end
         with contextlib.suppress(CommandError):
             retraining.retrain()
             break

@@ -67,7 +67,7 @@ def test_server_is_ready_when_its_model_is(model, gate):
     begun = threading.Event()
 
     def opened():
-        assert begun.wait(20)
+        assert begun.wait(120)
         return gate
 
     with served(model, opened=opened, loading=True) as client:

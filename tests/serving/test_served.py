@@ -7,7 +7,7 @@ import socket
 
 import httpx
 import pytest
-from support.page import answer_of, photo
+from support.page import answer_of, get, photo, post
 from support.serving import Process
 from typer.testing import CliRunner
 
@@ -25,21 +25,22 @@ def test_server_removes_backgrounds_counts_and_ends_politely(model, tmp_path):
     server = Process(tmp_path, "--model", str(model), "--concurrency", "1")
     host = server.url.removeprefix("http://")
     for request in BROKEN:
-        with socket.create_connection(host.split(":"), 10) as opened:
+        with socket.create_connection(host.split(":"), 120) as opened:
             opened.sendall(request)
             assert answer_of(opened)[0] == 400
-    held = socket.create_connection(host.split(":"), 10)  # a client that thinks
+    held = socket.create_connection(host.split(":"), 120)  # a client that thinks
     held.sendall(f"POST /remove HTTP/1.1\r\nHost: {host}\r\nContent-Length: 900\r\n\r\n".encode())
-    done = httpx.post(f"{server.url}/remove", files={"file": ("a.jpg", PHOTO)})
+    done = post(f"{server.url}/remove", files={"file": ("a.jpg", PHOTO)})
     assert done.status_code == 200 and done.content.startswith(b"\x89PNG")
+    assert 'path="/remove",status="200"} 1' in get(f"{server.url}/metrics").text
     gone = http.client.HTTPConnection(host)
     gone.request("POST", "/remove", PHOTO)
     gone.close()
-    with httpx.Client(base_url=server.url) as client:  # keeps its connection
-        assert 'path="/remove",status="200"} 1' in client.get("/metrics").text
+    with httpx.Client(base_url=server.url, timeout=120) as client:  # keeps its connection
+        assert client.get("/healthz").status_code == 200
         server.process.send_signal(signal.SIGTERM)
         assert answer_of(held)[0] == 503
-        assert server.process.wait(timeout=20) == 0
+        assert server.process.wait(timeout=120) == 0
     held.close()
     said = server.log.read_text()
     assert re.search(r"The server has stopped after \d removals; none was left unfinished.", said)

@@ -28,7 +28,7 @@ def server(model, tmp_path_factory):
     process = Process(tmp_path_factory.mktemp("served"), "--model", str(model))
     yield process
     process.process.terminate()
-    assert process.process.wait(timeout=20) == 0
+    assert process.process.wait(timeout=120) == 0
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def run(server, tmp_path):
 
     def call(*command: str) -> str:
         given = [word.replace("http://127.0.0.1:7000", server.url) for word in command]
-        done = subprocess.run(given, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(given, cwd=tmp_path, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

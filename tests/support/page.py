@@ -26,6 +26,9 @@ from clearbg.web.connections import options
 from clearbg.web.hosts import guarded
 from support.images import disc
 
+get, post = (functools.partial(call, timeout=120) for call in (httpx.get, httpx.post))
+"""Requests whose answer may take long on a busy machine."""
+
 LIMITS = Limits(file_bytes=100_000, pixels=20_000, images=4)
 FUNCTIONS = {0: SimpleNamespace(api_name="remove"), 1: SimpleNamespace(api_name="batch")}
 """Stands for the functions of Gradio's page."""
@@ -110,7 +113,7 @@ class Loopback:
 
 def begin_upload(port: int, content: bytes, length: int, source: str) -> socket.socket:
     """A connection over which an upload of `length` bytes has begun with `content`."""
-    opened = socket.create_connection(("127.0.0.1", port), 10, (source, 0))
+    opened = socket.create_connection(("127.0.0.1", port), 120, (source, 0))
     head = (
         f"POST /gradio_api/upload HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n"
         "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
@@ -156,18 +159,18 @@ class Server:
         self.url = self._wait()
 
     def _wait(self) -> str:
-        for _ in range(1200):
+        for _ in range(4800):
             found = re.search(r"The page: (http://\S+)", self.log.read_text())
             if found or self.process.poll() is not None:
                 break
             time.sleep(0.05)
         assert found and self.process.poll() is None, self.log.read_text()
-        httpx.get(found[1], timeout=60)  # its socket queues who comes early
+        get(found[1])  # its socket queues who comes early
         return found[1]
 
     def end(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=120)
 
 
 class Visit:

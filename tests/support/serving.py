@@ -40,11 +40,11 @@ def served(model: Path, limits: Limits = LIMITS, *hosts: str, **options) -> Iter
 
 
 def waited(condition) -> bool:
-    for _ in range(500):
-        if condition():
-            return True
+    """Whether it becomes true within two minutes."""
+    end = time.monotonic() + 120
+    while not (found := condition()) and time.monotonic() < end:
         time.sleep(0.01)
-    return False
+    return found
 
 
 class OnLoopback:
@@ -62,7 +62,7 @@ class OnLoopback:
 
     def connect(self, sent: bytes, source: str = "127.0.0.1") -> socket.socket:
         """A connection over which bytes were sent, and which stays open."""
-        opened = socket.create_connection(self._listener.getsockname(), 10, (source, 0))
+        opened = socket.create_connection(self._listener.getsockname(), 120, (source, 0))
         opened.sendall(sent)
         return opened
 
@@ -85,7 +85,7 @@ class Gate(Remover):
 
     def infer(self, images) -> list[np.ndarray]:
         if self.warm:
-            assert self.opened.wait(20)
+            assert self.opened.wait(120)
         self.warm = True
         return super().infer(images)
 
@@ -103,13 +103,13 @@ class Process:
         self.url = self._wait()
 
     def _wait(self) -> str:
-        for _ in range(1200):
+        for _ in range(4800):
             found = re.search(r"The server: (http://\S+)", self.log.read_text())
             if found or self.process.poll() is not None:
                 break
             time.sleep(0.05)
         assert found and self.process.poll() is None, self.log.read_text()
-        for _ in range(600):
+        for _ in range(4800):
             if httpx.get(f"{found[1]}/readyz", timeout=60).status_code == 200:
                 return found[1]
             time.sleep(0.05)

@@ -68,7 +68,7 @@ def test_second_process_says_that_it_waits_and_goes_on_when_the_first_has_ended(
     told, thread = [], threading.Thread(target=let_go)
     thread.start()
     with take(tmp_path.joinpath("out").relative_to(tmp_path)):
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=300) == 0
     thread.join()
     assert os.listdir() == ["out"]
 
