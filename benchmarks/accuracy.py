@@ -206,7 +206,7 @@ def row_of(model: Measured, chosen: Set, figures: Sequence[str]) -> dict[str, An
     for score in scoring.side_by_side(scoring.score, offered(), cores()):
         for protocol, names in wanted.items():
             for name in names:
-                added = bootstrap.contributions([score], name, protocol)[0].astype(np.float32)
+                added = bootstrap.contribution(score, name, protocol).astype(np.float32)
                 values.setdefault((protocol, name), []).append(added)
     source, published = PUBLISHED.get((model.published, chosen.name), ("", {}))
     return {

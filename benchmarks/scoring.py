@@ -7,7 +7,7 @@ have not looked at the image, edges, halo, corrections, calibration and the fact
 Prints milliseconds of processor time for an image, and their ratio to pysodmetrics' own steps
 (F, E, S, weighted F and MAE, and HCE once): once for each protocol, and once for everything that
 is scored, the masks included. Then seconds on the clock with one process and with two, and
-the memory of a run over a tenth of the pairs and over all of them. The processor's time of an image
+the memory of runs over 200 and over 2,000 small pairs. The processor's time of an image
 is the least of several rounds, which other programs disturb least; a busy machine disturbs the
 seconds on the clock.
 """
@@ -26,14 +26,14 @@ from clearbg.evaluation.evaluate import score
 from clearbg.evaluation.one_image import Predicted, look_at
 from clearbg.system import memory
 
-HEIGHT, WIDTH, ROUNDS = 300, 400, 10
+SIZE, SMALL, ROUNDS = (300, 400), (60, 80), 10
 FAMILIES, PROTOCOLS = ("saliency", "segmentation"), ("raw", "min_max")
 MEAN_MASK = np.full((64, 64), 0.2, np.float32)
 
 
 def main() -> None:
     if sys.argv[1:2] == ["--memory"]:
-        run(int(sys.argv[2]), 1)
+        run(int(sys.argv[2]), 1, SMALL)
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
         return
     count = int(sys.argv[1]) if sys.argv[1:] else 500
@@ -51,21 +51,21 @@ def main() -> None:
           f"({seconds[0] / seconds[1]:.2f} times as fast)")  # fmt: skip
     peaks = [
         int(subprocess.check_output([sys.executable, __file__, "--memory", str(number)]))
-        for number in (max(8, count // 10), count)
+        for number in (200, 2000)
     ]
-    print(f"at most {peaks[0]} MB for {max(8, count // 10)} images and {peaks[1]} MB for {count}")
+    print(f"at most {peaks[0]} MB for 200 small images and {peaks[1]} MB for 2,000")
 
 
-def pairs(count: int) -> Iterator[Predicted]:
+def pairs(count: int, size: tuple[int, int] = SIZE) -> Iterator[Predicted]:
     """Photographs of noise with a soft blob, and a coarse and noisy alpha of it."""
     for number in range(count):
         rng = np.random.default_rng(number)
-        coarse = cv2.resize(rng.random((8, 10)).astype(np.float32), (WIDTH, HEIGHT),
+        coarse = cv2.resize(rng.random((8, 10)).astype(np.float32), size[::-1],
                             interpolation=cv2.INTER_CUBIC)  # fmt: skip
         truth = (np.clip(20 * (coarse - 0.65) + 0.5, 0, 1) * 255).astype(np.uint8)
         alpha = cv2.GaussianBlur(truth, (0, 0), 3) / np.float32(255)
         alpha = np.clip(alpha + rng.normal(0, 0.02, alpha.shape), 0, 1).astype(np.float32)
-        rgb = rng.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+        rgb = rng.integers(0, 256, (*size, 3), np.uint8)
         yield alpha, truth, rgb
 
 
@@ -91,12 +91,12 @@ def least(step: Callable[[Predicted], object], given: list[Predicted]) -> float:
     return 1000 * float(np.mean(found))
 
 
-def run(count: int, processes: int) -> float:
+def run(count: int, processes: int, size: tuple[int, int] = SIZE) -> float:
     """Seconds of an evaluation on so many processes."""
     memory.processes = lambda _each: processes  # what evaluate asks
     names = [str(number) for number in range(count)]
     started = time.perf_counter()
-    score(names, pairs(count), FAMILIES, 0.5, PROTOCOLS, "max_f", None, MEAN_MASK)
+    score(names, pairs(count, size), FAMILIES, 0.5, PROTOCOLS, "max_f", None, MEAN_MASK)
     return time.perf_counter() - started
 
 

@@ -29,9 +29,10 @@ def test_figure_of_the_contributions_is_the_average_that_is_printed(scores):
 
 
 def test_interval_holds_the_figure_and_is_the_same_each_time(scores):
-    groups, averages = [str(k // 2) for k in range(12)], scoring.summarize(scores)
-    found = bootstrap.intervals(scores, groups, averages)
-    assert found == bootstrap.intervals(scores, groups, averages)
+    draws, averages = bootstrap.draw([str(k // 2) for k in range(12)]), scoring.summarize(scores)
+    values = {name: bootstrap.contributions(scores, name) for name in averages}
+    found = bootstrap.intervals(values, draws)
+    assert found == bootstrap.intervals(values, bootstrap.draw([str(k // 2) for k in range(12)]))
     assert found.keys() == averages.keys() - {"empty_alpha"}  # a single image has no subject
     for metric, ends in found.items():
         assert ends["low"] <= averages[metric] <= ends["high"], metric
@@ -63,3 +64,10 @@ def test_many_images_of_few_subjects_tell_less_than_as_many_of_their_own():
         for groups in (np.repeat(np.arange(10), 30).astype(str), np.arange(300).astype(str))
     )
     assert together[1] - together[0] > 3 * (alone[1] - alone[0])
+
+
+def test_draws_are_looked_at_some_at_a_time_with_the_same_result(scores, monkeypatch):
+    values, draws = bootstrap.contributions(scores, "max_f"), bootstrap.draw(list("aabbccddeeff"))
+    together = bootstrap.estimate(values, draws)
+    monkeypatch.setattr(bootstrap, "AT_ONCE", 100)
+    assert bootstrap.estimate(values, draws) == pytest.approx(together, abs=1e-12)

@@ -3,21 +3,30 @@
 import numpy as np
 import pytest
 
-from clearbg.metrics.calibration import best_threshold, calibrate, dice_curve, reliability
+from clearbg.metrics.calibration import (
+    Calibration,
+    Means,
+    best_threshold,
+    dice_curve,
+    reliability,
+)
 from clearbg.metrics.segmentation import histograms, segmentation
 
 
-def of(pairs) -> tuple:
-    return [reliability(*pair) for pair in pairs], [histograms(*pair) for pair in pairs]
+def calibrated(*pairs) -> Calibration:
+    means = Means()
+    for pair in pairs:
+        means.add(reliability(*pair), histograms(*pair))
+    return means.calibration()
 
 
 def test_alpha_that_is_drawn_as_a_probability_is_calibrated_and_a_sharpened_one_is_not():
     rng = np.random.default_rng(0)
     alpha = rng.random((300, 300))
     truth = ((rng.random(alpha.shape) < alpha) * 255).astype(np.uint8)
-    assert calibrate(*of([(alpha, truth)])).error < 0.01
+    assert calibrated((alpha, truth)).error < 0.01
     sharp = np.clip(2 * alpha - 0.5, 0, 1)
-    found = calibrate(*of([(sharp, truth)]))
+    found = calibrated((sharp, truth))
     assert found.error == pytest.approx(np.abs(sharp - alpha).mean(), abs=0.01)
     first = found.bins.iloc[0]  # all alpha below 0.1 came from below 0.3
     assert first["alpha"] < 0.05 and first["truth"] == pytest.approx(0.15, abs=0.02)
@@ -25,9 +34,9 @@ def test_alpha_that_is_drawn_as_a_probability_is_calibrated_and_a_sharpened_one_
 
 def test_soft_truth_that_alpha_meets_is_no_error_and_every_image_counts_alike():
     soft = np.tile(np.arange(256, dtype=np.uint8), (8, 1))
-    assert calibrate(*of([(soft / 255, soft)])).error == pytest.approx(0, abs=1e-9)
+    assert calibrated((soft / 255, soft)).error == pytest.approx(0, abs=1e-9)
     wrong = np.full((4, 4), 0.45), np.zeros((4, 4), np.uint8)
-    both = calibrate(*of([(soft / 255, soft), wrong]))
+    both = calibrated((soft / 255, soft), wrong)
     assert both.error == pytest.approx(0.45 / 2, abs=0.01)  # though `soft` has 128 times the pixels
 
 

@@ -1,7 +1,9 @@
 """Families of metrics side by side, on maps whose scores a hand can compute."""
 
+import copy
 import math
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -79,7 +81,7 @@ def test_name_that_no_image_has_a_value_for_is_left_out():
 def test_first_protocol_leads_and_others_hold_saliency_alone():
     faint = half() / 255 * 0.1
     scores = [scoring.score(faint, half(), ALL, 0.5, ("raw", "min_max"))]
-    tables = scoring.by_protocol(scores)
+    tables = scoring.Averages(scores).by_protocol()
     assert list(tables) == ["raw", "min_max"] and tables["raw"] == scoring.summarize(scores)
     assert tables["raw"]["mae"] == pytest.approx(0.45) and tables["min_max"]["mae"] == 0
     assert "dice" in tables["raw"] and "dice" not in tables["min_max"]
@@ -88,18 +90,19 @@ def test_first_protocol_leads_and_others_hold_saliency_alone():
 
 def test_stretch_leaves_hard_masks_alone():
     scores = [scoring.score(half() / 255 * 0.1, half(), ["saliency"], 0.5, ("min_max",))]
-    table = scoring.by_protocol(scores)["min_max"]
+    table = scoring.Averages(scores).by_protocol()["min_max"]
     assert table["max_f"] == pytest.approx(1, abs=1e-3) and table["dice"] == 0
 
 
 def test_without_saliency_there_are_no_curves_and_one_table():
     scores = [scoring.score(half() / 255, half(), ["matting"], 0.5, ("raw", "min_max"))]
-    assert scoring.curves(scores) == {} and list(scoring.by_protocol(scores)) == ["raw"]
+    averages = scoring.Averages(scores)
+    assert averages.curves() == {} and list(averages.by_protocol()) == ["raw"]
 
 
 def test_curves_are_kept_by_protocol():
     scores = [scoring.score(half() / 255, half(), ["saliency"], 0.5, ("raw", "min_max"))]
-    curves = scoring.curves(scores)
+    curves = scoring.Averages(scores).curves()
     assert list(curves) == ["raw", "min_max"] and curves["raw"]["f"].shape == (256,)
 
 
@@ -155,3 +158,14 @@ def test_sizes_that_differ_are_refused():
 def test_no_scores_have_no_average():
     with pytest.raises(ValueError, match="no scores"):
         scoring.summarize([])
+
+
+def test_averages_hold_the_numbers_of_an_image_and_no_curve():
+    scores, averages = scoring.score(half() / 255, half(), ALL, 0.5), scoring.Averages()
+    tracemalloc.start()
+    for _ in range(200):
+        averages.add(copy.deepcopy(scores))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 200 * 500  # bytes; the four curves of an image take 8,192
+    assert averages.by_protocol()["raw"] == pytest.approx(scoring.summarize([scores]))

@@ -2,7 +2,6 @@
 
 import shutil
 
-import numpy as np
 import pytest
 from support import contenders
 from support.project import demo
@@ -28,9 +27,7 @@ def test_figures_are_those_that_evaluate_prints(prepared, metric):
         config.Evaluate(**asked), leaks.unlisted(),
     )  # fmt: skip
     assert found.scored.figures[metric] == printed.figures[metric]
-    everything = np.ones((1, len(split.rows)))
-    known = ~np.isnan(found.scored.values).any(axis=1)
-    formed = bootstrap.figures(found.scored.values, everything, known)
+    formed = bootstrap.figure(found.scored.values)
     assert formed == pytest.approx(printed.figures[metric], abs=1e-6)
 
 

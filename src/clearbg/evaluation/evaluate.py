@@ -13,16 +13,16 @@ from clearbg import config
 from clearbg.contract import Contract
 from clearbg.data import leaks, manifest
 from clearbg.errors import DataError
-from clearbg.evaluation.one_image import OneImage, Predicted, look_at, predicted
+from clearbg.evaluation.many_images import ManyImages
+from clearbg.evaluation.one_image import Predicted, look_at, predicted
 from clearbg.evaluation.report import Case
 from clearbg.images import contact_sheet, luma
 from clearbg.inference.predict import Network, predict
-from clearbg.metrics import bootstrap, image_facts, scoring
-from clearbg.metrics.baselines import NAMES, Comparison, compare, summarize
-from clearbg.metrics.calibration import Calibration, calibrate
+from clearbg.metrics import bootstrap, scoring
+from clearbg.metrics.baselines import NAMES, Comparison, compare
+from clearbg.metrics.calibration import Calibration
 from clearbg.metrics.document import otsu
 from clearbg.metrics.names import LOWER_IS_BETTER, SHOWN, label
-from clearbg.metrics.segmentation import pooled_curves
 from clearbg.metrics.slices import Weakness, slices, weakest
 from clearbg.system import memory
 from clearbg.system.progress import progress
@@ -158,7 +158,7 @@ def evaluate(
     if "document" in settings.metrics:
         pairs = manifest.read_pairs(folder, frame)
         by_otsu = ((otsu(luma(rgb)).astype(float), truth) for rgb, truth in pairs)
-        scores = list(scoring.score_all(by_otsu, ["document"], contract.threshold))
+        scores = scoring.score_all(by_otsu, ["document"], contract.threshold)
         result.metrics["otsu"] = _rounded(scoring.summarize(scores))
     return result
 
@@ -193,53 +193,39 @@ def score(
         ),
         1 if len(names) < 8 else memory.processes(each),
     )
-    found = list(progress(scored, what="evaluate", unit="images", total=len(names)))
-    scores = [one.scores for one in found]
-    averages = {name: _rounded(table) for name, table in scoring.by_protocol(scores).items()}
-    edges = pd.DataFrame([one.edges for one in found]).mean().dropna().to_dict()
-    alike = calibrate([one.reliability for one in found], [one.counts for one in found])
-    averages[next(iter(averages))] |= _rounded({"calibration_error": alike.error, **edges})
-    table = _table(found, {"id": names, "group": groups, "source": sources})
-    if headline not in table:
-        headline = next(name for name in SHOWN if name in table)
-    better = -table[headline] if headline in LOWER_IS_BETTER else table[headline]
-    ranks = better.fillna(1 - table["mae"]).sort_values(kind="stable").index
-    curves = scoring.curves(scores) or {"pooled": pooled_curves(sum(one.counts for one in found))}
-    if marks is not None:
-        table.insert(1, "leak", marks.kinds)
-        clean = [s for s, kind in zip(scores, marks.kinds, strict=True) if not kind]
-        if 0 < len(clean) < len(scores):
-            averages["clean"] = _rounded(scoring.summarize(clean))
-    masks = summarize([one.masks for one in found])
-    averages |= {name: _rounded(figures) for name, figures in masks.items()}
-    groups = names if groups is None else groups
+    found = ManyImages([headline, *SHOWN])
+    kinds = marks.kinds if marks is not None else [""] * len(names)
+    shown = progress(scored, what="evaluate", unit="images", total=len(names))
+    for one, kind in zip(shown, kinds, strict=True):
+        found.add(one, leaked=bool(kind))
+    scores, alike = found.table(), found.calibration.calibration()
+    if headline not in scores:
+        headline = next(name for name in SHOWN if name in scores)
+    averages = {name: _rounded(each) for name, each in found.own.by_protocol().items()}
     lead = next(iter(averages.values()))
-    shown = [name for name in dict.fromkeys([headline, *SHOWN]) if name in lead]
-    ends = bootstrap.intervals(scores, groups, shown)
+    lead |= _rounded({"calibration_error": alike.error, **found.edges(scores)})
+    if 0 < found.leaked < len(names):
+        averages["clean"] = _rounded(next(iter(found.clean.by_protocol().values())))
+    averages |= {name: _rounded(figures) for name, figures in found.masks.tables().items()}
+    draws = bootstrap.draw(names if groups is None else groups)
+    short = [name for name in dict.fromkeys([headline, *SHOWN]) if name in lead]
+    ends = bootstrap.intervals({n: found.contributions(n, scores) for n in short}, draws)
+    known = {"id": names, "leak": marks and marks.kinds, "group": groups, "source": sources}
+    known = {name: list(values) for name, values in known.items() if values is not None}
+    table = pd.concat([pd.DataFrame(known), scores], axis=1)
+    lower = headline in LOWER_IS_BETTER
+    better = -table[headline] if lower else table[headline]
+    ranks = better.fillna(1 - table["mae"]).sort_values(kind="stable").index
     return Evaluation(
         headline,
         averages,
-        curves,
+        found.curves(),
         table.loc[ranks].reset_index(drop=True),
         marks,
         intervals={name: _rounded(pair) for name, pair in ends.items()},
-        weakness=_weakness(table, headline, groups),
+        weakness=weakest(table[headline].to_numpy(float), slices(table), draws, lower),
         calibration=alike,
     )
-
-
-def _table(found: Sequence[OneImage], known: Mapping[str, Sequence[str] | None]) -> pd.DataFrame:
-    """A row an image: what is known of it, what it is like, and its scores."""
-    columns = {name: list(values) for name, values in known.items() if values is not None}
-    facts = pd.DataFrame([one.facts for one in found])
-    facts = facts[[name for name in image_facts.NAMES if name in facts]]
-    scores = pd.DataFrame([{**one.scores.row(), **one.edges} for one in found])
-    return pd.concat([pd.DataFrame(columns), facts, scores], axis=1)
-
-
-def _weakness(table: pd.DataFrame, headline: str, groups: Sequence[str]) -> Weakness | None:
-    values, lower = table[headline].to_numpy(float), headline in LOWER_IS_BETTER
-    return weakest(values, slices(table), bootstrap.draw(groups), lower)
 
 
 def _rounded(figures: Mapping[str, float]) -> dict[str, float]:

@@ -152,7 +152,7 @@ def measure(
     for number, score in enumerate(scoring.side_by_side(scoring.score, varied(), processes)):
         for metric in metrics:
             key = names[number % len(names)], metric
-            added = bootstrap.contributions([score], metric)[0].astype(np.float32)
+            added = bootstrap.contribution(score, metric).astype(np.float32)
             values.setdefault(key, []).append(added)
     if not values:
         raise ValueError("there are no images to vary")

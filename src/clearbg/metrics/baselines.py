@@ -148,9 +148,23 @@ def score_all(
 ) -> dict[str, dict[str, float]]:
     """Mask -> metric -> average over images, of truths uint8 `(H,W)`."""
     arguments = ((truth, families, threshold, mean_mask) for truth in truths)
-    return summarize(list(scoring.side_by_side(score, arguments, processes)))
+    averages = Averages()
+    for scores in scoring.side_by_side(score, arguments, processes):
+        averages.add(scores)
+    return averages.tables()
 
 
-def summarize(scores: Sequence[Mapping[str, scoring.Scores]]) -> dict[str, dict[str, float]]:
-    """Mask -> metric -> average over images, of what `score` gives for each of them."""
-    return {name: scoring.summarize([one[name] for one in scores]) for name in scores[0]}
+class Averages:
+    """Averages over images of what `score` gives for them, one after the other."""
+
+    def __init__(self) -> None:
+        self._masks: dict[str, scoring.Averages] = {}
+
+    def add(self, scores: Mapping[str, scoring.Scores]) -> None:
+        """Count an image in."""
+        for name, one in scores.items():
+            self._masks.setdefault(name, scoring.Averages()).add(one)
+
+    def tables(self) -> dict[str, dict[str, float]]:
+        """Mask -> metric -> average."""
+        return {name: next(iter(one.by_protocol().values())) for name, one in self._masks.items()}

@@ -4,9 +4,8 @@ Images of one group (one person, one page, near-duplicates) are alike, so that g
 images: many images of few subjects tell little.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,8 @@ from clearbg.metrics.names import Protocol
 from clearbg.metrics.scoring import Scores
 
 DRAWS, SEED, CONFIDENCE = 2000, 0, 0.95
+AT_ONCE = 2**18
+"""Images times draws that are looked at together, 2 MB."""
 CURVES = {"max_f": "f_curve", "mean_f": "f_curve", "max_e": "e_curve", "mean_e": "e_curve"}
 """Saliency's figures that come from curves over 256 thresholds, averaged over images first."""
 
@@ -26,11 +27,22 @@ class Draws:
 
     Attributes:
         groups: int `(n,)`: images of one number are drawn together.
-        weights: float `(DRAWS,n)`: how often each draw holds each image.
+        counts: uint8 `(DRAWS,g)`: how often each draw holds each group.
     """
 
     groups: np.ndarray
-    weights: np.ndarray
+    counts: np.ndarray
+
+    def weights(self, rows: np.ndarray | None = None) -> Iterator[np.ndarray]:
+        """How often each draw holds each image, float `(b,n)`, some draws at a time.
+
+        Args:
+            rows: bool `(n,)`: of these images alone; None: of all.
+        """
+        groups = self.groups if rows is None else self.groups[rows]
+        at_once = max(1, AT_ONCE // max(1, len(groups)))
+        for start in range(0, DRAWS, at_once):
+            yield self.counts[start : start + at_once, groups].astype(float)
 
 
 def draw(groups: Sequence[str]) -> Draws:
@@ -40,38 +52,39 @@ def draw(groups: Sequence[str]) -> Draws:
         groups: the name of every image's group.
     """
     numbers, names = pd.factorize(np.asarray(groups))
-    rng = np.random.default_rng(SEED)
-    drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=DRAWS)
-    return Draws(numbers, drawn[:, numbers].astype(float))
+    rng, share = np.random.default_rng(SEED), np.full(len(names), 1 / len(names))
+    # On average a draw holds a group once; more than 255 times does not happen.
+    counts = np.empty((DRAWS, len(names)), np.uint8)
+    for one in counts:
+        one[:] = rng.multinomial(len(names), share)
+    return Draws(numbers, counts)
 
 
 def _alone(count: int) -> Draws:
     return draw([str(number) for number in range(count)])
 
 
-def contributions(scores: Sequence[Scores], metric: str, protocol: Protocol = "raw") -> np.ndarray:
-    """What each image adds to a metric's figure, float `(n,k)`; NaN where it has no value.
+def contribution(score: Scores, metric: str, protocol: Protocol = "raw") -> np.ndarray:
+    """What an image adds to a metric's figure, float `(k,)`; NaN where it has no value.
 
     The figure is the largest of the k averages over images: a metric such as Dice has k = 1,
     max F its curve over 256 thresholds.
 
     Args:
-        protocol: by which the images were scored; it counts for saliency's metrics alone.
+        protocol: by which the image was scored; it counts for saliency's metrics alone.
     """
     if metric == "empty_alpha":
-        return np.array(
-            [[s.plain["mean_alpha"] if s.plain["empty"] else np.nan] for s in scores], dtype=float
-        )
-    if metric not in CURVES:
-        rows = [
-            score.plain | score.saliency[protocol].row()
-            if protocol in score.saliency
-            else score.row()
-            for score in scores
-        ]
-        return np.array([[row[metric]] for row in rows], dtype=float)
-    curves = np.stack([getattr(score.saliency[protocol], CURVES[metric]) for score in scores])
-    return curves if metric.startswith("max_") else curves.mean(axis=1, keepdims=True)
+        return np.array([score.plain["mean_alpha"] if score.plain["empty"] else np.nan])
+    if metric in CURVES:
+        curve = getattr(score.saliency[protocol], CURVES[metric])
+        return curve if metric.startswith("max_") else curve.mean(keepdims=True)
+    one = score.saliency.get(protocol)
+    return np.array([(score.plain | one.row() if one else score.row())[metric]], dtype=float)
+
+
+def contributions(scores: Iterable[Scores], metric: str, protocol: Protocol = "raw") -> np.ndarray:
+    """Of each image, float `(n,k)`; see `contribution`."""
+    return np.stack([contribution(score, metric, protocol) for score in scores])
 
 
 def estimate(
@@ -85,43 +98,46 @@ def estimate(
     draws = draws or _alone(len(values))
     known = ~np.isnan(values).any(axis=1)
     groups = len(np.unique(draws.groups[known]))
-    low, high = interval(figures(values, draws.weights, known), confidence, groups)
+    low, high = interval(figures(values, draws, known), confidence, groups)
     return figure(values), low, high
 
 
 def figure(values: np.ndarray) -> float:
     """The figure of `contributions` over all images; NaN where none has a value."""
     known = ~np.isnan(values).any(axis=1)
-    return float(figures(values, np.ones((1, len(values))), known)[0]) if known.any() else np.nan
+    return float(_figures(values[known], np.ones((1, known.sum())))[0]) if known.any() else np.nan
 
 
-def intervals(
-    scores: Sequence[Scores], groups: Sequence[str], metrics: Iterable[str]
-) -> dict[str, dict[str, float]]:
+def intervals(values: Mapping[str, np.ndarray], draws: Draws) -> dict[str, dict[str, float]]:
     """Metric -> "low" and "high", the ends of its 95 % interval.
 
     A metric that fewer than two groups have a value for is left out.
+
+    Args:
+        values: metric -> what each image adds, see `contributions`.
     """
-    draws, found = draw(groups), {}
-    first = cast(Protocol, next(iter(scores[0].saliency), "raw"))
-    for metric in metrics:
-        _, low, high = estimate(contributions(scores, metric, first), draws)
+    found = {}
+    for metric, added in values.items():
+        _, low, high = estimate(added, draws)
         if np.isfinite(low + high):
             found[metric] = {"low": low, "high": high}
     return found
 
 
-def figures(values: np.ndarray, weights: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """The figure that each draw gives, float `(b,)`.
+def figures(values: np.ndarray, draws: Draws, known: np.ndarray) -> np.ndarray:
+    """The figure that each draw gives, float `(DRAWS,)`.
 
     Args:
         values: float `(n,k)`, see `contributions`.
-        weights: float `(b,n)`, how often each draw holds each image.
         known: bool `(n,)`, the images with a value.
     """
-    weights = weights if known.all() else weights[:, known]
+    values = values if known.all() else values[known]
+    return np.concatenate([_figures(values, weights) for weights in draws.weights(known)])
+
+
+def _figures(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):  # a draw may hold none of them
-        return ((weights @ values[known]) / weights.sum(axis=1, keepdims=True)).max(axis=1)
+        return ((weights @ values) / weights.sum(axis=1, keepdims=True)).max(axis=1)
 
 
 def interval(

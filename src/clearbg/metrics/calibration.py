@@ -1,6 +1,5 @@
 """Does alpha mean what it says, and from which alpha should a pixel belong to a hard mask?"""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,13 +58,26 @@ def best_threshold(dice: np.ndarray) -> int:
     return int(highest[np.argmin(np.abs(highest - 127.5))])
 
 
-def calibrate(sums: Sequence[np.ndarray], counts: Sequence[np.ndarray]) -> Calibration:
-    """From what `reliability` and `segmentation.histograms` give for each image."""
-    share, alpha, truth = np.mean(sums, axis=0)
-    some = share > 0
-    share, alpha, truth = share[some], alpha[some] / share[some], truth[some] / share[some]
-    return Calibration(
-        pd.DataFrame({"alpha": alpha, "truth": truth, "share": share}),
-        float(share @ np.abs(truth - alpha)),
-        np.mean([dice_curve(one) for one in counts], axis=0),
-    )
+class Means:
+    """What many images tell, one after the other."""
+
+    def __init__(self) -> None:
+        self._images = 0
+        self._sums, self._dice = np.zeros((3, BINS)), np.zeros(256)
+
+    def add(self, sums: np.ndarray, counts: np.ndarray) -> None:
+        """Count an image in: what `reliability` and `segmentation.histograms` give for it."""
+        self._images += 1
+        self._sums += sums
+        self._dice += dice_curve(counts)
+
+    def calibration(self) -> Calibration:
+        """Of all images; there is at least one."""
+        share, alpha, truth = self._sums / self._images
+        some = share > 0
+        share, alpha, truth = share[some], alpha[some] / share[some], truth[some] / share[some]
+        return Calibration(
+            pd.DataFrame({"alpha": alpha, "truth": truth, "share": share}),
+            float(share @ np.abs(truth - alpha)),
+            self._dice / self._images,
+        )

@@ -67,8 +67,7 @@ def gain(
     if not groups:
         return Gain(np.nan, np.nan, np.nan, -np.inf, np.inf, 0, 0)
     sign = -1 if lower_is_better else 1
-    weights, every = draws.weights[:, known], np.ones(known.sum(), bool)
-    old, new = (figures(values[known], weights, every) for values in (before, after))
+    old, new = (figures(values, draws, known) for values in (before, after))
     low, high = interval(sign * (new - old), confidence, groups, together)
     first, second = (figure(values[known]) for values in (before, after))
     return Gain(first, second, sign * (second - first), low, high, int(known.sum()), groups)

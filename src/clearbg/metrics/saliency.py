@@ -16,7 +16,7 @@ The truth is cut at 128 of 255, as the field does; `alpha_mae` compares with the
 
 import dataclasses
 import warnings
-from collections.abc import Iterable
+from array import array
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,8 @@ from clearbg.metrics import refuse_other_shape
 from clearbg.metrics.weighted_f import weighted_f
 
 THRESHOLDS = np.arange(256) / 255
+SCALARS = ("mae", "alpha_mae", "s_measure", "weighted_f", "adaptive_f", "adaptive_e")
+CURVES = ("f_curve", "e_curve", "precision", "recall")
 
 
 @dataclass(frozen=True)
@@ -114,41 +116,64 @@ def score(alpha: np.ndarray, truth: np.ndarray, protocol: str = "raw") -> ImageS
     )
 
 
-def summarize(scores: list[ImageScores]) -> dict[str, float]:
-    """Averages over images: the figures of a table row.
+class Averages:
+    """Averages over images that are scored one after the other.
 
-    `empty_alpha` is the mean alpha over images without a subject (0 is right); it is left
-    out when there is no such image, and the F-measures when there is no other.
+    Of an image its scalars stay, and of all curves one sum each.
     """
-    f, e = _average(s.f_curve for s in scores), _average(s.e_curve for s in scores)
-    table = {
-        "max_f": f.max(),
-        "mean_f": f.mean(),
-        "adaptive_f": _average(s.adaptive_f for s in scores),
-        "weighted_f": _average(s.weighted_f for s in scores),
-        "mae": _average(s.mae for s in scores),
-        "alpha_mae": _average(s.alpha_mae for s in scores),
-        "s_measure": _average(s.s_measure for s in scores),
-        "max_e": e.max(),
-        "mean_e": e.mean(),
-        "adaptive_e": _average(s.adaptive_e for s in scores),
-        "empty_alpha": _average(s.mean_alpha if s.empty else np.nan for s in scores),
-    }
-    return {name: float(value) for name, value in table.items() if not np.isnan(value)}
 
+    def __init__(self) -> None:
+        self._scalars = {name: array("d") for name in (*SCALARS, "empty_alpha")}
+        self._sums = {name: np.zeros(len(THRESHOLDS)) for name in CURVES}
+        self._known = {name: np.zeros(len(THRESHOLDS), int) for name in CURVES}
 
-def curves(scores: list[ImageScores]) -> dict[str, np.ndarray]:
-    """Averages over images at each of the 256 thresholds."""
-    return {
-        "threshold": THRESHOLDS,
-        "f": _average(s.f_curve for s in scores),
-        "precision": _average(s.precision for s in scores),
-        "recall": _average(s.recall for s in scores),
-    }
+    def add(self, one: ImageScores) -> None:
+        """Count an image in."""
+        for name in SCALARS:
+            self._scalars[name].append(getattr(one, name))
+        self._scalars["empty_alpha"].append(one.mean_alpha if one.empty else np.nan)
+        for name in CURVES:
+            curve = getattr(one, name)
+            known = ~np.isnan(curve)
+            self._sums[name] += np.where(known, curve, 0)
+            self._known[name] += known
 
+    def table(self) -> dict[str, float]:
+        """The figures of a table row.
 
-def _average(values: Iterable[float | np.ndarray]) -> np.ndarray:
-    """The mean over images, without those that have no value; NaN when none has."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
-        return np.nanmean(np.array(list(values)), axis=0)
+        `empty_alpha` is the mean alpha over images without a subject (0 is right); it is left
+        out when there is no such image, and the F-measures when there is no other.
+        """
+        f, e = self._curve("f_curve"), self._curve("e_curve")
+        table = {
+            "max_f": f.max(),
+            "mean_f": f.mean(),
+            "adaptive_f": self._mean("adaptive_f"),
+            "weighted_f": self._mean("weighted_f"),
+            "mae": self._mean("mae"),
+            "alpha_mae": self._mean("alpha_mae"),
+            "s_measure": self._mean("s_measure"),
+            "max_e": e.max(),
+            "mean_e": e.mean(),
+            "adaptive_e": self._mean("adaptive_e"),
+            "empty_alpha": self._mean("empty_alpha"),
+        }
+        return {name: float(value) for name, value in table.items() if not np.isnan(value)}
+
+    def curves(self) -> dict[str, np.ndarray]:
+        """The averages at each of the 256 thresholds."""
+        return {
+            "threshold": THRESHOLDS,
+            "f": self._curve("f_curve"),
+            "precision": self._curve("precision"),
+            "recall": self._curve("recall"),
+        }
+
+    def _mean(self, name: str) -> float:
+        """Over the images that have a value; NaN when none has."""
+        values = np.array(self._scalars[name])
+        return float(np.nanmean(values)) if np.isfinite(values).any() else np.nan
+
+    def _curve(self, name: str) -> np.ndarray:
+        with np.errstate(invalid="ignore"):  # no image has a value: NaN
+            return self._sums[name] / self._known[name]

@@ -5,6 +5,7 @@ names; the others are asked for: saliency (by one or more protocols), matting, d
 """
 
 import os
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -101,43 +102,55 @@ def side_by_side(
     return workers(joblib.delayed(scorer)(*given) for given in arguments)
 
 
-def summarize(scores: Sequence[Scores]) -> dict[str, float]:
-    """Averages over images of all that was scored, saliency's by the first protocol.
+class Averages:
+    """Averages over images of all that was scored, one image after the other.
 
-    An image without a value is left out of that average, and a name that no image has a
-    value for out of the table. `empty_alpha` is the mean alpha over images without a subject.
+    Of an image its scalars stay, and of all curves one sum each. An image without a value is left
+    out of that average.
     """
-    return next(iter(by_protocol(scores).values()))
+
+    def __init__(self, scores: Iterable[Scores] = ()):
+        self._plain: dict[str, array[float]] = {}
+        self._saliency: dict[str, saliency.Averages] = {}
+        for one in scores:
+            self.add(one)
+
+    def add(self, scores: Scores) -> None:
+        """Count an image in, scored by the same families and protocols as the others."""
+        for name, value in _summand(scores.plain).items():
+            self._plain.setdefault(name, array("d")).append(value)
+        for protocol, one in scores.saliency.items():
+            self._saliency.setdefault(protocol, saliency.Averages()).add(one)
+
+    def by_protocol(self) -> dict[str, dict[str, float]]:
+        """Protocol -> averages: the first has all names, the others saliency's.
+
+        A name that no image has a value for is left out. `empty_alpha` is the mean alpha over
+        images without a subject. Without saliency the one protocol is "raw". Where the first
+        protocol stretches the prediction, so it does for its `mae`, `alpha_mae` and
+        `empty_alpha`.
+
+        Raises:
+            ValueError: there are no scores.
+        """
+        if not self._plain:
+            raise ValueError("there are no scores to average; score an image first")
+        tables = {protocol: averages.table() for protocol, averages in self._saliency.items()}
+        values = {name: np.array(numbers) for name, numbers in self._plain.items()}
+        plain = {n: float(np.nanmean(v)) for n, v in values.items() if not np.isnan(v).all()}
+        first = next(iter(tables), "raw")
+        return {first: plain | tables.get(first, {})} | {
+            protocol: table for protocol, table in tables.items() if protocol != first
+        }
+
+    def curves(self) -> dict[str, dict[str, np.ndarray]]:
+        """Protocol -> averages over the 256 thresholds; nothing where saliency was not scored."""
+        return {name: averages.curves() for name, averages in self._saliency.items()}
 
 
-def by_protocol(scores: Sequence[Scores]) -> dict[str, dict[str, float]]:
-    """Protocol -> averages, see `summarize`: the first has all names, the others saliency's.
-
-    Without saliency the one protocol is "raw". Where the first protocol stretches the
-    prediction, so it does for its `mae`, `alpha_mae` and `empty_alpha`.
-
-    Raises:
-        ValueError: there are no scores.
-    """
-    if not scores:
-        raise ValueError("there are no scores to average; score an image first")
-    tables = {
-        protocol: saliency.summarize([s.saliency[protocol] for s in scores])
-        for protocol in scores[0].saliency
-    }
-    rows = [_summand(s.plain) for s in scores]
-    values = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    plain = {n: float(np.nanmean(v)) for n, v in values.items() if not np.isnan(v).all()}
-    first = next(iter(tables), "raw")
-    return {first: plain | tables.get(first, {})} | {
-        protocol: table for protocol, table in tables.items() if protocol != first
-    }
-
-
-def curves(scores: Sequence[Scores]) -> dict[str, dict[str, np.ndarray]]:
-    """Protocol -> averages over the 256 thresholds; nothing where saliency was not scored."""
-    protocols = scores[0].saliency if scores else ()
-    return {name: saliency.curves([s.saliency[name] for s in scores]) for name in protocols}
+def summarize(scores: Iterable[Scores]) -> dict[str, float]:
+    """The averages by the first protocol, see `Averages.by_protocol`."""
+    return next(iter(Averages(scores).by_protocol().values()))
 
 
 def _summand(plain: dict[str, float | bool]) -> dict[str, float]:

@@ -135,5 +135,8 @@ def _means(values: np.ndarray, rows: np.ndarray, draws: Draws) -> np.ndarray:
     Args:
         rows: 1 for the images of a set, else 0, float `(n,s)`.
     """
+    added, found = np.nan_to_num(values)[:, None] * rows, []
     with np.errstate(invalid="ignore"):  # a draw may hold none of them
-        return (draws.weights @ (np.nan_to_num(values)[:, None] * rows)) / (draws.weights @ rows)
+        for weights in draws.weights():
+            found.append((weights @ added) / (weights @ rows))
+    return np.concatenate(found)
