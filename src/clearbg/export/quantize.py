@@ -20,7 +20,7 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from clearbg.contract import METADATA_KEY
-from clearbg.export import taps
+from clearbg.export import input_channels, taps
 from clearbg.export.gate import Verdict
 from clearbg.export.onnx import quiet
 from clearbg.images import resize
@@ -99,6 +99,14 @@ class _Work:
         ]
 
     def write(self, target: Path, in_float: list[str]) -> None:
+        model = self._quantized(in_float)
+        input_channels.widen(model, "images")
+        onnx.helper.set_model_props(model, {METADATA_KEY: self._contract.to_json()})
+        onnx.checker.check_model(model)
+        with replacing_file(target) as aside:
+            onnx.save(model, aside)
+
+    def _quantized(self, in_float: list[str]) -> onnx.ModelProto:
         with quiet():
             quantize_static(
                 self._prepared,
@@ -114,11 +122,7 @@ class _Work:
                 nodes_to_exclude=in_float,
                 calibration_cache_path=self._ranges,
             )
-        model = onnx.load(self._folder / "int8.onnx")
-        onnx.helper.set_model_props(model, {METADATA_KEY: self._contract.to_json()})
-        onnx.checker.check_model(model)
-        with replacing_file(target) as aside:
-            onnx.save(model, aside)
+        return onnx.load(self._folder / "int8.onnx")
 
     def ranking(self) -> list[str]:
         """The convolutions' names; the one whose output loses most to quantization comes first.
@@ -126,7 +130,7 @@ class _Work:
         The loss is the signal-to-noise ratio between the float activations and the quantized ones.
         """
         whole = self._folder / "whole.onnx"
-        self.write(whole, [])
+        onnx.save(self._quantized([]), whole)
         images = [_reduced(image) for image in self._inputs[:RANKING_IMAGES]]
         activations = []
         for path in (whole, self._prepared):
