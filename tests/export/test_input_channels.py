@@ -23,14 +23,15 @@ class Images(CalibrationDataReader):
         return next(self.left, None)
 
 
-def quantized(folder, *nodes, channels: int = 3) -> onnx.ModelProto:
-    """A model of 8 output channels in which every node's result is an output."""
-    kernel = np.random.default_rng(1).normal(size=(8, channels, 3, 3)).astype(np.float32)
+def quantized(folder, *nodes, **attributes) -> onnx.ModelProto:
+    """A model of 9 output channels in which every node's result is an output."""
+    shape = (9, 3 // attributes.get("group", 1), 3, 3)
+    kernel = np.random.default_rng(1).normal(size=shape).astype(np.float32)
     kinds = {"shape": TensorProto.INT64}
     graph = helper.make_graph(
-        [helper.make_node(*node) for node in nodes],
+        [helper.make_node(*node, **attributes) for node in nodes],
         "one",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", channels, "h", "w"])],
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", 3, "h", "w"])],
         [
             helper.make_tensor_value_info(out, kinds.get(out, TensorProto.FLOAT), None)
             for _, _, (out,) in nodes
@@ -64,13 +65,18 @@ def test_a_fourth_channel_changes_no_bit(tmp_path, nodes):
     model = quantized(tmp_path, *nodes)
     before = run(model)
     input_channels.widen(model, "images")
-    assert kernels(model) == [(8, 4, 3, 3)]
+    assert kernels(model) == [(9, 4, 3, 3)]
     for one, other in zip(run(model), before, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_images_that_something_else_reads_stay(tmp_path):
-    model = quantized(tmp_path, CONVOLUTION, SUM)
+@pytest.mark.parametrize(
+    ("nodes", "attributes"),
+    [((CONVOLUTION, SUM), {}), ((CONVOLUTION,), {"group": 3})],
+    ids=["something else reads them", "in groups"],
+)
+def test_images_with_another_reader_than_a_plain_convolution_stay(tmp_path, nodes, attributes):
+    model = quantized(tmp_path, *nodes, **attributes)
     before = model.SerializeToString()
     input_channels.widen(model, "images")
     assert model.SerializeToString() == before

@@ -22,8 +22,6 @@ def widen(model: onnx.ModelProto, images: str) -> None:
         images: name of the model's input, `(N,C,H,W)`.
     """
     graph = model.graph
-    weights = {tensor.name: tensor for tensor in graph.initializer}
-    made = {node.output[0]: node for node in graph.node}
     quantized = {
         node.output[0]: node
         for node in graph.node
@@ -32,11 +30,10 @@ def widen(model: onnx.ModelProto, images: str) -> None:
     read = {node.output[0] for node in graph.node if set(node.input) & quantized.keys()}
     readers = [node for node in graph.node if read & set(node.input)]
     first = [node for node in readers if node.op_type != "Shape"]
-    kernels = [made.get(node.input[1]) if node.op_type == "Conv" else None for node in first]
-    tensors = [weights.get(kernel.input[0]) if kernel is not None else None for kernel in kernels]
-    if not first or not all(t is not None and t.dims[1] < GROUP for t in tensors):
+    tensors = {t.name: t for t in _kernels(graph, first) if t.dims[1] < GROUP}
+    if not first or len(tensors) < len(first):
         return
-    for tensor in {tensor.name: tensor for tensor in tensors}.values():
+    for tensor in tensors.values():
         values = numpy_helper.to_array(tensor)
         more = GROUP - values.shape[1]
         values = np.pad(values, ((0, 0), (0, more), (0, 0), (0, 0)))
@@ -52,3 +49,16 @@ def widen(model: onnx.ModelProto, images: str) -> None:
     infos = [info for info in graph.value_info if info.name not in {*quantized, *read}]
     del graph.value_info[:]
     graph.value_info.extend(infos)
+
+
+def _kernels(graph: onnx.GraphProto, nodes: list[onnx.NodeProto]) -> list[onnx.TensorProto]:
+    """The eight-bit kernels of those nodes that are convolutions of one group."""
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    made = {node.output[0]: node for node in graph.node}
+    kernels = []
+    for node in nodes:
+        groups = [attribute.i for attribute in node.attribute if attribute.name == "group"]
+        kernel = made.get(node.input[1]) if node.op_type == "Conv" and groups in ([], [1]) else None
+        if kernel is not None and kernel.input[0] in weights:
+            kernels.append(weights[kernel.input[0]])
+    return kernels
