@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -25,9 +26,15 @@ class Slice:
     floor: float
 
     @property
+    def mark(self) -> Literal["✓", "?", "✗"]:
+        """?: the gain is below the floor, perhaps by chance. ✗: it is, and surely a fall."""
+        if self.gain.value >= self.floor:
+            return "✓"
+        return "✗" if self.gain.verdict == "worse" else "?"
+
+    @property
     def holds(self) -> bool:
-        """Unless the gain is below the floor, and the fall is more than chance."""
-        return self.gain.value >= self.floor or self.gain.verdict != "worse"
+        return self.mark != "✗"
 
 
 def compare(
