@@ -251,6 +251,14 @@ def test_losses_of_one_group_have_no_interval(tmp_path):
     assert cells(html, "gray")[1] == "<span>–</span><small>–</small>"
 
 
+def test_page_has_a_place_for_speed_and_size_before_the_images(tmp_path):
+    html = page(tmp_path)
+    assert html.count(report.COSTS) == 1
+    assert (
+        html.index("<h2>By slice</h2>") < html.index(report.COSTS) < html.index("<h2>Images</h2>")
+    )
+
+
 def test_page_takes_names_as_text(tmp_path):
     html = page(tmp_path, settings={"data.path": "<b>&"}, title="<i>")
     assert "&lt;b&gt;&amp;" in html and "<i>" not in html
