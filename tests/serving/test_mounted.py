@@ -118,9 +118,10 @@ def test_page_and_api_of_a_real_server_work_and_are_closed_to_each_other(model, 
 
         (sent,) = temporary.glob("clearbg-page-*/*/p.jpg")
         assert get(f"{page}/gradio_api/file={sent}", cookies=client.cookies).is_success
-        for address in (page, url):
-            assert not get(f"{address}/gradio_api/file={sent}").is_success
-            assert not post(f"{address}/gradio_api/upload", content=form(photo())).is_success
+        for address, status in ((page, 401), (url, 404)):
+            assert get(f"{address}/gradio_api/file={sent}").status_code == status
+            stored = post(f"{address}/gradio_api/upload", content=form(photo()))
+            assert stored.status_code == status
         refused = post(f"{url}/remove", params={"file": str(sent)})
         assert refused.status_code == 422 and "file is no file" in refused.json()["detail"]
         long = {"files": ("a.jpg", bytes(200_001))}
