@@ -44,7 +44,12 @@ DATA, MODELS, REPORTS = Path("data/augmented"), Path("models"), Path("reports/tr
 def main() -> None:
     settings = config.load()
     fabric = launch(settings.train)
-    with signals.noted(), processes.ending_together(fabric), trouble.memory_told(settings):
+    with (
+        signals.noted(),
+        processes.ending_together(fabric),
+        processes.alone(fabric),
+        trouble.memory_told(settings),
+    ):
         settings = start.permitted(settings)
         train(fabric, settings, provenance(settings, DATA))
 

@@ -3,14 +3,15 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
 from support.project import ROOT, TINY, demo
 
 from clearbg import config
-from clearbg.errors import SettingsError
-from clearbg.training import batch_size, launch
+from clearbg.errors import ClearBGError, SettingsError
+from clearbg.training import batch_size, launch, processes
 
 
 def settings(**train) -> config.Settings:
@@ -62,6 +63,33 @@ def test_batch_size_that_is_chosen_is_kept_for_a_restart(tmp_path):
     assert first.train.batch == batch_size.SMALL
     (tmp_path / "batch_size.txt").write_text("5\n")
     assert batch_size.with_batch_size(chosen, tmp_path, 100, fabric).train.batch == 5
+
+
+TRAINS = """
+import os, sys
+from types import SimpleNamespace
+from clearbg.training import processes
+with processes.alone(SimpleNamespace(is_global_zero=True, world_size=1)):
+    if os.fork():  # the other one stands for a process that loads images
+        print("trains", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.mark.slow
+def test_second_training_is_refused_while_the_first_lives_and_not_after_its_kill(tmp_path):
+    first = subprocess.Popen([sys.executable, "-c", TRAINS], stdin=-1, stdout=-1, text=True)
+    assert first.stdout.readline() == "trains\n"
+    here = SimpleNamespace(is_global_zero=True, world_size=1)
+    refused = pytest.raises(ClearBGError, match=f"process {first.pid} still trains in this project")
+    with refused, processes.alone(here):
+        pass
+    first.kill()
+    first.wait()
+    with processes.alone(here):
+        pass
+    first.stdin.close()
+    first.stdout.close()
 
 
 BENCHMARK = """

@@ -1,6 +1,7 @@
 """The processes of one training: started together, of one mind, and ended together."""
 
 import contextlib
+import errno
 import math
 import os
 import random
@@ -131,6 +132,48 @@ def follow_starter() -> None:
 
 def _has_starter() -> bool:
     return os.environ.get(STARTER) == str(os.getppid())
+
+
+@contextlib.contextmanager
+def alone(fabric: Fabric) -> Iterator[None]:
+    """Keep a second training out of this project, also where one outlives the DVC that began it.
+
+    The lock goes with the first process, and those that load its images do not inherit it. Where
+    there is none to be had (Windows, a disk without locks), nothing is kept out.
+
+    Raises:
+        ClearBGError: another process trains here.
+    """
+    with contextlib.ExitStack() as held:
+        other = _holder(held) if fabric.is_global_zero else None
+        other = gathered(fabric, other)[0]
+        if other is not None:
+            raise ClearBGError(
+                f"process {other} still trains in this project: wait until it has ended (or end it "
+                "with `kill` and its number: its state is saved), then run again."
+            )
+        yield
+
+
+def _holder(held: contextlib.ExitStack) -> str | None:
+    """The process that has the lock of this folder; None: this one now has it, until `held`."""
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    path = Path(".clearbg/training")  # of this folder: DVC's queued experiments have one each
+    path.parent.mkdir(exist_ok=True)
+    lock = held.enter_context(open(path, "a+"))  # noqa: SIM115 - the stack closes it
+    try:
+        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EAGAIN):
+            lock.seek(0)
+            return lock.read()
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return None
 
 
 @contextlib.contextmanager
