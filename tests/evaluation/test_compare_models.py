@@ -188,3 +188,9 @@ def test_word_in_a_column_of_numbers_is_a_sentence_with_the_columns_name(column,
     )
     with pytest.raises(DataError, match=rf"b\.csv is no table of figures .*{column}: .*much"):
         comparison.compare_tables(first, tmp_path / "b.csv", "dice")
+
+
+def test_table_that_is_not_there_is_called_so(tmp_path):
+    first = table(tmp_path / "a.csv", np.ones(2))
+    with pytest.raises(DataError, match=r"b\.csv does not exist"):
+        comparison.compare_tables(first, tmp_path / "b.csv", "dice")

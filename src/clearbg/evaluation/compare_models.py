@@ -252,6 +252,8 @@ def _read_table(path: Path) -> pd.DataFrame:
             table["group"] = table["group"].where(named, table.index)
             return table if named.any() else table.drop(columns="group")
         return table
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist: check the path.") from None
     except (OSError, ValueError, KeyError) as error:
         raise DataError(
             f"{path} is no table of figures with a row an image and a column `id` ({error}): name "
