@@ -234,7 +234,8 @@ def test_reference_that_is_none_is_one_sentence(drift, tmp_path):
 def test_unreadable_images_are_counted_and_stop_nothing(drift, made, tmp_path):
     os.symlink(made / "new", tmp_path / "linked")
     Path("broken.jpg").write_text("text")
-    assert "1 of the recent images or lines could not be read" in drift(tmp_path).stdout
+    os.symlink("nowhere", "lost.jpg")
+    assert "2 of the recent images or lines could not be read" in drift(tmp_path).stdout
 
 
 def test_missing_manifest_is_said_before_any_image_is_measured(tmp_path, monkeypatch):

@@ -57,6 +57,14 @@ class Recent:
     unreadable: int
 
 
+def _written_at(file: Path) -> int:
+    """When a file was written; the oldest of all where it is a link that leads nowhere."""
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def recent(path: Path, last: int, model: Model | None) -> Recent:
     """The newest images of a folder (by the files' times), or lines of a removal log.
 
@@ -67,7 +75,7 @@ def recent(path: Path, last: int, model: Model | None) -> Recent:
     if path.is_dir():
         found = find_images(path)
         finding.say_left_out(path)
-        newest = sorted(found, key=lambda file: (file.stat().st_mtime_ns, file))[-last:]
+        newest = sorted(found, key=lambda file: (_written_at(file), file))[-last:]
         rows = [row for row in _measured(newest, model, "recent") if isinstance(row, dict)]
         return Recent(_frame(rows), left_out, len(newest) - len(rows))
     if not path.exists():
