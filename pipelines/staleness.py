@@ -50,7 +50,7 @@ def main(days: float, issue: bool) -> int:
     )
     text = (
         f"{what}; {days:g} days are allowed. See why the last retrainings promoted nothing (or "
-        "did not run) and what new data there is; `make retrain` tries now."
+        "did not run) and what new data there is; `python pipelines/retrain.py` tries now."
     )
     print(f"staleness: {text}")
     if not issue:

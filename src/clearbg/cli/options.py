@@ -138,6 +138,7 @@ def _registered(which: str | int) -> Path:
     if path is None:
         asked = which if isinstance(which, str) else f"version {which}"
         raise ModelError(
-            f"the registry has no {asked}: make one with `make promote`, or name another model."
+            f"the registry has no {asked}: make one with `python pipelines/promote.py`, or name "
+            "another model."
         )
     return path
