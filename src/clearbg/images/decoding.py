@@ -26,6 +26,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "AVIF", "GIF", "BMP", "PPM", "JPEG2000
 
 Source = str | os.PathLike | bytes | BinaryIO
 BITS_PER_SAMPLE, COMPRESSION, PLANAR = 258, 259, 284  # TIFF's tags
+ROWS = 64  # of an image copied at once: they fit a processor's cache
 
 
 class _Quiet:
@@ -294,6 +295,20 @@ def upright(array: np.ndarray, orientation: int) -> np.ndarray:
     if orientation in (2, 3, 6, 7):
         array = array[:, ::-1]
     return array.copy(order="C")  # Pillow's own arrays are read-only
+
+
+def pixels(image: Image.Image) -> np.ndarray:
+    """A copy of a Pillow image of 8 bits: uint8 (H, W) or (H, W, C).
+
+    Pillow's own way, `numpy.asarray`, has the whole image in memory twice beside its result.
+    """
+    width, height = image.size
+    channels = len(image.getbands())
+    values = np.empty((height, width, channels)[: 2 + (channels > 1)], np.uint8)
+    for top in range(0, height, ROWS):
+        with image.crop((0, top, width, min(top + ROWS, height))) as rows:
+            values[top : top + ROWS] = np.asarray(rows)
+    return values
 
 
 def read_dpi(image: Image.Image) -> tuple[float, float] | None:

@@ -19,6 +19,7 @@ from clearbg.images import labels
 from clearbg.images.decoding import (
     Source,
     decoded,
+    pixels,
     read_dpi,
     split_opacity,
     to_rgb,
@@ -115,8 +116,8 @@ def of_image(image: Image.Image, deep: np.ndarray | None, notes: list[str]) -> D
         deep = np.repeat(deep, 3, axis=-1) if deep.shape[2] == 1 else deep[..., :3]
     opaque = opacity is None or opacity.getextrema() == (255, 255)
     return DecodedImage(
-        rgb=upright(np.asarray(colors), orientation),
-        alpha=None if opaque else upright(np.asarray(opacity), orientation),
+        rgb=_upright(colors, orientation),
+        alpha=None if opaque else _upright(opacity, orientation),
         icc_profile=icc_profile,
         dpi=read_dpi(image),
         exif=block,
@@ -124,6 +125,10 @@ def of_image(image: Image.Image, deep: np.ndarray | None, notes: list[str]) -> D
         format="JPEG" if image.format == "MPO" else image.format or "",
         notes=tuple(notes),
     )
+
+
+def _upright(image: Image.Image, orientation: int) -> np.ndarray:
+    return pixels(image) if orientation == 1 else upright(np.asarray(image), orientation)
 
 
 def read_mask(
