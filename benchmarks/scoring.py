@@ -38,11 +38,13 @@ def main() -> None:
         return
     count = int(sys.argv[1]) if sys.argv[1:] else 500
     warnings.simplefilter("ignore")  # pysodmetrics deprecates its own Fmeasure class
-    given = list(pairs(ROUNDS))
-    ours = least(lambda one: look_at(*one, FAMILIES, 0.5, PROTOCOLS, MEAN_MASK), given)
     protocols = len(PROTOCOLS)
-    published = least(lambda one: theirs(one, protocols), given)
-    everything = least(lambda one: theirs(one, protocols + 3), given)
+    ours, published, everything = least(
+        list(pairs(ROUNDS)),
+        lambda one: look_at(*one, FAMILIES, 0.5, PROTOCOLS, MEAN_MASK),
+        lambda one: theirs(one, protocols),
+        lambda one: theirs(one, protocols + 3),
+    )
     print(f"one image: {ours:.0f} ms; pysodmetrics for both protocols {published:.0f} ms "
           f"({ours / published:.2f} times), for the masks too {everything:.0f} ms "
           f"({ours / everything:.2f} times)")  # fmt: skip
@@ -78,17 +80,19 @@ def theirs(one: Predicted, times: int) -> None:
         getattr(sod, name)().step(alpha, subject, normalize=False)
 
 
-def least(step: Callable[[Predicted], object], given: list[Predicted]) -> float:
-    """Milliseconds of the processor for an image: the mean over images of the least of three."""
-    found = []
-    for one in given:
-        times = []
-        for _ in range(3):
-            started = time.process_time()
-            step(one)
-            times.append(time.process_time() - started)
-        found.append(min(times))
-    return 1000 * float(np.mean(found))
+def least(given: list[Predicted], *steps: Callable[[Predicted], object]) -> np.ndarray:
+    """Milliseconds of the processor for an image, of each of the steps.
+
+    The mean over images of the least of five rounds, in which the steps take turns.
+    """
+    times = np.empty((len(given), 5, len(steps)))
+    for one, rounds in zip(given, times, strict=True):
+        for turn in rounds:
+            for place, step in enumerate(steps):
+                started = time.process_time()
+                step(one)
+                turn[place] = time.process_time() - started
+    return 1000 * times.min(axis=1).mean(axis=0)
 
 
 def run(count: int, processes: int, size: tuple[int, int] = SIZE) -> float:

@@ -41,9 +41,11 @@ def halo(
     band = edge_band(truth)
     if not band.any():
         return {f"halo_{name}": np.nan for name in BACKGROUNDS}
-    own, true = alpha[band].astype(np.float32), truth[band] / np.float32(255)
+    at = np.flatnonzero(band)
+    own, true = alpha.take(at).astype(np.float32), truth.take(at) / np.float32(255)
     # The two mixtures on a background B differ by a1 F1 - a2 F2 + (a2 - a1) B.
-    front = own[:, None] * foreground[band] - true[:, None] * true_foreground[band]
+    colors, true_colors = (c.reshape(-1, 3).take(at, axis=0) for c in (foreground, true_foreground))
+    front = own[:, None] * colors - true[:, None] * true_colors
     behind = (true - own)[:, None]
     return {
         f"halo_{name}": float(np.abs(front + behind * np.array(color, np.float32)).mean())

@@ -1,4 +1,4 @@
-"""The field's saliency metrics, computed by its own code (pysodmetrics).
+"""The field's saliency metrics, as its own code (pysodmetrics) computes them.
 
 F-measure with β² = 0.3 (Achanta et al. 2009), weighted F (Margolin et al. 2014),
 S-measure (Fan et al. 2017), E-measure (Fan et al. 2018), MAE (Perazzi et al. 2012).
@@ -12,18 +12,22 @@ Two protocols:
   faintest noise of an empty scene into a full mask, so `raw` is what we select by.
 
 The truth is cut at 128 of 255, as the field does; `alpha_mae` compares with the uncut truth.
+
+S-measure is pysodmetrics' own. F and E are counted here, once for both, and weighted F is in a
+module of its own, because its code finds the same histograms and distances again for each of them.
 """
 
 import dataclasses
-import warnings
 from array import array
 from dataclasses import dataclass
 
 import numpy as np
 
 from clearbg.metrics import refuse_other_shape
+from clearbg.metrics.segmentation import histograms
 from clearbg.metrics.weighted_f import weighted_f
 
+BETA2 = 0.3
 THRESHOLDS = np.arange(256) / 255
 SCALARS = ("mae", "alpha_mae", "s_measure", "weighted_f", "adaptive_f", "adaptive_e")
 CURVES = ("f_curve", "e_curve", "precision", "recall")
@@ -82,38 +86,81 @@ def score(alpha: np.ndarray, truth: np.ndarray, protocol: str = "raw") -> ImageS
     import py_sod_metrics as sod
 
     subject = truth > 128
-    empty = not subject.any()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pysodmetrics deprecates its own Fmeasure class
-        metrics = {
-            "f": sod.Fmeasure(),
-            "e": sod.Emeasure(),
-            "s": sod.Smeasure(),
-        }
-        for metric in metrics.values():
-            metric.step(alpha, subject, normalize=False)
-    f, pr = metrics["f"].get_results()["fm"], metrics["f"].get_results()["pr"]
-    e = metrics["e"].get_results()["em"]
-    # pysodmetrics counts thresholds downwards from 255.
-    f_curve, precision, recall = (np.flip(c) for c in (f["curve"], pr["p"], pr["r"]))
-    margolin, adaptive_f = weighted_f(alpha, subject), f["adp"]
+    count, mean_alpha = int(np.count_nonzero(subject)), alpha.mean()
+    empty = not count
+    hits, wrong = _above(alpha, truth, min(2 * mean_alpha, 1))
+    precision, recall, f = _f(hits, wrong, count)
+    e = _e(hits, wrong, count, alpha.size)
+    s_measure = sod.Smeasure().cal_sm(alpha, subject)
+    margolin = weighted_f(alpha, subject)
     if empty and protocol == "raw":
-        f_curve = precision = recall = np.full(256, np.nan)
-        margolin = adaptive_f = np.nan
+        f = precision = recall = np.full(257, np.nan)
+        margolin = np.nan
     return ImageScores(
         mae=float(np.abs(alpha - subject).mean()),
         alpha_mae=float(np.abs(alpha - truth / 255).mean()),
-        mean_alpha=float(alpha.mean()),
+        mean_alpha=float(mean_alpha),
         empty=empty,
-        s_measure=float(metrics["s"].get_results()["sm"]),
+        s_measure=float(s_measure),
         weighted_f=float(margolin),
-        adaptive_f=float(adaptive_f),
-        adaptive_e=float(e["adp"]),
-        f_curve=f_curve,
-        e_curve=np.flip(e["curve"]),
-        precision=precision,
-        recall=recall,
+        adaptive_f=float(f[-1]),
+        adaptive_e=float(e[-1]),
+        f_curve=f[:-1],
+        e_curve=e[:-1],
+        precision=precision[:-1],
+        recall=recall[:-1],
     )
+
+
+def _above(alpha: np.ndarray, truth: np.ndarray, adaptive: float) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels of the subject and of the background at or above a threshold, int `(257,)` each.
+
+    The thresholds are `THRESHOLDS`, and the adaptive one of the image at the end.
+
+    Args:
+        alpha: float64 `(H,W)` in [0, 1].
+        truth: uint8 `(H,W)`.
+    """
+    background, subject = histograms(alpha, truth)[:, ::-1].cumsum(axis=1)[:, ::-1]
+    above = alpha >= adaptive
+    inside = np.count_nonzero(above & (truth > 128))
+    outside = np.count_nonzero(above) - inside
+    return np.append(subject, inside), np.append(background, outside)
+
+
+def _f(
+    hits: np.ndarray, wrong: np.ndarray, subject: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Precision, recall and F, 0 where nothing is hit.
+
+    Args:
+        hits, wrong: see `_above`.
+        subject: its pixels.
+    """
+    precision, recall = hits / np.maximum(hits + wrong, 1), hits / max(subject, 1)
+    above = (1 + BETA2) * precision * recall
+    return precision, recall, above / np.where(above == 0, 1, BETA2 * precision + recall)
+
+
+def _e(hits: np.ndarray, wrong: np.ndarray, subject: int, pixels: int) -> np.ndarray:
+    """E-measure; see `_f`. Of an empty truth, and of one that is all subject, it is the share of
+    pixels that are right."""
+    predicted, tiny = hits + wrong, np.spacing(1)
+    if subject == 0:
+        return (pixels - predicted) / (pixels - 1 + tiny)
+    if subject == pixels:
+        return predicted / (pixels - 1 + tiny)
+    own, true = predicted / pixels, subject / pixels
+    total = np.zeros(len(hits))
+    for count, a, b in (
+        (hits, 1 - own, 1 - true),
+        (wrong, 1 - own, -true),
+        (subject - hits, -own, 1 - true),
+        (pixels - predicted - (subject - hits), -own, -true),
+    ):
+        aligned = 2 * (a * b) / (a**2 + b**2 + tiny)
+        total += (aligned + 1) ** 2 / 4 * count
+    return total / (pixels - 1 + tiny)
 
 
 class Averages:

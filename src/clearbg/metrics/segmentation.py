@@ -44,9 +44,9 @@ def differences(alpha: np.ndarray, truth: np.ndarray) -> dict[str, float | bool]
 
 def histograms(alpha: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Pixels by alpha's gray level (0..255), int `(2,256)`: of the background, of the subject."""
-    levels = np.floor(np.clip(alpha, 0, 1) * 255).astype(np.uint8)
-    subject = truth > 128
-    return np.stack([np.bincount(levels[side], minlength=256) for side in (~subject, subject)])
+    levels = (np.clip(alpha, 0, 1) * 255).astype(np.uint8)
+    places = levels.astype(np.intp) + 256 * (truth > 128)
+    return np.bincount(places.ravel(), minlength=512).reshape(2, 256)
 
 
 def pooled_curves(counts: np.ndarray) -> dict[str, np.ndarray]:
