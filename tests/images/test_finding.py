@@ -81,7 +81,7 @@ def test_what_is_left_out_of_a_store_is_counted_and_named():
     ]
     told = plan.left_out(["memory://left"], "out")
     assert told == (
-        "memory://left: left out are 2 a folder of the system (__MACOSX, @eaDir); 1 hidden "
+        "left out of memory://left: 2 folders of the system (__MACOSX, @eaDir); 1 hidden "
         "(.b.jpg); 2 not named as an image (.db, .txt).",
     )
 
@@ -96,7 +96,7 @@ def test_sources_and_drift_say_what_they_leave_out(odd, tmp_path, capsys):
         settings("cutouts", path=str(odd), images=".", backgrounds=None),
     ):
         sources.pairs(data, tmp_path)
-        assert "1 a folder of the system (@eaDir)" in capsys.readouterr().err
+        assert "1 folder of the system (@eaDir)" in capsys.readouterr().err
     samples.recent(odd, 9, None)
     assert "1 no regular file (pipe.jpg)" in capsys.readouterr().err
 

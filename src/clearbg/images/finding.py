@@ -32,10 +32,14 @@ SYSTEM_FOLDERS = ("@eaDir", "__MACOSX", "lost+found", "$RECYCLE.BIN", "System Vo
 
 OTHER_NAME = "not named as an image"
 HIDDEN = "hidden"
-SYSTEM = "a folder of the system"
-FORBIDDEN = "a folder that may not be read"
+SYSTEM = "folder of the system"
+FORBIDDEN = "folder that may not be read"
 SPECIAL = "no regular file"
 LINKED = "linked to a folder that is looked at already"
+PLURAL = {
+    SYSTEM: "folders of the system", FORBIDDEN: "folders that may not be read",
+    SPECIAL: "no regular files",
+}  # fmt: skip
 
 LeftOut = dict[str, list[Path]]  # reason -> what is left out for it
 NAMED = 3  # examples of a reason in a sentence
@@ -136,8 +140,9 @@ def left_out(left: LeftOut, where: Path | str) -> str:
         else:
             names = [path.name for path in paths]
         more = ", ..." if len(names) > NAMED else ""
+        reason = reason if len(paths) == 1 else PLURAL.get(reason, reason)
         parts.append(f"{len(paths)} {reason} ({', '.join(names[:NAMED])}{more})")
-    return f"{where}: left out are {'; '.join(parts)}."
+    return f"left out of {where}: {'; '.join(parts)}."
 
 
 def left_out_of(*folders: Path) -> str:
