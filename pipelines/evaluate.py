@@ -41,7 +41,8 @@ def main() -> None:
 
     chosen = thresholds.of_validation(network, contract, DATA, settings.evaluate.batch_size)
     own_dice, test_dice = result.figures["dice"], result.calibration.dice
-    tried = thresholds.compared(contract.threshold, own_dice, chosen, test_dice)
+    f = result.curves["raw"]["f"] if "raw" in result.curves else None
+    tried = thresholds.compared(contract.threshold, own_dice, chosen, test_dice, f)
 
     compared = result.compared
     own = result.figures | {

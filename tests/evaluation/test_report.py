@@ -120,7 +120,10 @@ def content(**changes) -> dict:
         "compared": Comparison("max_f", 0.91234, {"mean_mask": 0.4, "no_subject": 0.3}),
         "curves": {"raw": curve, "min_max": curve},
         "calibration": pd.DataFrame({"alpha": [0.1, 0.9], "truth": [0.2, 0.7], "share": 0.5}),
-        "thresholds": [Threshold("model.threshold", 0.5, 0.9), Threshold("9 images", 0.4, 0.91)],
+        "thresholds": [
+            Threshold("model.threshold", 0.5, 0.9, 0.8),
+            Threshold("9 images", 0.4, 0.91),
+        ],
         "per_image": per_image,
         "cases": cases,
         "varied": robustness.empty(),
@@ -209,8 +212,8 @@ def test_curves_mark_their_best_threshold(tmp_path):
 def test_calibration_is_drawn_and_thresholds_stand_side_by_side(tmp_path):
     html = page(tmp_path)
     assert 'points="0.1000,0.2000 0.9000,0.7000"' in html
-    assert cells(html, "model.threshold") == ["model.threshold", "0.500", "0.9000"]
-    assert cells(html, "9 images") == ["9 images", "0.400", "0.9100"]
+    assert cells(html, "model.threshold") == ["model.threshold", "0.500", "0.9000", "0.8000"]
+    assert cells(html, "9 images") == ["9 images", "0.400", "0.9100", "–"]
 
 
 def test_images_without_any_subject_make_a_page_too(tmp_path):

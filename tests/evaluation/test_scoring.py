@@ -91,6 +91,7 @@ def test_score_says_how_many_maps_the_stretch_changes_and_which_threshold_is_bes
     best = float(text.split("own best threshold is ")[1].split(",")[0])
     assert 0 < best <= 0.2  # at which both maps have Dice 2/3
     assert "with Dice 0.6667" in text and "none was resized" in text
+    assert 0 < float(text.split("raw max F is at ")[1][:5]) <= 0.2
     without = score_files.score_files(*halves, ["segmentation"], 0.5, inverted=False)
     assert "stretched" not in without.notes
 

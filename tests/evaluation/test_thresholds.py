@@ -43,6 +43,18 @@ def test_test_images_are_measured_at_the_threshold_that_others_chose():
     assert found["test"].value == pytest.approx(60 / 255) and found["test"].dice == 0.8
 
 
+def test_f_stands_beside_dice_and_has_its_own_best_threshold():
+    dice, f = np.zeros(256), np.linspace(0, 0.5, 256)
+    dice[60], f[200] = 0.8, 0.9
+    chosen = thresholds.Threshold("9 validation images", 51 / 255, 0.9)
+    found = thresholds.compared(0.5, 0.1, chosen, dice, f)
+    places = {"model": 128, "validation": 51, "test": 60, "max_f": 200}
+    assert {name: one.f for name, one in found.items()} == {n: f[k] for n, k in places.items()}
+    assert found["max_f"].value == pytest.approx(200 / 255) and found["max_f"].dice == 0
+    assert found["max_f"].figures() == {"by": found["max_f"].by, "value": 0.784314, "dice": 0.0,
+                                        "f": 0.9}  # fmt: skip
+
+
 def test_files_hold_six_digits():
     one = thresholds.Threshold("model.threshold", 106 / 255, 2 / 3)
     assert one.figures() == {"by": "model.threshold", "value": 0.415686, "dice": 0.666667}

@@ -149,12 +149,13 @@ def _explained(result: Evaluation, threshold: float, stretched: int) -> str:
             f"largest value, as published tables do; this changes {stretched} of {count} map"
             + ("." if count == 1 else "s.")
         )
-    dice = result.calibration.dice
-    best = best_threshold(dice)
+    dice, f = result.calibration.dice, result.curves.get("raw", {}).get("f", np.full(1, np.nan))
+    best, known = best_threshold(dice), np.isfinite(f).any()
+    highest = f"; raw max F is at {best_threshold(f) / 255:.3f}" if known else ""
     lines.append(
         f"Dice, IoU, pixel accuracy, outlines and HCE cut each map at {threshold:g} (--threshold), "
         f"and the mask at half; these maps' own best threshold is {best / 255:.3f}, with Dice "
-        f"{dice[best]:.4f}. F and E are averages over images at each of 256 thresholds."
+        f"{dice[best]:.4f}{highest}. F and E are averages over images at each of 256 thresholds."
     )
     lines.append(
         "The map was of its mask's size; it was not resized."
