@@ -256,6 +256,21 @@ def test_machine_that_does_not_see_the_folders_says_so(model, ray):
     assert "/nowhere is not there on every machine" in actor(portion)["refusal"][0]
 
 
+HELD = """
+import time
+from clearbg.cli.app import main
+from clearbg.removal.distributed import bulk
+class Held(bulk.RemoverActor):
+    def __call__(self, portion):
+        if any(b"12.png" in source for source in portion["source"].to_pylist()):
+            time.sleep(600)
+        return super().__call__(portion)
+bulk.RemoverActor = Held
+main()
+"""
+"""The command, which stands still at an image in the middle."""
+
+
 @pytest.mark.slow
 def test_killed_run_leaves_whole_results_and_the_next_one_does_the_rest(remove, ray, model):
     """The first run starts a Ray of its own, of which nothing outlives it."""
@@ -263,7 +278,7 @@ def test_killed_run_leaves_whole_results_and_the_next_one_does_the_rest(remove, 
     for index in range(COUNT):
         write_image(f"in/{index:02d}.png", rgb)
     run = subprocess.Popen(
-        [sys.executable, "-m", "clearbg", *"remove in -o out --engine ray --workers 1".split(),
+        [sys.executable, "-c", HELD, *"remove in -o out --engine ray --workers 1".split(),
          *"--actors 1 --batch 1 --model".split(), str(model)],
         start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         env={name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"},
@@ -275,7 +290,7 @@ def test_killed_run_leaves_whole_results_and_the_next_one_does_the_rest(remove, 
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
     run.stderr.close()
-    assert not psutil.wait_procs(family, timeout=60)[1]
+    assert not psutil.wait_procs(family, timeout=300)[1]
     before = {path: path.stat().st_mtime_ns for path in written()}
     assert 3 <= len(before) < COUNT
     done = told(remove("in", "-o", "out", "--engine", "ray", "--skip-existing", "--json"))
