@@ -179,14 +179,18 @@ def test_models_are_compared_by_their_outlines_and_halos_as_an_evaluation_scores
         assert found.gain.after == pytest.approx(own[1].mean())
 
 
-@pytest.mark.parametrize("column", ["dice", "coverage", "empty"])
-def test_word_in_a_column_of_numbers_is_a_sentence_with_the_columns_name(column, tmp_path):
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("dice", "much"), ("coverage", "much"), ("empty", "much"), ("dice", "inf"), ("dice", "1e400")],
+)
+def test_no_number_in_a_column_is_a_sentence_with_the_columns_name(column, value, tmp_path):
     columns = {"dice": 1.0, "coverage": 0.1, "empty": False}
     first = table(tmp_path / "a.csv", np.ones(2), coverage=0.1, empty=False)
-    pd.DataFrame({"id": ["i000", "NA"], **columns | {column: "much"}}).to_csv(
+    pd.DataFrame({"id": ["i000", "NA"], **columns | {column: value}}).to_csv(
         tmp_path / "b.csv", index=False
     )
-    with pytest.raises(DataError, match=rf"b\.csv is no table of figures .*{column}: .*much"):
+    why = "much" if value == "much" else "a value is infinite"
+    with pytest.raises(DataError, match=rf"b\.csv is no table of figures .*{column}: .*{why}"):
         comparison.compare_tables(first, tmp_path / "b.csv", "dice")
 
 

@@ -61,6 +61,12 @@ def test_fall_of_a_metric_is_good_where_lower_is_better(lower, verdict):
     assert (found.verdict, found.value) == (verdict, pytest.approx(0.1 if lower else -0.1))
 
 
+def test_gain_of_equal_models_has_no_sign():
+    values = np.linspace(0, 0.3, 20)[:, None]
+    found = paired.gain(values, values, alone(20), lower_is_better=True)
+    assert f"{found.value:.4f} {found.low:.4f} {found.high:.4f}" == "0.0000 0.0000 0.0000"
+
+
 def test_images_that_changed_most_are_the_largest_gains_and_losses():
     before, after = np.zeros(6), np.array([0.1, -0.3, np.nan, 0.4, 0.0, -0.1])
     assert paired.most_changed(before, after, 1, 2) == [3, 0, 5, 1]

@@ -263,6 +263,9 @@ def _read_table(path: Path) -> pd.DataFrame:
 
 def _numbers(column: pd.Series) -> pd.Series:
     try:
-        return pd.to_numeric(column.replace(["nan", "NaN", "NA"], "")).astype(float)
+        numbers = pd.to_numeric(column.replace(["nan", "NaN", "NA"], "")).astype(float)
     except ValueError as error:
         raise ValueError(f"{column.name}: {error}") from None
+    if np.isinf(numbers).any():
+        raise ValueError(f"{column.name}: a value is infinite")
+    return numbers

@@ -68,9 +68,10 @@ def gain(
         return Gain(np.nan, np.nan, np.nan, -np.inf, np.inf, 0, 0)
     sign = -1 if lower_is_better else 1
     old, new = (figures(values, draws, known) for values in (before, after))
-    low, high = interval(sign * (new - old), confidence, groups, together)
+    # Adding 0.0 turns -0.0, the gain of equals where lower is better, into 0.0.
+    low, high = interval(sign * (new - old) + 0.0, confidence, groups, together)
     first, second = (figure(values[known]) for values in (before, after))
-    return Gain(first, second, sign * (second - first), low, high, int(known.sum()), groups)
+    return Gain(first, second, sign * (second - first) + 0.0, low, high, int(known.sum()), groups)
 
 
 def by_slice(
