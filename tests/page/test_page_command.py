@@ -1,6 +1,8 @@
 """`clearbg demo`: what its options do, the registry's champion, and what it refuses."""
 
+import os
 import socket
+import subprocess
 import sys
 import threading
 import types
@@ -116,6 +118,25 @@ def test_no_model_no_gradio_and_a_bad_login_are_said_in_a_sentence(
     assert "not name:password" in told and "secret" not in told
     monkeypatch.setitem(sys.modules, "gradio", None)
     assert "pip install gradio" in demo("--model", model, status=1)[1]
+
+
+@pytest.mark.parametrize("command", [["demo"], ["serve", "--page"]])
+def test_sigterm_during_the_start_leaves_no_folder(command, model, tmp_path):
+    temporary, packages = tmp_path / "tmp", tmp_path / "packages"
+    temporary.mkdir()
+    packages.mkdir()
+    (packages / "gradio.py").write_text(
+        "import os, signal\n"
+        "assert os.path.isdir(os.environ['GRADIO_TEMP_DIR'])\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\n"
+    )
+    paths = os.pathsep.join([str(packages), *filter(None, sys.path)])
+    done = subprocess.run(
+        [sys.executable, "-m", "clearbg", *command, "--model", str(model), "--port", "0"],
+        env={**os.environ, "PYTHONPATH": paths, "TMPDIR": str(temporary)},
+        cwd=tmp_path, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "") and not list(temporary.iterdir())
 
 
 def test_taken_port_is_said_in_a_sentence(model):

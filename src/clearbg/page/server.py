@@ -10,6 +10,7 @@ from clearbg.errors import SettingsError
 from clearbg.page.limits import Limits
 from clearbg.page.models import ModelChoices
 from clearbg.page.uploads import UploadFolder
+from clearbg.system import signals
 from clearbg.web.listening import LOCAL_HOSTS, address, listen
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Page(NamedTuple):
 def build(
     models: ModelChoices, limits: Limits, login: tuple[str, str] | None = None, path: str = ""
 ) -> Page:
-    """The page, with a temporary folder that exists while it runs.
+    """The page, with a temporary folder that is removed when it ends, or else the process.
 
     Args:
         login: the name and password that visitors have to enter; None: no login.
@@ -105,7 +106,7 @@ def serve(
     from clearbg.web.connections import options
     from clearbg.web.hosts import guarded
 
-    with listen(host, port) as listener:
+    with signals.exit_at_sigterm(), listen(host, port) as listener:
         app = guarded(build(models, limits, login).app, host, allowed_hosts)
         if host not in LOCAL_HOSTS and login is None:
             say(

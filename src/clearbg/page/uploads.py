@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,12 +27,15 @@ FILE_BYTES = 4096
 class UploadFolder:
     """A temporary folder that belongs to one server and is removed when the server ends.
 
+    It is removed at the exit of a process whose server has never run, too.
+
     Attributes:
         folder: its path, with all links resolved.
     """
 
     def __init__(self, limits: Limits):
         self.folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="clearbg-page-")))
+        self.remove = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self._limits = limits
         self._lock, self._ended = threading.RLock(), threading.Event()
         self._files: dict[Path, tuple[str, int]] = {}  # visitor and bytes
@@ -125,9 +129,6 @@ class UploadFolder:
             self._ended.set()
             thread.join()
             self.remove()
-
-    def remove(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _take(self, path: Path, size: int, visitor: str) -> None:
         with self._lock:

@@ -15,7 +15,7 @@ from clearbg.serving.api import PAGE, application
 from clearbg.serving.limits import Limits
 from clearbg.serving.metrics import Metrics
 from clearbg.serving.removals import Removals
-from clearbg.system import memory
+from clearbg.system import memory, signals
 from clearbg.web.connections import options
 from clearbg.web.listening import LOCAL_HOSTS, address, listen
 
@@ -51,7 +51,7 @@ def serve(
     memory.keep_freed()
     metrics = Metrics()
     removals = Removals(lambda: Remover(choice.file, device=device, images="many"), limits, metrics)
-    with listen(host, port) as listener:
+    with signals.exit_at_sigterm(), listen(host, port) as listener:
         page = page_of(choice, removals, page_limits, login) if page_limits else None
         if host not in LOCAL_HOSTS:
             say("Everybody who reaches this computer can use the server.")

@@ -1,7 +1,8 @@
-"""Signals that ask a long training to end. They are noted at once and obeyed between two steps."""
+"""Signals that ask long work to end. A training notes them at once and obeys between two steps."""
 
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from signal import Signals
@@ -53,6 +54,22 @@ def noted() -> Iterator[None]:
     finally:
         restore()
         _requested.clear()
+
+
+@contextlib.contextmanager
+def exit_at_sigterm() -> Iterator[None]:
+    """End the process with status 0 at SIGTERM inside, as at its own end: what it made is removed.
+
+    Outside the main thread nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def stop_requested() -> Signals | None:
