@@ -1,5 +1,6 @@
 """The server's other addresses, and who may call them."""
 
+import asyncio
 import re
 
 import pytest
@@ -38,6 +39,20 @@ def test_metrics_are_prometheus_text(model):
     assert 'clearbg_requests_total{path="/healthz",status="421"} 1' in lines
     assert "clearbg_removal_seconds_count 1" in lines and "clearbg_pixels_total 4800" in lines
     assert 'clearbg_info{version="0.1.0",model="model"} 1' in lines
+
+
+def test_client_that_leaves_counts_as_499_and_not_as_a_defect(client):
+    async def leaves():
+        return {"type": "http.disconnect"}
+
+    async def nowhere(_):
+        pass
+
+    scope = {"type": "http", "method": "POST", "path": "/remove", "query_string": b"",
+             "headers": [(b"host", b"127.0.0.1")]}  # fmt: skip
+    asyncio.run(client.app(scope, leaves, nowhere))
+    counted = client.get("/metrics").text
+    assert 'path="/remove",status="499"} 1' in counted and 'status="500"' not in counted
 
 
 def test_address_that_is_not_there_is_answered_with_a_sentence(client):

@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,8 @@ def test_page_sees_what_is_below_its_path_alone_and_runs_as_long_as_the_server(m
         assert steps == ["begun"]
         moved = client.get("/page", follow_redirects=False)
         assert (moved.status_code, moved.headers["location"]) == (307, "page/")
+        moved = client.get("/page?x=1&y=%0d%0a", follow_redirects=False)
+        assert moved.headers["location"] == "page/?x=1&y=%0d%0a"
         for path in ("/", "/a%2Fb", "/remove", "/page/x", "/%2e%2e/remove"):
             assert client.get(f"/page{path}").json()["raw_path"] == path
         for path in ("/pages", "/Page/", "/gradio_api/info", "/config"):
@@ -64,12 +67,14 @@ def test_server_without_the_page_has_none(client):
 
 
 @pytest.mark.parametrize("name", ["clearbg-lite", "model"])
-def test_page_takes_the_model_that_the_server_has_opened(name, model, monkeypatch):
+def test_page_takes_the_model_that_the_server_has_opened(name, model, tmp_path, monkeypatch):
+    model = shutil.copy(model, tmp_path / "model.onnx")
     monkeypatch.setattr(page_server, "build", lambda models, *_: models)
     opened = Remover(model)
     removals = Removals(lambda: opened, LIMITS, Metrics())
     models = server.page_of(Choice(name, model), removals, PageLimits(), None)
     removals.open()
+    model.unlink()  # as an upgrade or a new export does
     chosen, remover = models.open(None, refine_edges=False)
     assert chosen.name == name and remover.network is opened.network and not remover.refine
 
@@ -86,7 +91,7 @@ def test_page_has_the_limits_and_the_login_of_the_command(monkeypatch):
     _, served = run(monkeypatch, "--page", "--megabytes", "1", "--megapixels", "2",
                     "--concurrency", "3", "--queue", "0", "--images", "4",
                     "--gigabytes", "0.5")  # fmt: skip
-    expected = PageLimits(1_000_000, 2_000_000, 4, 3, 1, storage_bytes=500_000_000)
+    expected = PageLimits(1_000_000, 2_000_000, 4, 3, 3, storage_bytes=500_000_000)
     assert served[0][-2:] == (expected, ("ann", "b"))
 
 

@@ -149,6 +149,6 @@ def _limits_of_page(
         pixels=limits.pixels,
         images=images or PageLimits.images,
         concurrency=limits.concurrency,
-        queue_length=max(1, limits.queue),  # Gradio puts also what runs at once into its queue
+        queue_length=limits.queue + limits.concurrency,  # what runs passes Gradio's queue, too
         storage_bytes=round((gigabytes or 0) * 1000 * MEGA) or PageLimits.storage_bytes,
     )

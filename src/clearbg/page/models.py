@@ -60,7 +60,8 @@ class ModelChoices:
             where an exported file has that name.
         shipped: names of models that come with the package, which are listed last.
         say: called with a sentence for each file that is left out.
-        opened: opens the file of a model that is used.
+        shared: gives the remover of every model, in place of its file: that of a server which has
+            opened the only one. None: a model's file is opened when the model is used.
 
     Raises:
         ModelError: no model is left.
@@ -72,9 +73,9 @@ class ModelChoices:
         champion: Path | None = None,
         shipped: Sequence[str] = (),
         say: Callable[[str], None] = print,
-        opened: Callable[[Path], Remover] = Remover,
+        shared: Callable[[], Remover] | None = None,
     ):
-        self._lock, self._open_file = threading.Lock(), opened
+        self._lock, self._shared = threading.Lock(), shared
         self._open: OrderedDict[tuple, Remover] = OrderedDict()
         candidates = [
             (path.stem, VARIANTS.get(path.stem, path.stem), path)
@@ -113,7 +114,9 @@ class ModelChoices:
         return f"{model.title} was {WARNING}{advice}."
 
     def open(self, name: str | None, refine_edges: bool) -> tuple[Model, Remover]:
-        """A model and its remover, which is opened again when the file has changed.
+        """A model and its remover.
+
+        A remover that is not shared is opened again when its file has changed.
 
         Args:
             name: a model's name; None: the first one.
@@ -121,12 +124,16 @@ class ModelChoices:
         Raises:
             SettingsError: no model has this name.
             ModelError: the file has been removed or damaged meanwhile.
+            Exception: whatever `shared` raises.
         """
         model = next(iter(self.models.values())) if name is None else self.models.get(name)
         if model is None:
             raise SettingsError(f"There is no model {name!r}: choose {' or '.join(self.models)}.")
-        with self._lock:
-            remover = self._opened(model)
+        if self._shared is not None:
+            remover = self._shared()
+        else:
+            with self._lock:
+                remover = self._opened(model)
         remover = copy.copy(remover)  # shares the network
         remover.refine = refine_edges
         return model, remover
@@ -141,7 +148,7 @@ class ModelChoices:
             ) from error
         key = (model.path, facts.st_mtime_ns, facts.st_size)
         if key not in self._open:
-            self._open[key] = self._open_file(model.path)
+            self._open[key] = Remover(model.path)
             while len(self._open) > OPEN:
                 self._open.popitem(last=False)
         self._open.move_to_end(key)

@@ -34,6 +34,8 @@ NOWHERE = {404: "There is no such address: / lists all.", 405: "This address tak
 PAGE = "/page"
 """Where the page for a browser is, if the server has one."""
 QUERY_BYTES = 4096
+GONE = 499
+"""The status with which a request counts whose client left, as in nginx."""
 DOCUMENTS = {
     "content-security-policy": (
         "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
@@ -218,7 +220,7 @@ def application(
         lifespan=lifespan,
         exception_handlers={
             Refused: _refused, ClearBGError: _failed, MemoryError: _failed,
-            HTTPException: _nowhere, Exception: _defect,
+            HTTPException: _nowhere, ClientDisconnect: _gone, Exception: _defect,
         },
     )  # fmt: skip
     Api(removals, limits, metrics, name, paged=page is not None).add_to(app)
@@ -257,8 +259,6 @@ class _Outermost:
             await self._app(scope, body, counted)
         except Refused as refused:
             await refuse(refused, body, counted, as_json=True)
-        except ClientDisconnect:  # no defect
-            logging.getLogger(__name__).warning("A client left before its request was answered.")
         except asyncio.CancelledError:  # the server ends, and the request is still not whole
             if not begun:
                 body.ended = True
@@ -281,6 +281,12 @@ async def _failed(_: Request, error: Exception) -> Response:
 async def _nowhere(_: Request, error: Exception) -> Response:
     status = cast(HTTPException, error).status_code
     return Refusal(Refused(status, NOWHERE.get(status, str(error))))
+
+
+async def _gone(_: Request, error: Exception) -> Response:
+    """An answer that nobody gets, so that the request counts, and not as a defect."""
+    logging.getLogger(__name__).warning("A client left before its request was answered.")
+    return Response(status_code=GONE)
 
 
 async def _defect(_: Request, error: Exception) -> Response:

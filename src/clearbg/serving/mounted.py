@@ -20,7 +20,8 @@ class Mounted:
         path = scope.get("path", "")  # a lifespan has none
         if path == self._path:
             beside = path.rpartition("/")[2] + "/"  # relative: a proxy may have a path of its own
-            await RedirectResponse(beside)(scope, receive, send)
+            query = scope["query_string"].decode("latin-1")
+            await RedirectResponse(f"{beside}?{query}" if query else beside)(scope, receive, send)
         elif path.startswith(self._path + "/"):
             raw = scope.get("raw_path") or path.encode()
             below = {

@@ -73,12 +73,12 @@ def serve(
 def page_of(
     choice: Choice, removals: Removals, limits: PageLimits, login: tuple[str, str] | None
 ) -> page_server.Page:
-    """The page with the server's own model, which is in memory once."""
+    """The page with the server's own model, which is in memory once and needs no file any more."""
     named = choice.name in shipped()
     models = ModelChoices(
         [] if named else [choice.file],
         shipped=[choice.name] if named else [],
-        opened=lambda _: removals.shared(),
+        shared=removals.shared,
     )
     return page_server.build(models, limits, login, PAGE)
 
