@@ -97,6 +97,12 @@ def test_files_fit_one_sitting():
     assert long == set()
 
 
+def test_each_file_of_tests_has_a_name_of_its_own():
+    """pytest imports them by name alone: of two with one name, it runs the first."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert [name for name in set(names) if names.count(name) > 1] == []
+
+
 def test_functions_fit_a_screen():
     long = {
         f"{path.relative_to(PACKAGE)}:{node.name}"
