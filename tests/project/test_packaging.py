@@ -1,5 +1,6 @@
 """What is checked and shipped: the wheel is whole, and the check covers the package."""
 
+import compileall
 import subprocess
 import sys
 import tomllib
@@ -43,6 +44,7 @@ def test_wheel_holds_every_file_of_the_package(wheel):
 @pytest.mark.slow
 def test_wheel_makes_a_project_whose_pipeline_runs(wheel, tmp_path):
     wheel.extractall(tmp_path / "site")
+    compileall.compile_dir(tmp_path / "site/clearbg/starter", quiet=1)  # as pip does
     elsewhere = {"PYTHONPATH": str(tmp_path / "site")}
     (tmp_path / "work").mkdir()
     Project.at(tmp_path / "work").run(
