@@ -30,8 +30,8 @@ SCRATCH = {
     "train": {"init_from": None, "freeze": [], "lr": 0.003, "steps": 330},
     "model": {"norm": "batch"},
 }
-"""What the recipe must change to start from random weights: a step of the whole network takes a third
-longer than one with frozen stages, so that it makes fewer in the same time."""
+"""What the recipe must change to start from random weights. A step of the whole network takes a
+third longer than one with frozen stages: it makes fewer in the same time."""
 
 
 def main() -> None:

@@ -142,6 +142,7 @@ backgrounds.lay_over(front, backgrounds.Background(None), rgb)"""
         ("import clearbg.removal.files", "torch mlflow pandas scipy cv2 pydantic"),
         ("import clearbg.removal.distributed.bulk", "torch mlflow pandas scipy cv2 ray fsspec"),
         ("import clearbg.video.run", "torch mlflow pandas scipy av"),
+        ("import clearbg.evaluation.score_files", "torch mlflow"),
         ("import clearbg.removal.log", "torch mlflow pandas scipy cv2"),
         ("import clearbg.page.server", "torch mlflow pandas scipy cv2 gradio"),
         ("import clearbg.page.jobs", "torch mlflow pandas scipy cv2 gradio"),

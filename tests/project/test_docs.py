@@ -53,6 +53,7 @@ RUN_BY = {
     r"curl --user": "tests/project/test_team.py",
     r"mlflow models serve|echo|curl -s|jq": "tests/export/test_pyfunc.py",
     r"make (promote|rollback)": "tests/promotion/test_promote.py",
+    r"clearbg benchmark -n 1 -o": "tests/evaluation/test_benchmark.py",
     r"clearbg lineage": "tests/lineage/test_lineage.py",
     r"REMBG_HOME": "tests/export/test_export_rembg.py",
     r".*(--device |accelerator=)cuda": "",  # a GPU's, which no test may need

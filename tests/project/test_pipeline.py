@@ -18,6 +18,15 @@ from support.project import EVERY_EXPORT, STAGES, TINY, Project, demo
 from clearbg.system.files import file_sha256
 
 pytestmark = pytest.mark.slow
+EACH = """
+import runpy, sys
+scripts, sys.argv[1:] = sys.argv[1:], []
+for sys.argv[0] in scripts:
+    try:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    except SystemExit as end:
+        print(end.code, file=sys.stderr)
+"""
 
 
 @pytest.fixture
@@ -29,6 +38,15 @@ def one_sentence(done, *words: str) -> None:
     lines = [line for line in done.stderr.splitlines() if line and "%|" not in line]
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
     assert all(word in lines[-1] for word in words), lines
+
+
+def sentences(project: Project, stages) -> list[str]:
+    """With what each of these stages ends, run in one process for the sake of time."""
+    done = project.run("python", "-c", EACH, *(f"pipelines/{stage}.py" for stage in stages))
+    assert "Traceback" not in done.stderr, done.stderr
+    found = [line for line in done.stderr.splitlines() if line.startswith(tuple(STAGES))]
+    assert [line.split(":")[0] for line in found] == list(stages), done.stderr
+    return found
 
 
 def test_repro_makes_a_remover_then_does_nothing_and_again_elsewhere_the_same(ready, tmp_path):
@@ -197,8 +215,8 @@ def test_unreachable_tracking_server_loses_no_work(ready):
 
 
 def test_stage_without_its_input_says_what_to_run(project):
-    for stage in ("augment", "train", "evaluate", "export"):
-        one_sentence(project.stage(stage, status=1), f"{stage}:", "dvc repro")
+    for sentence in sentences(project, ("augment", "train", "evaluate", "export")):
+        assert "dvc repro" in sentence
 
 
 def test_folder_that_cannot_be_written_is_a_sentence(project):
@@ -210,8 +228,8 @@ def test_typo_in_the_settings_stops_every_stage(project):
     raw = demo(**TINY)
     raw["train"]["lrr"] = 1
     project.write_params(raw)
-    for stage in STAGES:
-        one_sentence(project.stage(stage, status=1), "train.lrr", "did you mean train.lr")
+    for sentence in sentences(project, STAGES):
+        assert "train.lrr" in sentence and "did you mean train.lr" in sentence
 
 
 def test_repro_outside_git_is_one_sentence(project):

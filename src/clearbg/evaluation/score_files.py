@@ -20,7 +20,6 @@ from clearbg.evaluation.evaluate import Evaluation
 from clearbg.evaluation.one_image import Predicted, predicted
 from clearbg.images import finding, read_mask
 from clearbg.inference.predict import Network
-from clearbg.inference.torch_network import trained_network
 from clearbg.metrics.calibration import best_threshold
 from clearbg.metrics.names import FAMILIES
 from clearbg.removal.remover import Remover
@@ -72,6 +71,8 @@ def opened(model: Path) -> tuple[Network, Contract]:
         ModelError: the model cannot be used.
     """
     if model.is_dir():
+        from clearbg.inference.torch_network import trained_network  # torch: over a second
+
         contract = read_contract(model)
         return trained_network(model, contract, "auto"), contract
     remover = Remover(model)
