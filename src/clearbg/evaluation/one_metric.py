@@ -53,7 +53,7 @@ def score_by(
     what: str,
     at_once: int = 1,
 ) -> Scored:
-    """Score a model on every image, at the image's own size; memory does not grow with them.
+    """Score a model on every image, at the image's own size.
 
     Args:
         metric: one of `METRICS`.
