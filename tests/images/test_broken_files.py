@@ -13,11 +13,11 @@ from support.image_files import (
     encoded,
     made_image,
     png,
-    profile,
     reason,
     sixteen_bit_png,
     with_orientation,
 )
+from support.images import profile
 
 from clearbg.errors import ImageError
 from clearbg.images import decoding, read_image, read_mask

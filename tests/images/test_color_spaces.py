@@ -5,7 +5,8 @@ import struct
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
-from support.image_files import encoded, made_image, profile, swapped_profile
+from support.image_files import encoded, made_image, swapped_profile
+from support.images import profile
 
 from clearbg.images import read_image
 

@@ -5,7 +5,8 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from support.image_files import FORMATS, encoded, made_image, profile
+from support.image_files import FORMATS, encoded, made_image
+from support.images import profile
 
 from clearbg.images import read_image, read_mask
 

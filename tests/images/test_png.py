@@ -5,7 +5,8 @@ import io
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image
+from support.images import profile
 
 from clearbg.errors import ImageError
 from clearbg.images import png
@@ -52,12 +53,13 @@ def test_pillow_reads_the_same_file_whole(setting):
 
 
 def test_profile_resolution_and_metadata_come_back():
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()
     exif[271] = "Maker"
-    encoded = png.encode(noise((5, 7, 3)), icc_profile=profile, dpi=(300, 72), exif=exif.tobytes())
+    encoded = png.encode(
+        noise((5, 7, 3)), icc_profile=profile(), dpi=(300, 72), exif=exif.tobytes()
+    )
     with Image.open(io.BytesIO(encoded)) as image:
-        assert image.info["icc_profile"] == profile and image.getexif()[271] == "Maker"
+        assert image.info["icc_profile"] == profile() and image.getexif()[271] == "Maker"
         assert image.info["dpi"] == pytest.approx((300, 72), abs=0.1)
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image, PngImagePlugin
-from support.image_files import encoded, made_image, profile, reason, with_orientation
+from support.image_files import encoded, made_image, reason, with_orientation
+from support.images import profile
 
 from clearbg.errors import ImageError
 from clearbg.images import read_image

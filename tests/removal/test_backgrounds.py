@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image
+from support.images import profile
 
 from clearbg.errors import ImageError, SettingsError
 from clearbg.images import DecodedImage, write_image
@@ -23,7 +24,7 @@ def front(**changes) -> DecodedImage:
 
 def wide_profile() -> bytes:
     """An RGB profile with other primaries than sRGB's, as bytes."""
-    content = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    content = bytearray(profile())
     count = int.from_bytes(content[128:132], "big")
     places = {}
     for index in range(count):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image
+from support.images import profile
 from support.models import brightness_model
 from typer.testing import CliRunner
 
@@ -183,14 +184,13 @@ def test_wrong_usage_is_said_with_status_two(remove, options, says):
 
 
 def test_orientation_is_applied_and_resolution_and_profile_stay(remove):
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()
     exif[274], exif[271] = 6, "Maker"  # turn clockwise; the camera's maker
-    Image.fromarray(scene()).save("p.jpg", exif=exif, dpi=(240, 240), icc_profile=profile)
+    Image.fromarray(scene()).save("p.jpg", exif=exif, dpi=(240, 240), icc_profile=profile())
     for keep in (False, True):
         remove("p.jpg", "-o", "c.png", "--keep-metadata" if keep else "--drop-metadata")
         made = opened("c.png")
-        assert made.size == (48, 64) and made.info["icc_profile"] == profile
+        assert made.size == (48, 64) and made.info["icc_profile"] == profile()
         assert made.info["dpi"] == pytest.approx((240, 240), abs=0.1)
         assert made.getexif().get(271) == ("Maker" if keep else None)
         assert made.getexif().get(274, 1) == 1

@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 import torch
 from onnx import TensorProto, helper
-from PIL import Image, ImageCms
+from PIL import Image
+from support.images import profile
 
 import clearbg
 from clearbg import Remover
@@ -220,10 +221,9 @@ def test_resolution_of_a_scan_stays(model, tmp_path):
 @pytest.mark.parametrize("background", [None, "white"])
 def test_profile_is_kept_with_the_inputs_own_colors(tmp_path, background):
     contract = dataclasses.replace(PAGE, output="cutout")
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    write_image(tmp_path / "p.png", gray((40, 50)), icc_profile=profile)
+    write_image(tmp_path / "p.png", gray((40, 50)), icc_profile=profile())
     cutout = Remover(write_model(tmp_path / "m.onnx", contract))(tmp_path / "p.png", background)
-    assert cutout.info["icc_profile"] == profile
+    assert cutout.info["icc_profile"] == profile()
 
 
 @pytest.mark.parametrize("name", ["clean.png", "clean.jpg", "clean.JPEG"])

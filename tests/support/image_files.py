@@ -8,10 +8,11 @@ import numpy as np
 import pillow_heif
 import pytest
 import tifffile
-from PIL import Image, ImageCms
+from PIL import Image
 
 from clearbg.errors import ImageError
 from clearbg.images import read_image
+from support.images import profile
 
 FORMATS = ["PNG", "JPEG", "WEBP", "TIFF", "AVIF", "GIF", "BMP", "PPM", "JPEG2000", "HEIF"]
 
@@ -76,10 +77,6 @@ def reason(source, **options):
     with pytest.raises(ImageError) as caught:
         read_image(source, **options)
     return caught.value.reason
-
-
-def profile(space="sRGB"):
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile(space)).tobytes()
 
 
 def with_orientation(array, orientation, format="JPEG", **options):

@@ -1,6 +1,7 @@
 """Images and their alpha, made on the spot."""
 
 import numpy as np
+from PIL import ImageCms
 
 
 def disc(index: int, size: tuple[int, int] = (60, 80)) -> tuple[np.ndarray, np.ndarray]:
@@ -14,3 +15,10 @@ def disc(index: int, size: tuple[int, int] = (60, 80)) -> tuple[np.ndarray, np.n
     background = rng.uniform(0, 80, 3) + rng.normal(0, 8, (height, width, 1))
     image = alpha * rng.uniform(150, 255, 3) + (1 - alpha) * background
     return image.clip(0, 255).astype(np.uint8), (alpha[..., 0] * 255).round().astype(np.uint8)
+
+
+def profile(space: str = "sRGB") -> bytes:
+    """An ICC profile. Its date is fixed: Pillow writes the second in which it makes one."""
+    made = ImageCms.ImageCmsProfile(ImageCms.createProfile(space)).tobytes()
+    year_to_second = np.array([2024, 1, 1, 0, 0, 0], ">u2")
+    return made[:24] + year_to_second.tobytes() + made[36:]

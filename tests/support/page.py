@@ -16,7 +16,7 @@ from types import SimpleNamespace
 
 import httpx
 import uvicorn
-from PIL import Image, ImageCms
+from PIL import Image
 from starlette.responses import PlainTextResponse
 
 from clearbg.page.limits import Limits
@@ -24,7 +24,7 @@ from clearbg.page.security import RouteFilter
 from clearbg.page.uploads import UploadFolder
 from clearbg.web.connections import options
 from clearbg.web.hosts import guarded
-from support.images import disc
+from support.images import disc, profile
 
 get, post = (functools.partial(call, timeout=120) for call in (httpx.get, httpx.post))
 """Requests whose answer may take long on a busy machine."""
@@ -53,15 +53,14 @@ main()
 """Runs the command line, and writes down every name and address that Python asks or calls."""
 
 
-@functools.cache  # a profile holds the second in which it was made
+@functools.cache
 def photo(index: int = 0, format: str = "JPEG", size: tuple[int, int] = (60, 80)) -> bytes:
     """An image of `size` (height, width) with a profile, a resolution and a camera."""
     exif = Image.Exif()
     exif[271] = "Maker"
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     buffer = io.BytesIO()
     Image.fromarray(disc(index, size)[0]).save(
-        buffer, format, quality=90, icc_profile=profile, dpi=(240, 240), exif=exif
+        buffer, format, quality=90, icc_profile=profile(), dpi=(240, 240), exif=exif
     )
     return buffer.getvalue()
 
