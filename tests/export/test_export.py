@@ -195,7 +195,8 @@ def test_gate_finds_nothing_between_the_network_and_its_own_file(
     assert verdict.figures.pop("max_difference") < 1e-5
     assert set(verdict.figures.values()) == {0.0}
     bars = re.findall(r"export: ([\w. ]+): 100%", terminal.getvalue())
-    assert bars == ["trained model", "model.onnx"]
+    # A bar whose last step took long is drawn twice.
+    assert list(dict.fromkeys(bars)) == ["trained model", "model.onnx"]
 
 
 @pytest.mark.parametrize(

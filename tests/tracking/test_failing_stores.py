@@ -53,7 +53,8 @@ def say_nothing(handler):
     ids=["500", "404", "hangs up", "page", "list", "silent", "empty"],
 )  # fmt: skip
 def test_server_that_answers_badly_is_one_sentence_within_seconds(monkeypatch, capfd, answer, why):
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    if answer is say_nothing:  # else a busy machine may take seconds for an answer
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     with served(Ill) as site:
         site.answer = answer
         monkeypatch.setenv("MLFLOW_TRACKING_URI", site.url)
