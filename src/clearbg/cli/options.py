@@ -70,7 +70,6 @@ class Command(TyperCommand):
             text = re.sub(r"\[default: \((.*)\)\]", r"[default: \1]", text).replace("  [", " [")
             names = names.upper() if argument else re.sub("[<>]", "", names)
             groups.setdefault("Arguments" if argument else heading, []).append((names, text))
-        formatter.write_paragraph()
         for heading, rows in groups.items():
             formatter.write_heading(heading)
             with formatter.indentation():
