@@ -36,28 +36,22 @@ check: .venv/.ready-test
 test: .venv/.ready-test
 	python -m pytest
 
+# The shell, not make, reads the variables: whatever they hold stays one word.
 ui: $(READY)
-	@page="http://127.0.0.1:$${PORT:-5000}/#/experiments/1"; \
-	view="workflowType=machine_learning&viewStateShareKey=scores"; \
-	echo "runs: $$page/runs?$$view"; \
-	echo "charts of the test scores: $$page/runs?$$view&compareRunsMode=CHART"; \
-	echo "models: $$page/models?workflowType=machine_learning"
-	MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
-	python -m mlflow ui --backend-store-uri sqlite:///mlflow.db --port "$${PORT:-5000}" --workers 1
+	@python -m clearbg ui $${PORT:+--port "$$PORT"}
 
 promote: $(READY)
-	python pipelines/promote.py $${DRY_RUN:+--dry-run}
+	python -m clearbg promote $${DRY_RUN:+--dry-run}
 
 rollback: $(READY)
-	python pipelines/promote.py --rollback
+	python -m clearbg promote --rollback
 
-# The shell, not make, reads RECIPE and DAYS: whatever they hold stays one word.
 retrain: $(READY)
-	python pipelines/retrain.py $${RECIPE:+--recipe "$$RECIPE"} \
+	python -m clearbg retrain $${RECIPE:+--recipe "$$RECIPE"} \
 	  $${RECENT:+--recent "$$RECENT"} $${OPEN:+--open}
 
 stale: $(READY)
-	python pipelines/staleness.py $${DAYS:+--days "$$DAYS"} $${OPEN:+--issue}
+	python -m clearbg stale $${DAYS:+--days "$$DAYS"} $${OPEN:+--open}
 
 pretrained: $(READY)
 	python pipelines/pretrained.py "$$NAME" --weights "$$WEIGHTS" --images "$$IMAGES" \

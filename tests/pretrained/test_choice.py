@@ -105,7 +105,7 @@ def test_unknown_names_end_the_command_with_the_names_that_there_are(photo):
 
 def test_champion_is_asked_of_the_registry(photo):
     told = clearbg("remove", photo, "--model", "champion", status=2).stderr
-    assert "the registry has no champion: make one with `python pipelines/promote.py`" in told
+    assert "the registry has no champion: make one with `clearbg promote`" in told
 
 
 def test_python_and_the_command_choose_alike(export, photo):

@@ -60,7 +60,20 @@ def test_evaluate_wants_both_folders_or_no_words_at_all(words):
 
 
 @pytest.mark.parametrize(
-    "command", ["train", "evaluate", "export", "use", "fetch", "estimate", "lr-find"]
+    "command",
+    [
+        "train",
+        "evaluate",
+        "export",
+        "promote",
+        "retrain",
+        "stale",
+        "ui",
+        "use",
+        "fetch",
+        "estimate",
+        "lr-find",
+    ],
 )
 def test_command_of_a_project_says_outside_of_one_how_to_make_one(command, tmp_path):
     answer = CliRunner().invoke(app, [command])

@@ -30,10 +30,9 @@ RUN_BY = {
     r"make (repro|check|test|env)\b": ".ci/run",
     r"python3 -m venv": "benchmarks/first_hour.py",
     r"torchrun": "tests/training/test_several_processes.py",
-    r"make ui": "tests/project/test_docs.py",
     r"dvc (exp|queue)": "tests/project/test_pipeline.py",
     r"python sweep.py": "tests/project/test_sweep.py",
-    r"make retrain": "tests/retraining/test_retraining.py",
+    r"clearbg retrain": "tests/retraining/test_retraining.py",
     r"make storage|dvc remote|dvc push|dvc pull|git (add|clone|commit)": (
         "tests/project/test_remotes.py"
     ),
@@ -52,7 +51,7 @@ RUN_BY = {
     r"clearbg serve|curl .*:7000": "tests/serving/test_serving_page.py",
     r"curl --user": "tests/project/test_team.py",
     r"mlflow models serve|echo|curl -s|jq": "tests/export/test_pyfunc.py",
-    r"make (promote|rollback)": "tests/promotion/test_promote.py",
+    r"clearbg promote": "tests/promotion/test_promote.py",
     r"clearbg benchmark -n 1 -o": "tests/evaluation/test_benchmark.py",
     r"clearbg lineage": "tests/lineage/test_lineage.py",
     r"REMBG_HOME": "tests/export/test_export_rembg.py",

@@ -8,7 +8,7 @@ import sys
 import pytest
 from support import contenders
 from support.contenders import CANDIDATE, promoted, settings
-from support.project import ROOT, demo
+from support.project import demo
 
 from clearbg.errors import RegistryError
 from clearbg.promotion.promote import judge, rollback
@@ -72,14 +72,12 @@ def test_rollback_without_a_champion_says_so(project):
 @pytest.mark.slow
 def test_exit_status_says_what_became_of_it(prepared, tmp_path):
     folder = shutil.copytree(prepared, tmp_path / "it")
-    (folder / "pipelines").mkdir()
-    shutil.copy(ROOT / "pipelines/promote.py", folder / "pipelines")
 
     def run(**promote):
         wanted = {"metric": "mae", "margin": 0.005, "min_images": 3, **promote}
         (folder / "params.yaml").write_text(json.dumps(demo(promote=wanted)))
-        command = [sys.executable, folder / "pipelines/promote.py", "--dry-run"]
-        return subprocess.run(command, capture_output=True, text=True)
+        command = [sys.executable, "-m", "clearbg", "promote", "--dry-run"]
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
     good = run(min_score=0.3)
     assert good.returncode == 0, good.stderr

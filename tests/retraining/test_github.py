@@ -1,18 +1,17 @@
 """GitHub's program gh, as far as a stand-in answers; the alarm of a stale champion."""
 
-import argparse
 import os
-import runpy
-import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from support.project import ROOT
+from click.testing import Result
+from typer.testing import CliRunner
 
+from clearbg.cli.app import app
 from clearbg.errors import CommandError
-from clearbg.retraining import github
+from clearbg.retraining import github, staleness
 
 
 @pytest.fixture
@@ -59,36 +58,37 @@ def test_missing_gh_is_told_before_the_work(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def staleness(monkeypatch):
-    """pipelines/staleness.py, over a registry whose champion is so many days old."""
+def stale(monkeypatch, tmp_path):
+    """`clearbg stale` in a project whose champion is so many days old."""
 
-    def load(days: float | None):
+    def run(days: float | None, *words: str) -> Result:
         made = SimpleNamespace(created=(time.time() - (days or 0) * 86400) * 1000)
         found = SimpleNamespace(aliased=lambda alias: None if days is None else made)
-        registry = SimpleNamespace(find_registry=lambda: found, CHAMPION="champion")
-        monkeypatch.setitem(sys.modules, "clearbg.tracking.registry", registry)
-        return SimpleNamespace(**runpy.run_path(str(ROOT / "pipelines/staleness.py")))
+        monkeypatch.setattr(staleness, "find_registry", lambda: found)
+        (tmp_path / "recipes").mkdir()
+        (tmp_path / "params.yaml").touch()
+        monkeypatch.chdir(tmp_path)
+        return CliRunner().invoke(app, ["stale", *words])
 
-    return load
+    return run
 
 
 @pytest.mark.parametrize(
     "days, status, said",
-    [(44.0, 0, "44 days old, 45 are"), (46.0, 3, "46 days old; 45"), (None, 3, "is no champion")],
+    [(44.0, 0, "44 days old; 45 days"), (46.0, 3, "46 days old; 45"), (None, 3, "is no champion")],
 )
-def test_old_or_missing_champion_is_stale(staleness, capsys, days, status, said):
-    assert staleness(days).main(45, issue=False) == status
-    assert said in capsys.readouterr().out
+def test_old_or_missing_champion_is_stale(stale, days, status, said):
+    answer = stale(days)
+    assert answer.exit_code == status and said in answer.output
 
 
-def test_stale_champion_is_told_by_an_issue(staleness, hub, capsys):
+def test_stale_champion_is_told_by_an_issue(stale, hub):
     asked = hub(issue_list="", issue_create="https://hub/issues/1")
-    assert staleness(46.0).main(45, issue=True) == 0
+    answer = stale(46.0, "--open")
+    assert answer.exit_code == 0 and "https://hub/issues/1" in answer.output
     assert "issue create --title The champion is stale --body" in asked.read_text()
-    assert "https://hub/issues/1" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-1", "x", "1e999"])
-def test_age_that_is_no_number_of_days_is_refused(staleness, text):
-    with pytest.raises((ValueError, argparse.ArgumentTypeError)):
-        staleness(1.0).age_allowed(text)
+def test_age_that_is_no_number_of_days_is_refused(stale, text):
+    assert stale(1.0, "--days", text).exit_code == 2

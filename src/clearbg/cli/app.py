@@ -26,10 +26,13 @@ from clearbg.cli.lineage import lineage
 from clearbg.cli.lr_find import lr_find
 from clearbg.cli.models import models
 from clearbg.cli.options import Command
+from clearbg.cli.promote import promote
 from clearbg.cli.remove import NONE, remove
+from clearbg.cli.retrain import retrain, stale
 from clearbg.cli.score import score
 from clearbg.cli.serve import serve
 from clearbg.cli.stages import export, train
+from clearbg.cli.ui import ui
 from clearbg.cli.use import use
 from clearbg.errors import ClearBGError
 from clearbg.system import streams
@@ -43,7 +46,7 @@ OTHER_WORDS = {
     "fetch": "download",
     "models": "list ls",
     "train": "fit",
-    "demo": "app gui page ui web",
+    "demo": "app gui page web",
     "doctor": "check",
 }
 """What other tools, and people, call a command."""
@@ -116,6 +119,10 @@ _add(estimate)
 _add(lr_find)
 _add(train)
 _add(export)
+_add(promote)
+_add(retrain)
+_add(stale)
+_add(ui)
 _add(doctor, failure=UNUSABLE, cls=DoctorCommand)
 _add(remove, failure=NONE)
 _add(models)

@@ -137,7 +137,6 @@ def _registered(which: str | int) -> Path:
     if path is None:
         asked = which if isinstance(which, str) else f"version {which}"
         raise ModelError(
-            f"the registry has no {asked}: make one with `python pipelines/promote.py`, or name "
-            "another model."
+            f"the registry has no {asked}: make one with `clearbg promote`, or name another model."
         )
     return path

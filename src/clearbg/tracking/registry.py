@@ -247,7 +247,7 @@ class Registry:
         if not version.onnx:
             raise RegistryError(
                 f"{version} has no SHA-256 in its tag {ONNX}, so its file cannot be verified: "
-                "move its alias to a version that `python pipelines/promote.py` registered."
+                "move its alias to a version that `clearbg promote` registered."
             )
         address = self._client.get_model_version_download_uri(self.name, str(version.number))
         with tempfile.TemporaryDirectory(dir=folder) as aside:
@@ -259,7 +259,7 @@ class Registry:
         if not _is_whole(folder / MODEL, version):
             raise RegistryError(
                 f"the file registered as {version} is missing, or its SHA-256 is not the tagged "
-                f"{version.onnx[:12]}...: go back with `python pipelines/promote.py --rollback`."
+                f"{version.onnx[:12]}...: go back with `clearbg promote --rollback`."
             )
         return folder / MODEL
 
