@@ -12,23 +12,24 @@ from clearbg.images.read import resize
 from clearbg.system.files import replacing_file
 from clearbg.system.names import printable
 
-SQUARE = 12  # pixels a side of the checkerboard's squares
+SQUARE = 12  # see `on_checkerboard`
 ADDED, MISSED = (224, 77, 38), (31, 119, 214)  # told apart by color-blind eyes too
 GAP, MARGIN, TEXT = 6, 24, 16  # pixels: between views, between images and at the edge, letters
 INK, PALE_INK = (30, 32, 36), (96, 100, 108)
 
 
-def on_checkerboard(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+def on_checkerboard(rgb: np.ndarray, alpha: np.ndarray, square: int = SQUARE) -> np.ndarray:
     """The cutout over a pale gray checkerboard, uint8 `(H,W,3)`.
 
     Args:
         rgb: uint8 `(H,W,3)`.
         alpha: `(H,W)`, uint8 or float in [0, 1].
+        square: pixels a side of the board's squares.
     """
-    y, x = np.indices(alpha.shape) // SQUARE
-    board = np.where((x + y) % 2, 224, 248)[..., None]
-    cover = _unit(alpha)[..., None]
-    return np.round(cover * rgb + (1 - cover) * board).astype(np.uint8)
+    y, x = (np.arange(side) // square for side in alpha.shape)
+    board = Image.fromarray(np.where((x + y[:, None]) % 2, 224, 248).astype(np.uint8))
+    cover = Image.fromarray(np.rint(_unit(alpha) * 255).astype(np.uint8))
+    return np.array(Image.composite(Image.fromarray(rgb), board.convert("RGB"), cover))
 
 
 def error_map(rgb: np.ndarray, truth: np.ndarray, alpha: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from clearbg.images import DecodedImage
+from clearbg.images.contact_sheet import on_checkerboard
 
 PREVIEW_SIDE = 1400
 """Longer side of what a browser shows, pixels; the download has the image's own size."""
@@ -17,7 +18,6 @@ THUMBNAILS = 50
 """Most thumbnails of a batch; each is about 5 kB of the answer."""
 CHECKERS = 60
 """Number of squares along the longer side of a preview's checkerboard; a thumbnail has fewer."""
-LIGHT, DARK = 255, 226
 QUALITY = 88
 
 
@@ -42,16 +42,10 @@ def _small(decoded: DecodedImage, side: int, checkers: int) -> bytes:
     )
     image.thumbnail((side, side), Image.Resampling.BILINEAR)
     small = dataclasses.replace(decoded, rgb=np.array(image.convert("RGB")), deep=None)
-    shown = Image.fromarray(small.srgb())
+    shown = small.srgb()
     if decoded.alpha is not None:
-        board = _checkerboard(shown.size, checkers)
-        shown = Image.composite(shown, board, image.getchannel("A"))
+        square = -(-max(image.size) // checkers)
+        shown = on_checkerboard(shown, np.asarray(image.getchannel("A")), square)
     buffer = io.BytesIO()
-    shown.save(buffer, "JPEG", quality=QUALITY)
+    Image.fromarray(shown).save(buffer, "JPEG", quality=QUALITY)
     return buffer.getvalue()
-
-
-def _checkerboard(size: tuple[int, int], checkers: int) -> Image.Image:
-    x, y = (np.arange(side) * checkers // max(size) for side in size)
-    odd = (x[None, :] + y[:, None]) % 2
-    return Image.fromarray(np.where(odd, DARK, LIGHT).astype(np.uint8)).convert("RGB")
