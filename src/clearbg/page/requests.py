@@ -13,7 +13,7 @@ from clearbg.images import DecodedImage, read_image
 from clearbg.images.decoding import weigh
 from clearbg.page.limits import Limits
 from clearbg.page.uploads import UploadFolder
-from clearbg.removal.backgrounds import BLUR, Background, color
+from clearbg.removal.backgrounds import Background, without_file
 from clearbg.removal.options import OutputOptions
 from clearbg.web import MEGA
 
@@ -142,16 +142,10 @@ class RequestParser:
             )
         if background == TRANSPARENT:
             return None
-        if background == BLUR:
-            return Background(None)
-        return Background(_one_color(background))
-
-
-def _one_color(text: str) -> np.ndarray:
-    """uint8 `(1,1,3)` sRGB from a name, #rrggbb, or a color picker's rgba(...)."""
-    matched = _PICKER.fullmatch(text.strip())
-    values = [min(255, round(float(part))) for part in matched.groups()] if matched else color(text)
-    return np.array([[values]], np.uint8)
+        if picked := _PICKER.fullmatch(background.strip()):
+            values = [min(255, round(float(part))) for part in picked.groups()]
+            return Background(np.array([[values]], np.uint8))
+        return without_file(background)
 
 
 def _threshold(hard_edges: bool, threshold: Any) -> float | None:

@@ -38,22 +38,22 @@ def parse_background(text: str) -> Background:
         SettingsError: the text is none of these, or it is a transparent color.
         ImageError: the image cannot be read.
     """
-    if text == BLUR:
-        return Background(None)
     try:
-        return Background(np.array([[color(text)]], np.uint8))
+        return without_file(text)
     except SettingsError:
         if not Path(text).is_file():
             raise
     return Background(read_image(text).srgb(), Path(text))
 
 
-def color(text: str) -> tuple[int, int, int]:
-    """Red, green and blue, from 0 to 255 in sRGB, of a color's name or of #rrggbb.
+def without_file(text: str) -> Background:
+    """As `parse_background`, but no file is read.
 
     Raises:
-        SettingsError: the text names no color, or a transparent one.
+        SettingsError: the text is neither "blur" nor an opaque color.
     """
+    if text == BLUR:
+        return Background(None)
     try:
         red, green, blue = ImageColor.getrgb(text)
     except ValueError as error:
@@ -61,7 +61,7 @@ def color(text: str) -> tuple[int, int, int]:
             f"{text!r} is no opaque color: give an image that exists, blur, a name such as "
             "white, or #rrggbb."
         ) from error
-    return red, green, blue
+    return Background(np.array([[[red, green, blue]]], np.uint8))
 
 
 def lay_over(front: DecodedImage, behind: Background, own: np.ndarray) -> DecodedImage:

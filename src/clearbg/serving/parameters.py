@@ -5,12 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from clearbg.errors import SettingsError
 from clearbg.images import WRITERS
-from clearbg.removal.backgrounds import BLUR, Background, color
+from clearbg.removal.backgrounds import Background, without_file
 from clearbg.removal.options import Help, OutputOptions, Parameter, parameters
 from clearbg.removal.plan import SUFFIX
 
@@ -135,12 +134,8 @@ def _value(name: str, text: str) -> Any:
 
 def _background(text: str | None) -> Background | None:
     """A color or blur; never a file of the server."""
-    if text is None:
-        return None
-    if text == BLUR:
-        return Background(None)
     try:
-        return Background(np.array([[color(text)]], np.uint8))
+        return None if text is None else without_file(text)
     except SettingsError as error:
         raise SettingsError(
             f"background is {text[:50]!r}: give blur, a color such as white or #rrggbb, or an "
