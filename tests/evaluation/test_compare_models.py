@@ -16,6 +16,7 @@ from clearbg.evaluation import compare_models as comparison
 from clearbg.evaluation import score_files
 from clearbg.evaluation.one_metric import ON_OUTLINES
 from clearbg.images import write_image, write_mask
+from clearbg.metrics import image_facts
 
 
 @pytest.fixture
@@ -160,7 +161,9 @@ def test_metric_that_nobody_knows_is_a_sentence_before_a_model_is_opened():
         comparison.compare_models(Path("a.onnx"), Path("b.onnx"), None, "sharpness")
 
 
-def test_models_are_compared_by_their_outlines_and_halos_as_an_evaluation_scores_them(tmp_path):
+def test_models_are_compared_by_their_outlines_and_halos_as_an_evaluation_scores_them(
+    tmp_path, monkeypatch
+):
     alphas = [disc(index, (48, 64)) for index in range(3)]
     for index, (rgb, alpha) in enumerate(alphas):
         write_image(tmp_path / f"images/p{index}.png", rgb)
@@ -171,12 +174,15 @@ def test_models_are_compared_by_their_outlines_and_halos_as_an_evaluation_scores
         score_files.score_model(tmp_path / "images", tmp_path / "masks", model, ["segmentation"], 0)
         for model in models
     ]
+    seen, facts = [], image_facts.of_image
+    monkeypatch.setattr(image_facts, "of_image", lambda *one: seen.append(one) or facts(*one))
     for metric in ON_OUTLINES:
         found, _ = comparison.compare_models(*models, images, metric)
         assert found.gain.images == 2
         own = [one.per_image.set_index("id")[metric] for one in evaluated]
         assert list(found.table.before[1:]) == pytest.approx([own[0].p1, own[0].p2])
         assert found.gain.after == pytest.approx(own[1].mean())
+    assert len(seen) == len(ON_OUTLINES) * len(alphas)  # what an image is like: once for two models
 
 
 @pytest.mark.parametrize(

@@ -140,8 +140,10 @@ def compare_models(
     metric = "mae" if metric == "loss" else metric
     count = len(images.ids)
     before, after = (
-        score_by(metric, *model, map(images.read, range(count)), count, what)
-        for what, model in zip(("first model", "second model"), models, strict=True)
+        score_by(metric, *model, map(images.read, range(count)), count, what, facts=facts)
+        for what, model, facts in zip(
+            ("first model", "second model"), models, (True, False), strict=True
+        )
     )
     table = pd.DataFrame({"id": images.ids, "before": before.own, "after": after.own})
     parts = slices(before.facts.assign(source=images.sources))

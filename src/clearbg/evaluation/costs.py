@@ -74,7 +74,7 @@ def quality(file: Path, images: Images, metric: str) -> Quality:
     """
     model = open_model(file)
     pairs, count = map(images.read, range(len(images.ids))), len(images.ids)
-    scored = score_by(metric, model.network, model.contract, pairs, count, file.name)
+    scored = score_by(metric, model.network, model.contract, pairs, count, file.name, facts=False)
     return Quality(*bootstrap.estimate(scored.values, bootstrap.draw(images.groups)))
 
 

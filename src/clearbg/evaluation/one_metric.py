@@ -32,8 +32,8 @@ class Scored:
         values: float `(n,k)`, see `clearbg.metrics.bootstrap.contributions`.
         own: float `(n,)`: each image's own value.
         empty_alpha: float `(n,)`: mean alpha where there is no subject.
-        facts: a row an image: what it is like, and whether it is `empty`; see
-            `clearbg.metrics.slices`.
+        facts: a row an image: what it is like, if that was asked for, and whether it is `empty`;
+            see `clearbg.metrics.slices`.
         figures: metric -> average, as `evaluate` prints it, of the metrics scored beside.
     """
 
@@ -52,6 +52,7 @@ def score_by(
     count: int,
     what: str,
     at_once: int = 1,
+    facts: bool = True,
 ) -> Scored:
     """Score a model on every image, at the image's own size.
 
@@ -61,13 +62,14 @@ def score_by(
         count: of them.
         what: a bar of progress is called.
         at_once: images in a run of the network.
+        facts: whether to find out what each image is like, which takes some milliseconds.
 
     Raises:
         ValueError: the metric is not known, or there are no images.
     """
     families = () if metric in ON_OUTLINES else families_of(metric)
     given = (
-        (alpha, truth, rgb, metric, families, contract.threshold)
+        (alpha, truth, rgb, metric, families, contract.threshold, facts)
         for alpha, truth, rgb in predicted(network, contract, pairs, at_once)
     )
     # Starting processes takes longer than scoring a handful of images.
@@ -101,6 +103,7 @@ def _look_at(
     metric: str,
     families: Sequence[str],
     threshold: float,
+    facts: bool,
 ) -> _OneImage:
     scores = scoring.score(alpha, truth, families, threshold)
     value = np.nan
@@ -110,4 +113,4 @@ def _look_at(
         else:
             halos = metric.startswith("halo_")
             value = edges_of(alpha, truth, rgb if halos else None, threshold)[metric]
-    return _OneImage(scores, value, image_facts.of_image(rgb, truth))
+    return _OneImage(scores, value, image_facts.of_image(rgb, truth) if facts else {})

@@ -232,7 +232,7 @@ def _judged(challenger: Challenger, registry: Registry | None) -> Challenge:
     if champion is not None:
         size = challenger.settings.evaluate.batch_size
         file = registry.file(champion)
-        opponent = measure(challenger.split, file, challenger.metric, size)
+        opponent = measure(challenger.split, file, challenger.metric, size, facts=False)
     judgment = _judgment(challenger, opponent)
     if registry and _was_rolled_back(challenger, registry, state):
         refusal = Check("rollback", False, gate.WITHDRAWN)

@@ -58,8 +58,11 @@ def read_split(folder: Path) -> Split:
     return Split(folder, rows, manifest.digest(frame))
 
 
-def measure(split: Split, model: Path, metric: str, at_once: int) -> Measured:
+def measure(split: Split, model: Path, metric: str, at_once: int, facts: bool = True) -> Measured:
     """Score an exported model on every image, `at_once` of them in a run of the network.
+
+    Args:
+        facts: whether `slices_of` will be asked for the images' slices.
 
     Raises:
         DataError: an image is not the one that was ingested.
@@ -68,7 +71,8 @@ def measure(split: Split, model: Path, metric: str, at_once: int) -> Measured:
     remover, count = Remover(model), len(split.rows)
     pairs = (_read(split.folder, row) for _, row in split.rows.iterrows())
     what = f"scoring {model.parent.name}/{model.name}"[-30:]
-    scored = score_by(metric, remover.network, remover.contract, pairs, count, what, at_once)
+    network, contract = remover.network, remover.contract
+    scored = score_by(metric, network, contract, pairs, count, what, at_once, facts)
     return Measured(model, remover, scored)
 
 
