@@ -98,9 +98,8 @@ def wanted(values: Mapping[str, Any], behind: bytes | None, accept: str | None) 
     if behind is not None and named is not None:
         raise SettingsError("The background is given twice: leave the file or the text out.")
     stands_in = Background(None)  # the file is decoded when the turn comes
-    output = OutputOptions(
-        background=stands_in if behind is not None else _background(named), **own
-    )
+    background = stands_in if behind is not None else named and _background(named)
+    output = OutputOptions(background=background, **own)
     formats = [WRITERS[SUFFIX[format]]] if format else _accepted(accept)
     return Wanted(output, _fitting(formats, output), refine, behind)
 
@@ -132,10 +131,10 @@ def _value(name: str, text: str) -> Any:
         raise SettingsError(f"{name} is {text[:50]!r}: give {wants}.") from error
 
 
-def _background(text: str | None) -> Background | None:
+def _background(text: str) -> Background:
     """A color or blur; never a file of the server."""
     try:
-        return None if text is None else without_file(text)
+        return without_file(text)
     except SettingsError as error:
         raise SettingsError(
             f"background is {text[:50]!r}: give blur, a color such as white or #rrggbb, or an "
