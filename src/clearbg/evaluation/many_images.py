@@ -8,7 +8,7 @@ import pandas as pd
 
 from clearbg.evaluation.one_image import OneImage
 from clearbg.metrics import baselines, bootstrap, calibration, image_facts, scoring
-from clearbg.metrics.segmentation import pooled_curves
+from clearbg.metrics.segmentation import empty_alpha, pooled_curves
 
 AT_ONCE = 64
 """Images whose numbers become a part of the table together."""
@@ -78,5 +78,7 @@ class ManyImages:
         if curves := self._curves.get(metric):
             return np.array(curves, copy=False).reshape(len(table), -1)
         if metric == "empty_alpha":
-            return table[["mean_alpha"]].where(table[["empty"]].to_numpy()).to_numpy(float)
+            return np.array(
+                [[empty_alpha(row)] for row in table[["mean_alpha", "empty"]].to_dict("records")]
+            )
         return table[[metric]].to_numpy(float)

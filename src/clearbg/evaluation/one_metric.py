@@ -12,6 +12,7 @@ from clearbg.evaluation.one_image import edges_of, predicted
 from clearbg.inference.predict import Network
 from clearbg.metrics import bootstrap, boundary, halo, image_facts, scoring
 from clearbg.metrics.names import FAMILIES, families_of
+from clearbg.metrics.segmentation import empty_alpha
 from clearbg.system.progress import progress
 
 ON_OUTLINES = (
@@ -84,7 +85,7 @@ def score_by(
     return Scored(
         values=values,
         own=rows[metric].to_numpy(float) if metric in rows else values.max(axis=1),
-        empty_alpha=rows["mean_alpha"].where(rows["empty"]).to_numpy(float),
+        empty_alpha=np.array([empty_alpha(score.row()) for score in scores]),
         facts=pd.DataFrame([one.facts for one in looked]).assign(empty=rows["empty"]),
         figures={name: round(value, 6) for name, value in scoring.summarize(scores).items()},
     )

@@ -13,6 +13,7 @@ from scipy import stats
 
 from clearbg.metrics.names import Protocol
 from clearbg.metrics.scoring import Scores
+from clearbg.metrics.segmentation import empty_alpha
 
 DRAWS, SEED, CONFIDENCE = 2000, 0, 0.95
 AT_ONCE = 2**18
@@ -74,7 +75,7 @@ def contribution(score: Scores, metric: str, protocol: Protocol = "raw") -> np.n
         protocol: by which the image was scored; it counts for saliency's metrics alone.
     """
     if metric == "empty_alpha":
-        return np.array([score.plain["mean_alpha"] if score.plain["empty"] else np.nan])
+        return np.array([empty_alpha(score.plain)])
     if metric in CURVES:
         curve = getattr(score.saliency[protocol], CURVES[metric])
         return curve if metric.startswith("max_") else curve.mean(keepdims=True)

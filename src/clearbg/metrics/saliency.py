@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clearbg.metrics import refuse_other_shape
-from clearbg.metrics.segmentation import histograms
+from clearbg.metrics.segmentation import empty_alpha, histograms
 from clearbg.metrics.weighted_f import weighted_f
 
 BETA2 = 0.3
@@ -178,7 +178,7 @@ class Averages:
         """Count an image in."""
         for name in SCALARS:
             self._scalars[name].append(getattr(one, name))
-        self._scalars["empty_alpha"].append(one.mean_alpha if one.empty else np.nan)
+        self._scalars["empty_alpha"].append(empty_alpha(vars(one)))
         for name in CURVES:
             curve = getattr(one, name)
             known = ~np.isnan(curve)

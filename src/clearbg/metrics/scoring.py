@@ -16,7 +16,7 @@ from clearbg.metrics import refuse_other_shape, saliency
 from clearbg.metrics.document import document
 from clearbg.metrics.matting import matting
 from clearbg.metrics.names import FAMILIES
-from clearbg.metrics.segmentation import differences, segmentation
+from clearbg.metrics.segmentation import differences, empty_alpha, segmentation
 
 
 @dataclass(frozen=True)
@@ -156,4 +156,4 @@ def summarize(scores: Iterable[Scores]) -> dict[str, float]:
 def _summand(plain: dict[str, float | bool]) -> dict[str, float]:
     """An image's values to average: its alpha counts as an error where there is no subject."""
     values = {name: v for name, v in plain.items() if name not in ("mean_alpha", "empty")}
-    return values | {"empty_alpha": plain["mean_alpha"] if plain["empty"] else np.nan}
+    return values | {"empty_alpha": empty_alpha(plain)}

@@ -1,5 +1,7 @@
 """Scores of hard masks, and the plain differences that every family of metrics shares."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 
@@ -40,6 +42,11 @@ def differences(alpha: np.ndarray, truth: np.ndarray) -> dict[str, float | bool]
         "mean_alpha": float(alpha.mean()),
         "empty": not subject.any(),
     }
+
+
+def empty_alpha(values: Mapping[str, float | bool]) -> float:
+    """Of an image's `differences`: its mean alpha where there is no subject, else NaN."""
+    return values["mean_alpha"] if values["empty"] else np.nan
 
 
 def histograms(alpha: np.ndarray, truth: np.ndarray) -> np.ndarray:
