@@ -127,7 +127,9 @@ def test_folder_without_images_is_a_sentence(tmp_path):
 
 
 def test_missing_folder_is_a_sentence(tmp_path):
-    with pytest.raises(DataError, match=r"data\.path"):
+    with pytest.raises(
+        DataError, match=r"nowhere/images is not a folder: check data\.path and data\.images"
+    ):
         run(own(tmp_path / "nowhere"), tmp_path)
 
 

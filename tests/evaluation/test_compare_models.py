@@ -101,6 +101,10 @@ def test_tables_without_a_common_image_or_metric_are_refused(tmp_path):
     [
         (["a.csv", "model.onnx"], "not one of each"),
         (["a.csv", "a.csv", "--on", "x", "y"], "leave it out"),
+        (
+            ["documents", "documents", "--on", "x", "y"],
+            "clearbg: x is not a folder: check its path.\n",
+        ),
         (["a.csv", "a.csv", "-o", "out.txt"], "name a file .md"),
         (["a.csv", "a.csv", "-o", "mine.md"], "is not a comparison of models"),
     ],

@@ -5,7 +5,7 @@ from pathlib import Path
 from clearbg import config
 from clearbg.data.pairs import GeneratedPair, Pair
 from clearbg.data.sources import cars, cutouts, documents, people, salient, table
-from clearbg.data.sources.folders import by_stem
+from clearbg.data.sources.folders import by_stem, named_folder
 from clearbg.errors import DataError
 from clearbg.images import finding
 
@@ -39,7 +39,10 @@ def _pairs(data: config.Data, downloads: Path) -> list[Pair]:
                 for index in range(data.count)
             ]
         case config.FolderData():
-            folders = Path(data.path, data.images), Path(data.path, data.masks)
+            folders = (
+                named_folder(data.path, data.images, "data.images"),
+                named_folder(data.path, data.masks, "data.masks"),
+            )
             finding.say_left_out(*folders)
             return by_stem(*folders)
         case config.CsvData():

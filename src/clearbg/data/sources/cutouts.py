@@ -6,20 +6,21 @@ from pathlib import Path
 from clearbg import config
 from clearbg.data.pairs import CutoutPair, FilePair, safe_id, short_hash
 from clearbg.data.sources.archives import display_name, folders, open_archive
-from clearbg.data.sources.folders import images_by, relative_stem
+from clearbg.data.sources.folders import images_by, named_folder, relative_stem
 from clearbg.errors import DataError, ImageError
 from clearbg.images import find_images, finding, read_image
 
 
 def composites(data: config.CutoutsData) -> list[CutoutPair]:
     """Each transparent image over one background, which its id and the seed choose."""
-    found = images_by(Path(data.path, data.images))
+    folders = [named_folder(data.path, data.images, "data.images")]
+    found = images_by(folders[0])
     backgrounds: list[Path | None] = [None]
     if data.backgrounds is not None:
-        by_name = images_by(Path(data.path, data.backgrounds))
+        folders.append(named_folder(data.path, data.backgrounds, "data.backgrounds"))
+        by_name = images_by(folders[1])
         backgrounds = [path for name in sorted(by_name) for path in by_name[name]]
-    folders = [name for name in (data.images, data.backgrounds) if name is not None]
-    finding.say_left_out(*(Path(data.path, name) for name in folders))
+    finding.say_left_out(*folders)
     result = []
     for stem in sorted(found):
         for path in found[stem]:

@@ -19,6 +19,23 @@ def relative_stem(path: Path, folder: Path) -> str:
     return composed(stem)
 
 
+def named_folder(path: str, name: str, key: str) -> Path:
+    """A folder that params.yaml names.
+
+    Args:
+        path: data.path.
+        name: of the folder in it.
+        key: that names it.
+
+    Raises:
+        DataError: it is missing.
+    """
+    folder = Disk().meant(Path(path, name))
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not a folder: check data.path and {key} in params.yaml.")
+    return folder
+
+
 def by_stem(
     image_folder: Path, mask_folder: Path, split: str = "", prefix: str | None = None
 ) -> list[FilePair]:
@@ -60,7 +77,7 @@ def images_by(
     """
     folder = Disk().meant(folder)
     if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder: check its path (in params.yaml: data.path).")
+        raise DataError(f"{folder} is not a folder: check its path.")
     found: dict[str, list[Path]] = {}
     for path in find_images(folder):
         found.setdefault(key(path, folder), []).append(path)
