@@ -71,6 +71,28 @@ def test_cut_file_is_truncated(format, share):
     assert reason(data[: int(len(data) * share)]) == "truncated"
 
 
+@pytest.mark.parametrize("gray", [0, 85, 255])
+@pytest.mark.parametrize("bits, color", [(1, 0), (8, 0), (8, 2), (8, 6), (16, 0), (16, 2)])
+def test_png_whose_data_end_before_the_last_row_is_truncated(bits, color, gray):
+    whole = png(bits, color, np.full((7, 48), gray, np.uint8))
+    assert read_image(whole).height == 7
+    header = whole[12:20] + struct.pack(">I", 8) + whole[24:29]
+    taller = whole[:12] + header + struct.pack(">I", zlib.crc32(header)) + whole[33:]
+    assert reason(taller) == "truncated"
+
+
+@pytest.mark.parametrize("start", [b"P2 4 4 255\n1 2 3", b"P4 16 16\n\0", b"P5 4 4 65535\n\0"])
+def test_portable_anymap_with_too_few_values_is_truncated(start):
+    assert reason(start) == "truncated"
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate"])
+def test_tiff_that_is_cut_before_its_list_of_tags_is_truncated(compression):
+    data = encoded(made_image(), "TIFF", compression=compression)
+    place = int.from_bytes(data[4:8], "little")
+    assert reason(data[: place - 9]) == "truncated"
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_cut_header_is_refused(format):
     data = encoded(made_image(), format)

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
 from clearbg.errors import ClearBGError, ImageError
-from clearbg.images import limits, png_metadata, tiff_reading
+from clearbg.images import limits, png_metadata, png_rows, tiff_reading
 from clearbg.images.exif import orientation_of
 from clearbg.images.failures import TIFF, failure
 from clearbg.images.low_bytes import low_bytes
@@ -144,7 +144,7 @@ def _with_pillow(
     if several and is_tiff:
         several = tiff_reading.has_several_images(image)
     turned = orientation_of(image) if is_tiff else 1
-    image.load()
+    png_rows.load(image, stream)
     if turned != 1 and orientation_of(image) == 1:
         notes.append("exif-orientation")  # Pillow has applied it when it loaded the TIFF
     else:

@@ -64,7 +64,8 @@ def failure(error: Exception, stream: BinaryIO, name: str) -> ImageError:
             return ImageError(f"{name} is {what} and no image: {action}.", "not-an-image")
     if odd := _odd_jpeg(stream):
         return unsupported(name, odd)
-    cut = isinstance(error, EOFError) or "truncated" in str(error).lower()
+    words = str(error).lower()
+    cut = isinstance(error, EOFError) or "truncated" in words or "not enough" in words
     if cut or stream.seek(0, os.SEEK_END) < _declared_length(stream, head):
         return ImageError(f"{name} is cut short: fetch or export it again.", "truncated")
     if not isinstance(error, UnidentifiedImageError):
@@ -101,6 +102,8 @@ def _declared_length(stream: BinaryIO, head: bytes) -> int:
     """Bytes that the container claims, where the decoder does not tell cut from damaged."""
     if head.startswith(b"RIFF"):
         return 8 + int.from_bytes(head[4:8], "little")
+    if head.startswith(TIFF[:2]):  # the place of the first list of tags, which may be the last part
+        return int.from_bytes(head[4:8], "little" if head[:1] == b"I" else "big")
     end = 0
     if head[4:8] in (b"ftyp", b"jP  "):
         for _ in range(64):  # an honest file has a handful of boxes
