@@ -92,6 +92,9 @@ def test_eight_requests_at_once_with_a_bad_one_get_their_answers_in_fewer_runs(m
         arrived = waited(lambda: client.removals.shared().network.waiting == 6)
         counted.opened.set()
         answers = [one.result() for one in sent]
+        told = client.get("/metrics").text
+    assert 'batch_images_bucket{le="1"} 1\n' in told and 'batch_images_bucket{le="4"} 3\n' in told
+    assert "clearbg_batch_images_sum 7" in told and "clearbg_batch_images_count 3\n" in told
     assert arrived and (bad.status_code, "cut short" in bad.json()["detail"]) == (422, True)
     assert counted.runs == [1, 4, 2]
     for answer, alpha in zip(answers, expected, strict=True):
@@ -107,6 +110,7 @@ def test_model_that_takes_one_image_at_a_time_is_refused_at_the_start(tmp_path):
         assert "start the server with --batch 1" in str(client.removals.failure)
     with served(single) as client:
         assert client.post("/remove", content=photo()).status_code == 200
+        assert "clearbg_batch_images" not in client.get("/metrics").text
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -28,10 +29,17 @@ class Batches:
     Args:
         network: is called by at most `runs` threads at once.
         size: most images in a run; a call with more of them runs alone.
+        count: is told how many images each run had.
     """
 
-    def __init__(self, network: Network, size: int, runs: int = 1):
-        self._network, self._size, self._free = network, size, runs
+    def __init__(
+        self,
+        network: Network,
+        size: int,
+        runs: int = 1,
+        count: Callable[[int], object] = lambda images: None,
+    ):
+        self._network, self._size, self._free, self._count = network, size, runs, count
         self._waiting: deque[_Call] = deque()
         self._changed = threading.Condition()
 
@@ -76,6 +84,7 @@ class Batches:
     def _run(self, calls: list[_Call]) -> None:
         try:
             alphas = self._network(np.concatenate([call.images for call in calls]))
+            self._count(len(alphas))
         except Exception as error:
             if len(calls) == 1:
                 calls[0].alphas.set_exception(error)

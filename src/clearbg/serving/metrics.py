@@ -2,11 +2,34 @@
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Upper ends of the histogram's buckets, seconds."""
+SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+IMAGES = (1, 2, 4, 8, 16, 32)
+"""Upper ends of the histograms' buckets."""
+
+
+class _Histogram:
+    def __init__(self, ends: Sequence[float]) -> None:
+        self._ends, self._found = ends, Counter[float]()
+        self.sum = 0.0
+
+    def add(self, value: float) -> None:
+        self._found[next((end for end in self._ends if value <= end), float("inf"))] += 1
+        self.sum += value
+
+    @property
+    def count(self) -> int:
+        return self._found.total()
+
+    def lines(self, name: str, help: str) -> list[str]:
+        lines, below = _head(name, "histogram", help), 0
+        for end in self._ends:
+            below += self._found[end]
+            lines.append(f'{name}_bucket{{le="{end:g}"}} {below}')
+        lines.append(f'{name}_bucket{{le="+Inf"}} {self.count}')
+        return [*lines, f"{name}_sum {self.sum:.6f}", f"{name}_count {self.count}"]
 
 
 class Metrics:
@@ -15,8 +38,7 @@ class Metrics:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._requests: Counter[tuple[str, int]] = Counter()
-        self._removals: Counter[float] = Counter()
-        self._seconds, self._pixels = 0.0, 0
+        self._removals, self._batches, self._pixels = _Histogram(SECONDS), _Histogram(IMAGES), 0
 
     def count_request(self, path: str, status: int) -> None:
         with self._lock:
@@ -25,21 +47,25 @@ class Metrics:
     def count_removal(self, seconds: float, pixels: int) -> None:
         """Count a cutout that was made, with the time from its turn to the encoded file."""
         with self._lock:
-            self._removals[next((end for end in BUCKETS if seconds <= end), float("inf"))] += 1
-            self._seconds += seconds
+            self._removals.add(seconds)
             self._pixels += pixels
+
+    def count_batch(self, images: int) -> None:
+        """Count a run of the network with the images that waited for it."""
+        with self._lock:
+            self._batches.add(images)
 
     @property
     def mean_seconds(self) -> float:
         """Mean seconds of a removal; 1 before the first."""
         with self._lock:
-            return self._seconds / self._removals.total() if self._removals else 1.0
+            return self._removals.sum / self._removals.count if self._removals.count else 1.0
 
     @property
     def removals(self) -> int:
         """Cutouts that were made."""
         with self._lock:
-            return self._removals.total()
+            return self._removals.count
 
     def text(self, gauges: Mapping[str, tuple[str, float]], info: Mapping[str, str]) -> str:
         """All numbers.
@@ -52,15 +78,11 @@ class Metrics:
             lines = _head("clearbg_requests_total", "counter", "Requests by path and status.")
             for (path, status), number in sorted(self._requests.items()):
                 lines.append(f'clearbg_requests_total{{path="{path}",status="{status}"}} {number}')
-            name = "clearbg_removal_seconds"
-            lines += _head(name, "histogram", "Seconds of a removal after its wait.")
-            below = 0
-            for end in BUCKETS:
-                below += self._removals[end]
-                lines.append(f'{name}_bucket{{le="{end:g}"}} {below}')
-            lines.append(f'{name}_bucket{{le="+Inf"}} {self._removals.total()}')
-            lines.append(f"{name}_sum {self._seconds:.6f}")
-            lines.append(f"{name}_count {self._removals.total()}")
+            help = "Seconds of a removal after its wait."
+            lines += self._removals.lines("clearbg_removal_seconds", help)
+            if self._batches.count:
+                help = "Images in a run of the network."
+                lines += self._batches.lines("clearbg_batch_images", help)
             lines += _head("clearbg_pixels_total", "counter", "Pixels of all cutouts.")
             lines.append(f"clearbg_pixels_total {self._pixels}")
         for name, (help, value) in gauges.items():

@@ -163,7 +163,7 @@ class Removals:
             remover = self._opened()
             remover.infer([DecodedImage(np.zeros((*WARMING, 3), np.uint8))])
             if self._limits.batch > 1:
-                remover.network = _batched(remover, self._limits.batch)
+                remover.network = _batched(remover, self._limits.batch, self._metrics.count_batch)
             self._remover = remover
         except Exception as error:  # whatever it is, a server without a model has to end
             self.failure = error
@@ -206,8 +206,8 @@ class Removals:
         return read_image(file.content, max_pixels=self._limits.pixels, name=file.name)
 
 
-def _batched(remover: Remover, size: int) -> Batches:
-    """The remover's network in batches, which has run with a whole one.
+def _batched(remover: Remover, size: int, count: Callable[[int], object]) -> Batches:
+    """The remover's network in batches, which has run with a whole one; see `Batches`.
 
     Raises:
         ModelError: the model takes no such batch.
@@ -220,7 +220,7 @@ def _batched(remover: Remover, size: int) -> Batches:
         raise ModelError(
             f"The model cannot take {size} images in a run: start the server with --batch 1."
         ) from error
-    return Batches(remover.network, size, remover.runs)
+    return Batches(remover.network, size, remover.runs, count)
 
 
 async def _left(body: Body) -> None:
