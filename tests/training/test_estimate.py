@@ -1,5 +1,7 @@
 """What a training will need is told before it starts, and nothing is written."""
 
+import time
+
 import pytest
 import yaml
 from support.project import TINY, demo
@@ -92,6 +94,18 @@ def test_loading_beside_the_steps_costs_only_what_is_longer():
     beside, between = (estimate.Loading(10.0, beside) for beside in (True, False))
     assert [beside.seconds(step, 8) for step in (0.5, 2.0)] == [0.8, 2.0]
     assert between.seconds(0.5, 8) == 1.3
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows cannot change its time zone so")
+def test_end_is_told_by_the_clock_of_that_hour(monkeypatch):
+    """Central Europe's clocks go from 02:00 to 03:00 in the night of 29 March 2026."""
+    with monkeypatch.context() as changed:
+        changed.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+        time.tzset()
+        changed.setattr(time, "time", lambda: 1774744200.0)  # 01:30 there
+        told = estimate._end(3600)
+    time.tzset()
+    assert told == "Sunday 29 March 2026, 03:30, if it starts now"
 
 
 def test_batch_that_is_too_large_for_the_memory_is_tried_in_part_and_told(monkeypatch):

@@ -294,7 +294,8 @@ def _stops_early(settings: config.Settings) -> str:
 
 
 def _end(seconds: float) -> str:
-    end = datetime.datetime.now() + datetime.timedelta(seconds=seconds)
+    # Added before it is a local time: the clocks may change meanwhile.
+    end = datetime.datetime.fromtimestamp(time.time() + seconds)
     return f"{end:%A %d %B %Y, %H:%M}, if it starts now"
 
 
