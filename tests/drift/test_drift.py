@@ -77,7 +77,7 @@ def test_shares_of_alarms_hold_in_hundreds_of_cases():
     assert share_of_alarms(200) <= 0.05
     assert share_of_alarms(200, limits=comparison.Limits(effect_size=0.0)) <= 0.05
     for shift in SHIFTS.values():
-        assert share_of_alarms(200, shift) >= 0.95
+        assert share_of_alarms(100, shift) >= 0.95
 
 
 def test_change_that_is_sure_and_too_small_to_matter_is_slight():

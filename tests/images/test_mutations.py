@@ -1,4 +1,4 @@
-"""2,000 images of every format, cut, flipped and corrupted: read right, or quarantined."""
+"""1,000 images of every format, cut, flipped and corrupted: read right, or quarantined."""
 
 import io
 import json
@@ -23,7 +23,7 @@ from clearbg.data.ingest.ingest import ingest
 from clearbg.images import read_image, read_mask
 
 pillow_heif.register_heif_opener()
-COUNT = 2000
+COUNT = 1000
 SIZE = (60, 80)
 
 
