@@ -106,7 +106,7 @@ def _of_another(label: str, kind: str, file: Path) -> Measured:
     try:
         session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime raises a different class for every damage
-        raise ModelError(f"{file} is not a whole ONNX file: fetch it again.") from error
+        raise ModelError(f"{file} is not a complete ONNX file: fetch it again.") from error
     side, mean, std = SESSIONS[OTHERS[kind]]
     given = session.get_inputs()[0]
 

@@ -79,7 +79,7 @@ def test_log_that_fails_later_costs_no_image(made, monkeypatch):
 
     monkeypatch.setattr(log.RemovalLog, "__init__", opened_then_full)
     done = remove(made / "new/9*.png", "--log", "log")
-    assert "log misses the lines of 10 images (No space left on device)" in done.stderr
+    assert "log lacks the lines of 10 images (No space left on device)" in done.stderr
     assert len(list(Path("cutouts").iterdir())) == 10
 
 

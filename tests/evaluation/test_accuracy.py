@@ -136,7 +136,7 @@ def test_robustness_says_what_is_lost_by_each_variation(run, model, tmp_path):
 def test_what_cannot_be_measured_is_answered_with_a_sentence(run, model, tmp_path):
     assert "is not NAME=IMAGES,MASKS" in run(model, on="images,masks")
     assert "does not exist" in run(tmp_path / "nothing.onnx")
-    assert "is not a whole ONNX file" in run(f"u2net:{write_text(tmp_path / 'x.onnx')}")
+    assert "is not a complete ONNX file" in run(f"u2net:{write_text(tmp_path / 'x.onnx')}")
     bare = other_model(tmp_path / "bare.onnx", 320)
     assert "write u2net:, u2netp:, isnet: before its name" in run(bare)
     assert "takes no 1024×1024 image" in run(f"isnet:{bare}")

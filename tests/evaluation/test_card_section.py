@@ -35,12 +35,12 @@ def test_each_figure_stands_beside_its_interval(path):
 def test_images_that_training_has_seen_are_told(path):
     leaked = {"exact": 1, "near": 2, "complete": True}
     assert "seen 3 of them" in section(write(path, leaks=leaked), "a")
-    assert "so more may" not in section(path, "a")
+    assert "is not complete" not in section(path, "a")
 
 
 def test_a_list_of_training_images_that_lacks_some_is_told(path):
     text = section(write(path, leaks={"exact": 0, "near": 0, "complete": False}), "a")
-    assert "alike. Not all training images of this model are listed, so more may." in text
+    assert "alike. The list of this model's training images is not complete: more may" in text
 
 
 def test_nothing_is_said_without_an_evaluation_of_these_weights(path):

@@ -17,7 +17,7 @@ def test_models_start_with_the_default_and_a_file_that_is_no_model_is_named(mode
     told = []
     choices = ModelChoices(sorted(tmp_path.glob("*.onnx")), champion=model, say=told.append)
     assert list(choices.models) == ["model", "champion", "small", "champion-of-registry"]
-    assert len(told) == 1 and "broken.onnx is not a whole ONNX file" in told[0]
+    assert len(told) == 1 and "broken.onnx is not a complete ONNX file" in told[0]
     assert choices.open(None, True)[0].name == "model"
     small, remover = choices.open("small", refine_edges=False)
     assert (small.name, remover.contract.height, remover.refine) == ("small", 64, False)

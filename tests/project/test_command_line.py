@@ -26,7 +26,7 @@ def test_short_option_shows_the_help(words):
 def test_command_that_is_nearly_right_is_named():
     answer = CliRunner().invoke(app, ["trian"])
     assert answer.exit_code == 2
-    assert "Did you mean 'train'?" in answer.output
+    assert "Did you mean 'train'" in answer.output
 
 
 @pytest.mark.parametrize("word", ["rm", "predict", "segment", "i"])

@@ -67,7 +67,7 @@ def test_server_killed_between_entry_and_alias_is_no_loss(project, service, monk
 
     with monkeypatch.context() as patch:
         patch.setattr(Registry, "point", killed)
-        with pytest.raises(RegistryError, match="The champion is whole"):
+        with pytest.raises(RegistryError, match="The champion works as before"):
             promoted()
     start = time.monotonic()
     with pytest.raises(RegistryError, match="refused"):

@@ -102,7 +102,7 @@ def test_model_that_is_none_is_refused_before_ray_starts(monkeypatch):
     write_image("in/a.png", disc(0)[0])
     Path("model.onnx").write_text("text")
     done = CliRunner().invoke(app, "remove in --engine ray --model model.onnx".split())
-    assert done.exit_code == 2 and "not a whole ONNX file" in done.stderr
+    assert done.exit_code == 2 and "not a complete ONNX file" in done.stderr
 
 
 def test_missing_ray_is_a_sentence(remove, monkeypatch):

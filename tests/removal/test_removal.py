@@ -129,7 +129,7 @@ def test_network_of_another_size_is_refused():
 
 def test_file_that_is_not_a_model_is_a_sentence(tmp_path):
     (tmp_path / "m.onnx").write_text("no model")
-    with pytest.raises(ModelError, match="not a whole ONNX file"):
+    with pytest.raises(ModelError, match="not a complete ONNX file"):
         Remover(tmp_path / "m.onnx")
 
 

@@ -144,13 +144,13 @@ def test_options_that_a_watch_has_no_use_for_are_refused(options):
 @pytest.mark.parametrize("name", ["a.png", "s3://bucket/photos", "-"])
 def test_only_folders_are_watched(name):
     put("a.png")
-    with pytest.raises(DataError, match="is no folder on this machine"):
+    with pytest.raises(DataError, match="is not a folder on this machine"):
         watching.watch([name], "out", Path("m"), print)
 
 
 @pytest.mark.parametrize("output", ["s3://bucket/out", "-"])
 def test_results_go_to_a_folder(output):
-    with pytest.raises(DataError, match="a watch writes to one"):
+    with pytest.raises(DataError, match="name one for the results"):
         watching.watch(["in"], output, Path("m"), print)
 
 

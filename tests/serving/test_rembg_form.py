@@ -45,7 +45,7 @@ def test_what_maps_has_its_effect(client):
 
 
 WRONG = {
-    "model=u2net": "The model 'u2net' does not run here",
+    "model=u2net": "runs another model than 'u2net'",
     "a=true&ae=40": "ae is 40, and edges are found in another way here: leave it out.",
     "vm=true": "ViTMatte",
     "a=perhaps": "a is 'perhaps': give true or false.",

@@ -81,7 +81,7 @@ def test_sweep_ends_where_the_loss_is_lost(augmented, monkeypatch, bad):
 
 
 def test_sweep_that_is_lost_at_once_is_a_sentence(augmented, monkeypatch):
-    with pytest.raises(ClearBGError, match=r"lost after 3 steps.*smaller --lowest"):
+    with pytest.raises(ClearBGError, match=r"blew up after 3 steps.*smaller --lowest"):
         sweep_of([1.0] * 3 + [float("nan")], augmented, monkeypatch)
 
 

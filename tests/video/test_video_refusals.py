@@ -82,7 +82,7 @@ def test_frames_above_the_limit_of_pixels(model, clip, monkeypatch):
         (["-o", "a.webm", "--watch"], "leave Ray, --watch and --log out"),
         (["-o", "a.webm", "--log", "x.jsonl"], "leave Ray, --watch and --log out"),
         (["-o", "frames", "--format", "jpeg"], "JPEG cannot be transparent"),
-        (["clip.mp4"], "A video comes alone: name one"),
+        (["clip.mp4"], "A video is taken alone: name one"),
         (["-o", "s3://bucket/a.webm"], "copy it there afterwards"),
         (["-o", "frames", "--keep-metadata"], "A folder of frames has no use for keep-metadata"),
         (["-o", "frames", "--overwrite"], "A folder of frames has no use for overwrite"),

@@ -103,8 +103,8 @@ def _add(command: Callable[..., None], failure: int = 1, cls: type[Command] = Co
             if (error.name or "clearbg").partition(".")[0] == "clearbg":
                 raise
             typer.echo(
-                f"clearbg: {error.name} is not installed, which only removing backgrounds does "
-                "without: run `pip install '.[train]'` in a checkout of ClearBG.",
+                f"clearbg: {error.name} is not installed, and only removing backgrounds works "
+                "without it: run `pip install '.[train]'` in a checkout of ClearBG.",
                 err=True,
             )
             raise typer.Exit(failure) from None

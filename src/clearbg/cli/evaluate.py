@@ -37,7 +37,7 @@ def evaluate(
     if images is None or masks is None:
         if images or model or inverted or output or overwrite or metrics != METRICS:
             raise SettingsError(
-                "a folder of images and one of masks belong to these words: name both, or run "
+                "these options need a folder of images and one of masks: name both, or run "
                 "`clearbg evaluate` alone for the project's model on its test images."
             )
         return reproduce("evaluate")

@@ -138,9 +138,11 @@ def remove(
     ray_options, video_options = _made(RayOptions, chosen), _made(VideoOptions, chosen)
     film = _is_film(inputs, video_options)
     if film and (watch or log or engine != "plain" or ray_options != RayOptions()):
-        raise SettingsError("A video has one process and no log: leave Ray, --watch and --log out.")
+        raise SettingsError(
+            "These options are for images: leave Ray, --watch and --log out for a video."
+        )
     if watch and (json or engine != "plain" or ray_options != RayOptions()):
-        raise SettingsError("A watch has no end and one process: leave --json and Ray out.")
+        raise SettingsError("A watch never ends and runs here alone: leave --json and Ray out.")
     if not watch:
         _refuse_missing(inputs)
     memory.keep_freed()
@@ -184,11 +186,11 @@ def _is_film(inputs: list[str], options: VideoOptions) -> bool:
                 "download it, and give the path of the file."
             )
         if len(inputs) > 1:
-            raise SettingsError("A video comes alone: name one, and run once for each.")
+            raise SettingsError("A video is taken alone: name one, and run once for each.")
         if glob.has_magic(inputs[0]) and not Path(inputs[0]).exists():
             raise SettingsError(f"{inputs[0]} is a pattern: name one video, and run once for each.")
         if options.size is not None and inputs != ["-"] and not is_video(inputs[0]):
-            raise SettingsError("The size belongs to raw frames: give - as input, or leave it out.")
+            raise SettingsError("The size is for raw frames: give - as input, or leave it out.")
         return True
     if options != VideoOptions():
         raise SettingsError("Images have no flicker: leave --steady out, or name a video.")

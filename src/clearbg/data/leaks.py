@@ -24,7 +24,7 @@ PACKED = "training_images.csv.gz"  # the same list; the models of the package ha
 COLUMNS = ["sha256", "phash"]
 KINDS = ("exact", "near")
 NAMED = 3  # images named in a refusal
-UNLISTED = "Not all training images of this model are listed, so more may."
+UNLISTED = "The list of this model's training images is not complete: more may be duplicates."
 BLOCK = 128  # test images compared with all training images at a time
 
 
@@ -81,7 +81,9 @@ class Marks:
             return f"The model was trained on {what} duplicate of this image."
         text = "This image is not known to duplicate a training image."
         if not self.complete:
-            text += " Not all training images of this model are listed, so it may."
+            text += (
+                " The list of this model's training images is not complete: it may still be one."
+            )
         return text
 
 

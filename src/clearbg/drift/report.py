@@ -86,7 +86,7 @@ def explanation(comparison: Comparison) -> str:
         "Moved: the mean distance between recent and training values, in standard deviations of "
         "the training images. p: the chance of such a difference without drift, corrected for "
         f"the number of features. Drift: moved is at least {limits.effect_size:g} and p at most "
-        f"{limits.significance:g}; slight: only p is."
+        f"{limits.significance:g}; slight: p is, and moved is smaller."
     )
 
 

@@ -69,7 +69,7 @@ def failure(error: Exception, stream: BinaryIO, name: str) -> ImageError:
     if cut or stream.seek(0, os.SEEK_END) < _declared_length(stream, head):
         return ImageError(f"{name} is cut short: fetch or export it again.", "truncated")
     if not isinstance(error, UnidentifiedImageError):
-        return ImageError(f"{name} is damaged, or of an odd kind ({error}).", "unreadable")
+        return ImageError(f"{name} is damaged, or of an unusual kind ({error}).", "unreadable")
     if head[4:8] == b"ftyp" and head[8:11] in (b"hei", b"hev", b"mif"):
         return ImageError(f"{name} is HEIC: `pip install pillow-heif` to read it.", "unreadable")
     if head.startswith(SIGNATURES) or head[4:8] == b"ftyp":

@@ -124,7 +124,7 @@ def _on_processor(
     @functools.cache
     def other() -> Network:
         if _identity(model) != first:
-            raise ModelError(f"{model} was exchanged while it is in use: start again.")
+            raise ModelError(f"{model} was replaced while it was in use: start again.")
         return _of_onnxruntime(_session(model, provider, _options(threads)))
 
     def network(batch: np.ndarray) -> np.ndarray:
@@ -210,7 +210,7 @@ def _session(
     try:
         session = onnxruntime.InferenceSession(os.fspath(model), options, providers=[provider])
     except Exception as error:  # ONNX Runtime raises a different class for every damage
-        raise ModelError(f"{model} is not a whole ONNX file: export it again.") from error
+        raise ModelError(f"{model} is not a complete ONNX file: export it again.") from error
     if session.get_providers()[0] != provider:  # it falls back to the processor by itself
         raise SettingsError(
             "ONNX Runtime cannot start CUDA on this machine: check the driver (nvidia-smi) and "

@@ -165,6 +165,6 @@ def imagenet_weights(backbone: str) -> dict[str, Tensor]:
         return weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except Exception as error:  # urllib, http and torch each raise kinds of their own
         raise ModelError(
-            f"the ImageNet weights of {backbone} cannot be had from {weights.url} ({error}): set "
-            "model.pretrained to false, or name weights of your own in train.init_from."
+            f"the ImageNet weights of {backbone} cannot be fetched from {weights.url} ({error}): "
+            "set model.pretrained to false, or name weights of your own in train.init_from."
         ) from error

@@ -160,7 +160,7 @@ def gan_discriminator(
     if len(widths) != len(depths):
         raise ModelError(
             f"gan_discriminator got {len(widths)} widths and {len(depths)} depths: give each "
-            "stage one of both."
+            "stage a width and a depth."
         )
     return Discriminator(channels, tuple(widths), tuple(depths))
 

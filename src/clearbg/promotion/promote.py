@@ -187,7 +187,7 @@ def _attempt(challenge: Challenge, registry: Registry) -> Verdict | None:
     if completed and _is(champion, challenger):
         return Verdict(
             True,
-            f"{champion} is champion: a switch that was cut short is complete",
+            f"{champion} is champion: a switch that was interrupted is now complete",
             challenge.verdict.report,
             champion,
         )

@@ -157,8 +157,8 @@ class PromotionLog:
             self.settle()
         except RegistryError as error:
             raise RegistryError(
-                f"{error} The champion is whole; should the switch to {new} be entered in "
-                f"{self.log.name} already, that run completes it."
+                f"{error} The champion works as before. If {self.log.name} already holds the "
+                f"switch to {new}, the next run completes it."
             ) from error
         return True
 

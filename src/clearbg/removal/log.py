@@ -69,7 +69,7 @@ class RemovalLog:
         if not self._failures:
             return ()
         return (
-            f"{self.path} misses the lines of {len(self._failures)} images "
+            f"{self.path} lacks the lines of {len(self._failures)} images "
             f"({self._failures[-1]}): check the file and the free disk space; the cutouts are "
             "not affected.",
         )

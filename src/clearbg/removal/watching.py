@@ -81,9 +81,9 @@ def watch(
     output_options, run_options = output_options or OutputOptions(), run_options or RunOptions()
     for folder in inputs:
         if not Path(folder).is_dir():
-            raise DataError(f"{folder} is no folder on this machine, and only such are watched.")
+            raise DataError(f"{folder} is not a folder on this machine: name one to watch.")
     if output is not None and (str(output) == STREAM or SEPARATOR in str(output)):
-        raise DataError(f"{output} is no folder on this machine: a watch writes to one, name it.")
+        raise DataError(f"{output} is not a folder on this machine: name one for the results.")
     if run_options.skip_existing or run_options.fail_fast:
         raise SettingsError(
             "A watch leaves out what is done, and goes on after failures: leave skip-existing and "

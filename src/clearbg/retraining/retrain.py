@@ -87,7 +87,7 @@ def _retrain(recipe: str | None, open_pull_request: bool) -> Retraining:
     remote = dvc("config", "core.remote").strip()
     if open_pull_request and not remote:
         raise CommandError(
-            "--open: there is no DVC remote, so that nobody could get what the branch names: name "
+            "--open: there is no DVC remote, so nobody could fetch the data of the branch: name "
             "one with `dvc remote add -d NAME ADDRESS`, or leave out --open."
         )
     _bring(remote)

@@ -25,13 +25,13 @@ HALF = 0.5
 PARAMETERS: dict[str, tuple[type, Any, str]] = {
     "model": (str, None, "The model that runs here, or nothing."),
     "a": (bool, False, "Alpha matting. Edges are always followed here."),
-    "af": (int, 240, "Foreground threshold of rembg's matting. Its default alone."),
-    "ab": (int, 10, "Background threshold of rembg's matting. Its default alone."),
-    "ae": (int, 10, "Erosion of rembg's matting. Its default alone."),
+    "af": (int, 240, "Foreground threshold of rembg's matting. Only its default is taken."),
+    "ab": (int, 10, "Background threshold of rembg's matting. Only its default is taken."),
+    "ae": (int, 10, "Erosion of rembg's matting. Only its default is taken."),
     "om": (bool, False, "Answer with the mask alone."),
     "ppm": (bool, False, "Make hard edges."),
     "dc": (bool, False, "Clean the colors of edges. They are always cleaned here."),
-    "vm": (bool, False, "ViTMatte, which is not here: false alone."),
+    "vm": (bool, False, "ViTMatte, which is not here: only false is taken."),
     "bgc": (str, None, "Background color: red,green,blue,alpha; each from 0 to 255."),
     "extras": (str, None, "Further settings of rembg as JSON. None of them is known here."),
 }
@@ -82,8 +82,7 @@ def _value(name: str, text: str) -> Any:
 def _refuse_model(name: str | None, architecture: str) -> None:
     if name is not None and architecture not in MODELS.get(name, ()):
         raise SettingsError(
-            f"The model {name[:50]!r} does not run here, but another one: leave model out to take "
-            "it."
+            f"This server runs another model than {name[:50]!r}: leave model out to use it."
         )
 
 

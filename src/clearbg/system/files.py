@@ -155,8 +155,8 @@ def too_long(path: Path | str) -> str:
     if size <= LONGEST_NAME:
         return f"{path} is too long a path: use a folder nearer to the root."
     return (
-        f"{path} has a name of {size} bytes, and file systems hold {LONGEST_NAME}: give it, or the "
-        "file that it is named after, a shorter name."
+        f"{path} has a name of {size} bytes, more than the {LONGEST_NAME} that file systems "
+        "allow: give it, or the file that it is named after, a shorter name."
     )
 
 

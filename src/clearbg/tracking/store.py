@@ -80,7 +80,7 @@ def told(name: str) -> str:
         OSError: it is empty: what listens there answers 200 to everything, and is no MLflow.
     """
     if not name:
-        raise OSError("its answers are empty, so that it is no MLflow server")
+        raise OSError("its answers are empty, so it is no MLflow server")
     return name
 
 

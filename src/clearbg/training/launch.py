@@ -68,8 +68,8 @@ def _launch(fabric: Fabric, settings: config.Train) -> None:
     found = int(os.environ.get("WORLD_SIZE", 1)) if "LOCAL_RANK" in os.environ else wanted
     if found != wanted:
         raise SettingsError(
-            f"{found} processes were started from outside, and train.devices = {settings.devices} "
-            f"on train.nodes = {settings.nodes} are {wanted}: start as many as that."
+            f"{found} processes were started from outside, but train.devices = {settings.devices} "
+            f"on train.nodes = {settings.nodes} needs {wanted}: start that many."
         )
     environment = getattr(fabric.strategy, "cluster_environment", None)
     if wanted > 1 and environment is not None and not environment.creates_processes_externally:

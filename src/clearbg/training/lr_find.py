@@ -108,7 +108,7 @@ def sweep(
     bar.close()
     if len(losses) < FEWEST:
         raise ClearBGError(
-            f"the loss was lost after {len(losses)} steps, at a rate of {rates[len(losses)]:.2g}: "
+            f"the loss blew up after {len(losses)} steps, at the rate {rates[len(losses)]:.2g}: "
             "give a smaller --lowest, or more --steps."
         )
     return Sweep(rates[: len(losses)], np.array(losses))
@@ -147,7 +147,7 @@ def suggest(found: Sweep) -> Suggestion | str:
     if rates[steep] * BEFORE > rates[low]:
         return Suggestion(
             rates[low] / BEFORE,
-            f"a third of the rate of the lowest loss: {where}, and falls fastest close before",
+            f"a third of the rate of the lowest loss: {where}, and falls fastest just below that",
         )
     return Suggestion(
         float(rates[steep]),

@@ -129,7 +129,7 @@ def _told(error: Exception, settings: config.Settings) -> str | None:
         )
     if KILLED.search(text):
         return (
-            "a process that loads images was killed, probably since memory had run out: lower "
+            "a process that loads images was killed, probably because memory had run out: lower "
             f"{workers}, and run it again to go on from the last checkpoint."
         )
     if isinstance(error, torch.cuda.OutOfMemoryError):
@@ -209,7 +209,7 @@ class SpikeWatch:
         """A line about the spike at a step, which was the last one that was asked about."""
         *before, loss = self._recent
         usual = statistics.median(before)
-        last = "" if self._left else " Further spikes are not told."
+        last = "" if self._left else " Further spikes are not reported."
         return (
             f"warning: step {step + 1} had a loss of {loss:.4g}, {loss / usual:.0f} times the "
             f"median of the {len(before)} steps before ({_named(places, train)}): look at these "

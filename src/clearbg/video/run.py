@@ -108,8 +108,7 @@ def _refuse(
         )
     if video.size is not None and source != STREAM:
         raise SettingsError(
-            f"A size belongs to raw frames of standard input, and {source} has its own: leave "
-            "size out."
+            f"A size is for raw frames of standard input, and {source} has its own: leave size out."
         )
     if source == STREAM and output != STREAM and not into_folder:
         raise SettingsError(

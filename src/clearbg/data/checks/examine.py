@@ -178,9 +178,7 @@ def examine_mask(
     found = _noted(pair.mask, "mask", notes)
     if not pair.transparency:
         alpha, oddities = mask_values.interpret(pair.mask, alpha, notes, pair.void)
-        found += [
-            Finding(kind, f"{pair.mask}: of the mask, {what}.", "mask") for kind, what in oddities
-        ]
+        found += [Finding(kind, f"{pair.mask}: {what}.", "mask") for kind, what in oddities]
     return alpha, notes, found
 
 
@@ -214,7 +212,7 @@ def _files(pair: FilePair, max_pixels: int | None) -> Examination:
 
 def _noted(path: Path, of: Literal["image", "mask"], notes: Collection[str]) -> list[Finding]:
     return [
-        Finding(kind, f"{path}: of the {of}, {words}.", of)
+        Finding(kind, f"{path}: {words}.", of)
         for note, (kind, words) in NOTED.items()
         if note in notes
     ]

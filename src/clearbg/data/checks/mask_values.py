@@ -30,7 +30,7 @@ VOID_COLOR = (224, 224, 192)  # of PASCAL VOC's color table
 NOTED = {
     "0/1": ("mask-0/1", "its values are 0 and 1"),
     "rgb": ("mask-rgb", "it is stored in color, with three equal channels"),
-    "palette": ("mask-palette", "its gray values stand in a palette"),
+    "palette": ("mask-palette", "its gray values are stored in a palette"),
     "alpha channel": ("mask-transparency", "its alpha is its transparency, not its colors"),
 }
 
@@ -132,7 +132,7 @@ def _doubt(gray_levels: np.ndarray, has_way: bool = True) -> Oddity:
         return "mask-trimap", f"it is a trimap, in which {inner[0]} means unknown ({words})"
     if VOID in gray_levels and has_way:
         return "mask-void", f"it holds class numbers and the label 255 of no class ({words}); {WAY}"
-    return "mask-unclear", f"nobody knows which of its numbers is the background ({words})"
+    return "mask-unclear", f"its numbers do not tell which of them is the background ({words})"
 
 
 def _with_void(subject: np.ndarray, is_void: np.ndarray, void: str) -> np.ndarray:
@@ -173,7 +173,7 @@ def _of_colors(
         if not subject.all():
             detail = f"its {number} colors stand for classes; all but {background} are subject"
             return _foreground(subject), [("mask-index", detail)]
-    return values, [("mask-color", "its colors are no gray values; their brightness is taken")]
+    return values, [("mask-color", "its colors are not gray; their brightness is used")]
 
 
 def _palette_numbers(path: Path) -> np.ndarray:

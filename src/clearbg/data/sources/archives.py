@@ -93,9 +93,7 @@ def _archive_for(file: Path, archives: list[Archive], data: config.Data) -> Arch
     if len(fetched) == 1:
         return fetched[0]
     names = ", ".join(one.name for one in fetched)
-    raise FetchError(
-        f"{file} has the name of no archive of the recipe: rename it to one of {names}."
-    )
+    raise FetchError(f"{file} is named like no archive of the recipe: rename it to one of {names}.")
 
 
 def display_name(address: Address) -> str:
