@@ -1,7 +1,5 @@
 """`clearbg evaluate`, `score` and `compare`: files on disk in, figures and sheets out."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +8,7 @@ import pytest
 from PIL import Image
 from support.images import disc
 from support.models import brightness_model
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from clearbg import Remover, models
 from clearbg.cli.app import app
@@ -21,9 +19,8 @@ from clearbg.models import weights
 from clearbg.system.files import file_sha256
 
 
-def clearbg(*arguments: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "clearbg", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
+def clearbg(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [*map(str, arguments)])
 
 
 @pytest.fixture
@@ -68,7 +65,7 @@ def test_masks_may_hold_numbers_of_persons_and_have_a_suffix(halves):
 @pytest.mark.slow
 def test_score_prints_a_column_a_protocol_and_writes_every_image(halves, tmp_path):
     done = clearbg("score", *halves, "--metrics", "saliency,matting", "-o", tmp_path / "all.csv")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert done.stdout.split()[:6] == ["raw", "95%", "low", "95%", "high", "min_max"]
     assert {"max_f", "sad", "dice"} <= {line.split()[0] for line in done.stdout.splitlines()[1:]}
     assert list(pd.read_csv(tmp_path / "all.csv").id) == ["a", "b"]
@@ -111,7 +108,7 @@ def test_maps_without_their_images_have_edges_but_no_halo(halves):
 def test_evaluate_command_measures_a_model(model, pairs_folder):
     own = pairs_folder(2)
     done = clearbg("evaluate", own / "images", own / "masks", "--model", model)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert "max_f" in done.stdout and "min_max" in done.stdout
 
 
@@ -151,7 +148,7 @@ def test_image_without_partner_is_named(halves):
 def test_sizes_that_differ_are_one_sentence(halves):
     write_mask(halves[1] / "b.png", np.zeros((4, 8), np.uint8))
     done = clearbg("score", *halves)
-    assert done.returncode == 1 and "8×8 pixels" in done.stderr and "8×4" in done.stderr
+    assert done.exit_code == 1 and "8×8 pixels" in done.stderr and "8×4" in done.stderr
 
 
 @pytest.mark.slow
@@ -161,7 +158,7 @@ def test_compare_draws_input_prediction_truth_and_cutout(model, pairs_folder, tm
     done = clearbg(
         "compare", own / "images", "--masks", own / "masks", "--model", model, "-n", 3, "-o", sheet
     )
-    assert done.returncode == 0 and "3 images" in done.stdout, done.stderr
+    assert done.exit_code == 0 and "3 images" in done.stdout, done.stderr
     without = tmp_path / "without.png"
     clearbg("compare", own / "images", "--model", model, "-n", 3, "-o", without)
     assert Image.open(sheet).width > Image.open(without).width
@@ -174,7 +171,7 @@ def test_compare_gives_every_model_a_column(model, tmp_path):
     widths = []
     for given in (["--model", model], ["--model", model, "--model", other]):
         done = clearbg("compare", tmp_path / "photo.png", *given, "-o", tmp_path / "s.png")
-        assert done.returncode == 0, done.stderr
+        assert done.exit_code == 0, done.stderr
         widths.append(Image.open(tmp_path / "s.png").width)
     assert widths[1] > widths[0]
 
@@ -192,7 +189,7 @@ def test_compare_names_the_mask_that_is_missing(model, pairs_folder, tmp_path):
     own = pairs_folder(2)
     (own / "masks/p01.png").unlink()
     done = clearbg("compare", own / "images", "--masks", own / "masks", "--model", model)
-    assert done.returncode == 1 and "no mask called p01" in done.stderr
+    assert done.exit_code == 1 and "no mask called p01" in done.stderr
 
 
 @pytest.mark.slow
@@ -210,6 +207,6 @@ def test_folder_of_weights_removes_backgrounds_without_a_pipeline(tmp_path):
     write_image(tmp_path / "page.png", disc(0)[0])
     for _ in range(2):  # the second finds the exported file
         done = clearbg("remove", tmp_path / "page.png", "--model", folder, "-o", tmp_path / "o.png")
-        assert done.returncode == 0, done.stderr
+        assert done.exit_code == 0, done.stderr
     assert Image.open(tmp_path / "o.png").mode == "RGBA"
     assert len(list(tmp_path.glob(".clearbg/exported/*.onnx"))) == 1

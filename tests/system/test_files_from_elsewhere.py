@@ -24,7 +24,7 @@ ODD = {
     "deep": "[" * 100_000,
     "twice": '{"a": 1, "a": 2}',
     "long": '{"a": ' + "9" * 5000 + "}",
-    "huge": json.dumps(["x" * 100] * 20_000),
+    "huge": json.dumps(["x" * 1000] * 2_000),
     "nothing": "",
     "zeros": "\0" * 1000,
     "list": "[1]",

@@ -202,6 +202,7 @@ def test_checkpoint_reaches_the_disk_before_it_takes_its_name(tmp_path, monkeypa
 @pytest.mark.parametrize(
     "kind, files", [("flipped", ["state.pt"]), ("zeroed", ["state.pt", "earlier.pt"])]
 )
+@pytest.mark.usefixtures("tiny_networks")
 def test_training_with_damaged_checkpoints_ends_with_the_same_weights(
     augmented, tmp_path, capfd, kind, files
 ):
@@ -218,6 +219,7 @@ def test_training_with_damaged_checkpoints_ends_with_the_same_weights(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("tiny_networks")
 def test_run_killed_after_the_last_step_of_an_epoch_writes_the_same_history(augmented, tmp_path):
     settings = config.parse(demo(**{**TINY, "train": {**TINY["train"], "checkpoint_seconds": 0}}))
     whole = fit(augmented, Checkpoint(tmp_path / "whole"), settings)[1]

@@ -53,6 +53,7 @@ def test_repeated_image_is_changed_anew():
     assert len(set(places)) == 8 > len({index for _, index, _ in places})
 
 
+@pytest.mark.usefixtures("tiny_networks")
 def test_hard_examples_change_the_second_epoch_and_a_killed_run_goes_on_to_the_same(
     augmented, tmp_path
 ):

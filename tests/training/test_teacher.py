@@ -30,6 +30,7 @@ def settings(teacher_epochs: int, **train) -> config.Settings:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("tiny_networks")
 def test_teacher_changes_what_is_learned_and_is_trained_once(augmented, tmp_path, monkeypatch):
     checkpoint = checkpoints.Checkpoint(tmp_path / "taught")
     _, taught, _ = fit(augmented, checkpoint, settings(1))
@@ -45,6 +46,7 @@ def test_teacher_changes_what_is_learned_and_is_trained_once(augmented, tmp_path
 
 @pytest.mark.slow
 @pytest.mark.parametrize("saves", [1, 2, 3])
+@pytest.mark.usefixtures("tiny_networks")
 def test_killed_teacher_goes_on_to_identical_weights(augmented, tmp_path, monkeypatch, saves):
     def taught(folder):
         pairs = [Pairs(augmented, split, chosen) for split in ("train", "validation")]

@@ -33,6 +33,7 @@ def trained(folder, checkpoint, **train) -> recovery.Progress:
 @pytest.mark.parametrize(
     "schedule, warmup, ends", [("one_cycle", 0.2, (2, 4, 5)), ("constant", None, (4,))]
 )
+@pytest.mark.usefixtures("tiny_networks")
 def test_killed_run_goes_on_to_identical_weights(augmented, tmp_path, schedule, warmup, ends):
     recipe = {"schedule": schedule, "warmup": warmup, "ema": 0.9}
     whole = trained(augmented, recovery.Checkpoint(tmp_path / "whole"), **recipe)
