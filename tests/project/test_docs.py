@@ -1,5 +1,6 @@
 """What README and docs tell people to type works, in their order, in a project of its own."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ from support.project import ROOT, TINY, Project
 from support.videos import write_video
 
 from clearbg import config
+from clearbg.contract import read_contract
 from clearbg.images import write_image, write_mask
 from clearbg.models import build
 
@@ -143,7 +145,12 @@ def fill(folder) -> None:
         shutil.copytree(folder / "photos", folder / name)
     write_video(folder / "clip.mp4", [disc(0, (48, 64))[0]] * 4)
     shutil.copyfile(folder / "reports/evaluate/per_image.csv", folder / "before.csv")
-    torch.save(build("u2netp").state_dict(), folder / "u2net.pth")
+    small = build("gan_generator", channels=3, widths=(4, 4))  # of a large one an export takes long
+    torch.save(small.state_dict(), folder / "u2net.pth")
+    # As `--model models/` would write it, of equal weights.
+    name = hashlib.sha256(read_contract(folder / "models").to_json().encode()).hexdigest()
+    (folder / ".clearbg/exported").mkdir()
+    shutil.copyfile(folder / "exports/model.onnx", folder / f".clearbg/exported/{name}.onnx")
 
 
 def shrunk(project: Project) -> None:

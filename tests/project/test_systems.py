@@ -48,7 +48,7 @@ def settings_of(name: str) -> config.Settings:
     if raw["augment"]["fit"] == "tile":
         raw["augment"] |= {"size": 192}
         raw["transform"] |= {"crop": 64}
-        raw["data"]["count"] = 10
+        raw["data"] |= {"count": 10, "validation": 0.11, "test": 0.1}
     if raw["train"]["method"] == "adversarial":
         raw["model"]["widths"], raw["train"]["discriminator_widths"] = [8, 16], [8, 16]
         raw["train"]["discriminator_depths"] = [1, 1]
