@@ -298,7 +298,7 @@ def test_a_model_file_that_is_exchanged_while_in_use_is_refused(tmp_path, model)
     remover.network(known)
     used.write_bytes(b"another")
     remover.network(known)
-    with pytest.raises(ModelError, match="exchanged"):
+    with pytest.raises(ModelError, match="replaced while it was in use"):
         remover.network(unknown)
 
 
