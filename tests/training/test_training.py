@@ -9,7 +9,7 @@ import torch
 from safetensors import safe_open
 from support.images import disc
 from support.project import TINY, demo
-from support.training import Killed, KilledAt, fit, same, write_augmented
+from support.training import Killed, KilledAt, fit, same
 
 from clearbg import config
 from clearbg.errors import ClearBGError, ModelError, SettingsError
@@ -19,6 +19,8 @@ from clearbg.training import checkpoints as recovery
 from clearbg.training import launch, loop, supervised, tensorboard
 from clearbg.training.averaging import AveragedWeights
 from clearbg.training.fingerprint import fingerprint
+
+any_network = pytest.mark.usefixtures("tiny_networks")
 
 
 def settings(**train) -> config.Settings:
@@ -33,7 +35,7 @@ def trained(folder, checkpoint, **train) -> recovery.Progress:
 @pytest.mark.parametrize(
     "schedule, warmup, ends", [("one_cycle", 0.2, (2, 4, 5)), ("constant", None, (4,))]
 )
-@pytest.mark.usefixtures("tiny_networks")
+@any_network
 def test_killed_run_goes_on_to_identical_weights(augmented, tmp_path, schedule, warmup, ends):
     recipe = {"schedule": schedule, "warmup": warmup, "ema": 0.9}
     whole = trained(augmented, recovery.Checkpoint(tmp_path / "whole"), **recipe)
@@ -48,6 +50,7 @@ def test_killed_run_goes_on_to_identical_weights(augmented, tmp_path, schedule, 
 
 
 @pytest.mark.slow
+@any_network
 def test_best_epoch_is_kept_not_the_last(augmented, tmp_path, monkeypatch):
     scores = iter([0.5, 0.9, 0.7])
     monkeypatch.setattr(loop, "validate", lambda *_: {"loss": 1.0, "max_f": next(scores)})
@@ -56,6 +59,7 @@ def test_best_epoch_is_kept_not_the_last(augmented, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@any_network
 def test_selection_by_mae_prefers_less(augmented, tmp_path, monkeypatch):
     scores = iter([0.2, 0.1])
     monkeypatch.setattr(loop, "validate", lambda *_: {"loss": 1.0, "mae": next(scores)})
@@ -66,11 +70,9 @@ def test_selection_by_mae_prefers_less(augmented, tmp_path, monkeypatch):
 RECIPE = {"epochs": 1, "schedule": "constant", "warmup": None, "ema": 0.0}
 
 
-@pytest.fixture(scope="module")
-def usual(tmp_path_factory) -> recovery.Progress:
-    folder = tmp_path_factory.mktemp("usual")
-    write_augmented(folder / "augmented")
-    return trained(folder / "augmented", recovery.Checkpoint(folder / "checkpoint"), **RECIPE)
+@pytest.fixture
+def usual(tiny_networks, augmented, tmp_path) -> recovery.Progress:
+    return trained(augmented, recovery.Checkpoint(tmp_path / "usual"), **RECIPE)
 
 
 @pytest.mark.slow
@@ -164,6 +166,7 @@ def test_tensorboard_that_is_not_installed_is_a_sentence(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@any_network
 def test_accumulated_batches_are_one_large_batch(augmented, tmp_path):
     """Group norm sees every image alone, so that the parts of a batch add up to the whole."""
     chosen = {**TINY, "model": {"norm": "group"}}
@@ -188,6 +191,7 @@ def test_accumulated_batches_are_one_large_batch(augmented, tmp_path):
 
 
 @pytest.mark.slow
+@any_network
 def test_growing_images_are_trained_at_each_size(augmented, tmp_path, monkeypatch):
     sizes, step = [], supervised.Supervised.step
 
@@ -204,6 +208,7 @@ def test_growing_images_are_trained_at_each_size(augmented, tmp_path, monkeypatc
 
 @pytest.mark.slow
 @pytest.mark.parametrize("length", [{"steps": 4}, {"minutes": 0.02}])
+@any_network
 def test_training_of_some_steps_or_minutes_ends_and_is_validated(augmented, tmp_path, length):
     progress = trained_for(augmented, tmp_path, **length)
     assert progress.history and progress.best_weights
@@ -213,6 +218,7 @@ def test_training_of_some_steps_or_minutes_ends_and_is_validated(augmented, tmp_
 
 @pytest.mark.slow
 @pytest.mark.parametrize("checkpoint", [2, 3])
+@any_network
 def test_training_killed_before_its_last_validation_is_validated(augmented, tmp_path, checkpoint):
     raw = demo(**TINY)
     raw["train"] |= {"epochs": None, "steps": 2, "checkpoint_seconds": 0}
@@ -236,6 +242,7 @@ def trained_for(folder, tmp_path, **length) -> recovery.Progress:
 
 
 @pytest.mark.slow
+@any_network
 def test_early_stopping_ends_epochs_that_bring_nothing_better(augmented, tmp_path, monkeypatch):
     scores = iter([0.5, 0.9, 0.7, 0.8, 0.6, 0.6])
     monkeypatch.setattr(loop, "validate", lambda *_: {"loss": 1.0, "max_f": next(scores)})
