@@ -72,9 +72,9 @@ def test_one_image_of_a_store_goes_to_one_file(remove, memory):
 
 
 def test_file_address_is_a_path(remove):
-    write_image("in/a.png", disc(0)[0])
-    here = Path.cwd().as_uri()
-    remove(f"{here}/in", "-o", f"{here}/out")
+    write_image("my 1 %/a.png", disc(0)[0])
+    here = Path.cwd()
+    remove((here / "my 1 %").as_uri(), "-o", (here / "out").as_uri())
     assert Path("out/a.png").is_file()
 
 

@@ -5,6 +5,7 @@ Every store's own client finds the credentials, in the environment or in its own
 
 import os
 import re
+import urllib.parse
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -14,7 +15,6 @@ from clearbg.errors import DataError
 from clearbg.system.files import beside
 
 SEPARATOR = "://"
-FILE_SCHEMES = ("file://", "local://")
 WRITE_WHOLE = set("s3 s3a gs gcs az abfs abfss adl oss oci memory".split())
 """Stores in which nobody sees a file before all of it is written."""
 
@@ -98,9 +98,10 @@ def address_of(location: Location) -> str:
 
 
 def without_file_scheme(text: str) -> str:
-    """The text that a user typed; an address with file:// becomes a path."""
-    scheme = next((scheme for scheme in FILE_SCHEMES if text.startswith(scheme)), "")
-    return text.removeprefix(scheme)
+    """The text that a user typed; an address with file:// becomes a path, %20 in it a space."""
+    if text.startswith("file://"):
+        return urllib.parse.unquote(text.removeprefix("file://"))
+    return text.removeprefix("local://")
 
 
 def without_secrets(address: str) -> str:
