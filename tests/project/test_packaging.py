@@ -33,7 +33,8 @@ def wheel(tmp_path_factory):
 
 def test_wheel_holds_every_file_of_the_package(wheel):
     tracked = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "src/clearbg"],
+        ["git", "-c", "safe.directory=*", "ls-files", "--cached", "--others",
+         "--exclude-standard", "src/clearbg"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     ).stdout.split()  # fmt: skip
     wanted = {name.removeprefix("src/") for name in tracked if (ROOT / name).is_file()}
