@@ -32,7 +32,8 @@ LEAN = {
     "data": OWN,
     "augment": {"size": 64},
     "transform": {"crop": 64},
-    "train": {**TINY["train"], "epochs": 1, "init_from": "clearbg-lite", "lr": 1e-4},
+    "model": {"name": "stacked_unet", "blocks": 1, "gray": "luma", "mean": [0.5], "std": [0.5]},
+    "train": {**TINY["train"], "epochs": 1},
     "export": {**TINY["export"], "hugging_face": False},
     "promote": {"min_score": 0.0, "min_images": 2},
 }  # fmt: skip
@@ -239,7 +240,7 @@ def test_only_drift_of_what_was_brought_asks_for_training(history, monkeypatch, 
 
 @pytest.mark.slow
 def test_retraining_for_drift_trains_nothing_where_there_is_none(project):
-    project.params(**TINY | {"data": {"count": 120}})
+    project.params(**TINY | {"data": {"count": 75}})
     project.stage("ingest")
     project.run("git", "add", "-A")
     project.run("git", "commit", "-qm", "tiny", **IDENTITY)
