@@ -1,15 +1,14 @@
 """Who becomes champion, who does not, and what both are told."""
 
 import json
-import shutil
-import subprocess
-import sys
 
 import pytest
 from support import contenders
 from support.contenders import CANDIDATE, promoted, settings
 from support.project import demo
+from typer.testing import CliRunner
 
+from clearbg.cli.app import app
 from clearbg.errors import RegistryError
 from clearbg.promotion.promote import judge, rollback
 from clearbg.promotion.promotion_log import EVIDENCE, PromotionLog
@@ -70,20 +69,17 @@ def test_rollback_without_a_champion_says_so(project):
 
 
 @pytest.mark.slow
-def test_exit_status_says_what_became_of_it(prepared, tmp_path):
-    folder = shutil.copytree(prepared, tmp_path / "it")
-
+def test_exit_status_says_what_became_of_it(project):
     def run(**promote):
         wanted = {"metric": "mae", "margin": 0.005, "min_images": 3, **promote}
-        (folder / "params.yaml").write_text(json.dumps(demo(promote=wanted)))
-        command = [sys.executable, "-m", "clearbg", "promote", "--dry-run"]
-        return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        (project / "params.yaml").write_text(json.dumps(demo(promote=wanted)))
+        return CliRunner().invoke(app, ["promote", "--dry-run"])
 
     good = run(min_score=0.3)
-    assert good.returncode == 0, good.stderr
+    assert good.exit_code == 0, good.stderr
     assert "promote: dry run, promoted: MAE is 0.0" in good.stdout
     kept = run(min_score=0.0001)
-    assert kept.returncode == 3, kept.stderr
+    assert kept.exit_code == 3, kept.stderr
     assert "needs at most promote.min_score = 0.0001" in kept.stdout
 
 

@@ -15,9 +15,8 @@ import yaml
 from support.ports import free_port
 from support.project import ROOT, TINY, demo
 from support.training import fit, write_augmented
-from support.two_processes import TINY_NETWORKS
 
-from clearbg import config, models
+from clearbg import config
 from clearbg.config import recipes
 from clearbg.training import checkpoints
 
@@ -98,7 +97,7 @@ def ended(folder: Path, cases: dict, number: signal.Signals) -> tuple[int, str, 
     return process.returncode, err, out
 
 
-def test_torchrun_on_two_machines_trains_as_one_process_does(tmp_path, monkeypatch):
+def test_torchrun_on_two_machines_trains_as_one_process_does(tmp_path, tiny_networks):
     """Each of two torchruns stands for a machine that has one device."""
     data = write_augmented(tmp_path / "augmented", validation=5)
     machine = {"nodes": 2, "devices": 1, "batch_size": 2}
@@ -115,8 +114,6 @@ def test_torchrun_on_two_machines_trains_as_one_process_does(tmp_path, monkeypat
     for process in machines:
         _, err = process.communicate(timeout=400)
         assert process.returncode == 0, err
-    for network, make in TINY_NETWORKS.items():
-        monkeypatch.setitem(models.MODELS, network, make)
     one = fit(data, checkpoints.Checkpoint(tmp_path / "one"), config.parse(raw))[1].history
     two = json.loads((tmp_path / "run.json").read_text())
     for row, expected in zip(two, one, strict=True):
@@ -135,9 +132,7 @@ def curve(told: Told, name: str) -> list[dict]:
 
 
 @pytest.mark.parametrize("name", ["supervised", "synced", "adversarial", "teacher", "killed"])
-def test_two_processes_learn_as_one_with_the_doubled_batch(two, tmp_path, monkeypatch, name):
-    for network, make in TINY_NETWORKS.items():
-        monkeypatch.setitem(models.MODELS, network, make)
+def test_two_processes_learn_as_one_with_the_doubled_batch(two, tmp_path, tiny_networks, name):
     if name == "teacher":  # the first process alone has trained it, with its own batches
         shutil.copytree(two.folder / "teacher/teacher", tmp_path / "teacher/teacher")
     checkpoint, settings = checkpoints.Checkpoint(tmp_path / name), config.parse(CASES[name])
