@@ -76,7 +76,7 @@ def test_server_killed_between_entry_and_alias_is_no_loss(project, service, monk
     restart()
     assert file_sha256(fetch()) == dull
     verdict = promoted()
-    assert verdict.promoted and "cut short is complete" in verdict.sentence
+    assert verdict.promoted and "interrupted is now complete" in verdict.sentence
     assert Remover(fetch()).contract.headline == "mae"
     assert file_sha256(fetch()) == file_sha256(CANDIDATE.model)
 
