@@ -89,8 +89,14 @@ def options(
     pass
 
 
-def _add(command: Callable[..., None], failure: int = 1, cls: type[Command] = Command) -> None:
-    """Add a command that prints a `ClearBGError` as its sentence and then exits with `failure`."""
+def _add(
+    group: str, command: Callable[..., None], failure: int = 1, cls: type[Command] = Command
+) -> None:
+    """Add a command that prints a `ClearBGError` as its sentence and then exits with `failure`.
+
+    Args:
+        group: the heading of the command in `clearbg --help`.
+    """
 
     @functools.wraps(command)
     def call(*args, **kwargs):
@@ -109,33 +115,37 @@ def _add(command: Callable[..., None], failure: int = 1, cls: type[Command] = Co
             )
             raise typer.Exit(failure) from None
 
-    app.command(cls=cls)(call)
+    summary = (command.__doc__ or "").partition("\n")[0]
+    app.command(cls=cls, rich_help_panel=group, short_help=summary)(call)
 
 
-_add(init)
-_add(use)
-_add(fetch)
-_add(estimate)
-_add(lr_find)
-_add(train)
-_add(export)
-_add(promote)
-_add(retrain)
-_add(stale)
-_add(ui)
-_add(doctor, failure=UNUSABLE, cls=DoctorCommand)
-_add(remove, failure=NONE)
-_add(models)
-_add(benchmark)
-_add(demo)
-_add(serve)
-_add(drift)
-_add(lineage)
-_add(compare)
-_add(compare_models)
-_add(evaluate)
-_add(score)
-_add(import_weights)
+REMOVE, TRAIN = "Remove backgrounds", "Train a model"
+MEASURE, OPERATE = "Measure and compare", "Keep a model up to date"
+
+_add(REMOVE, remove, failure=NONE)
+_add(REMOVE, models)
+_add(REMOVE, demo)
+_add(REMOVE, serve)
+_add(TRAIN, init)
+_add(TRAIN, use)
+_add(TRAIN, fetch)
+_add(TRAIN, doctor, failure=UNUSABLE, cls=DoctorCommand)
+_add(TRAIN, estimate)
+_add(TRAIN, lr_find)
+_add(TRAIN, train)
+_add(TRAIN, export)
+_add(TRAIN, import_weights)
+_add(TRAIN, ui)
+_add(MEASURE, evaluate)
+_add(MEASURE, score)
+_add(MEASURE, compare)
+_add(MEASURE, compare_models)
+_add(MEASURE, benchmark)
+_add(OPERATE, promote)
+_add(OPERATE, retrain)
+_add(OPERATE, stale)
+_add(OPERATE, drift)
+_add(OPERATE, lineage)
 
 
 def main() -> None:
