@@ -47,6 +47,7 @@ def test_hostile_archive_is_refused_and_leaves_nothing(place, kind):
     assert os.listdir(place.parent) == ["place"]
 
 
+@pytest.mark.slow
 def test_no_hostile_archive_fills_the_disk(place, monkeypatch):
     written = {}
 

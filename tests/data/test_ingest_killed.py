@@ -9,6 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 from support.images import disc
 from support.project import ROOT, demo
@@ -64,6 +65,7 @@ def written(folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_ingest_killed_five_times_writes_the_same_bytes_as_an_undisturbed_one(tmp_path):
     for name in ("undisturbed", "killed"):
         draw(tmp_path / name)

@@ -91,6 +91,7 @@ def test_a_draw_of_images_is_the_same_for_every_model_and_named(run, model):
     assert rows(out)["mean-mask"] == same != other
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind, side", [("u2net", 320), ("isnet", 1024)])
 def test_a_file_of_others_goes_through_rembgs_own_steps(run, tmp_path, kind, side):
     """Its division by the maximum and its stretch make a dim image as bright as any."""

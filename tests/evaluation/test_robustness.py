@@ -166,6 +166,7 @@ def test_images_without_subject_have_no_figure_and_no_loss(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_split_is_varied_only_where_the_setting_asks(tmp_path, ingested):
     opened = open_model(brightness_model(tmp_path / "model.onnx"))
     for asked in (False, True):

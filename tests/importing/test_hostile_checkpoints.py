@@ -35,6 +35,7 @@ def test_thousands_of_tiny_convolutions_are_refused_within_seconds(imported, sha
     assert time.thread_time() - began < 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "epoch, told",
     [(float("nan"), None), (float("inf"), None), (-1, None), (10**300, None), (7.0, 7)],

@@ -17,6 +17,7 @@ from clearbg.inference.torch_network import as_network
 from clearbg.models import weights
 
 
+@pytest.mark.slow
 def test_same_import_again_is_fine_and_another_does_not_replace_it():
     state = lite().state_dict()
     importing.import_weights(saved(state))
@@ -64,6 +65,7 @@ def test_training_starts_from_the_imported_folder():
     assert all(torch.equal(v, fresh.state_dict()[k]) for k, v in lite().state_dict().items())
 
 
+@pytest.mark.slow
 def test_imported_folder_predicts():
     folder = importing.import_weights(saved(lite().state_dict()), size=32).folder
     contract = read_contract(folder)

@@ -14,6 +14,7 @@ from clearbg.errors import ModelError
 from clearbg.models import weights
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrap",
     [
@@ -41,6 +42,7 @@ def test_imported_network_gives_the_originals_outputs():
     assert_same_outputs(importing.import_weights(saved(lite().state_dict())).folder, lite())
 
 
+@pytest.mark.slow
 def test_equal_input_gives_equal_bytes():
     first = importing.import_weights(saved(lite().state_dict(), "a.pth"))
     second = importing.import_weights(

@@ -60,6 +60,7 @@ def test_two_classes_become_their_difference():
     assert torch.equal(bias, torch.tensor([-2.0]))
 
 
+@pytest.mark.slow
 def test_unet_of_another_kind_is_refused_by_its_kind():
     bilinear = {k: v for k, v in common_unet(1).items() if ".up." not in k}
     assert "bilinear upsampling" in refusal(saved(bilinear))

@@ -68,6 +68,7 @@ def test_missing_file_and_folder_are_refused():
     assert "folder is a folder" in refusal("folder")
 
 
+@pytest.mark.slow
 def test_shape_that_does_not_fit_is_named_with_the_nearest_network():
     state = lite().state_dict() | {"side3.weight": torch.zeros(2, 64, 3, 3)}
     message = refusal(saved(state))

@@ -96,6 +96,7 @@ def test_planted_weakness_among_all_kinds_of_slices_is_named():
     assert found.name == "low contrast, below 30"
 
 
+@pytest.mark.slow
 def test_noise_over_all_kinds_of_slices_is_not_called_weak():
     called, rng = 0, np.random.default_rng(3)
     for seed in range(40):
@@ -116,6 +117,7 @@ def test_planted_weakness_is_found_and_named():
     assert weakest(-values, parts, draws(200), lower_is_better=True).name == "small"
 
 
+@pytest.mark.slow
 def test_of_many_slices_of_noise_none_is_called_weak():
     rng, called = np.random.default_rng(1), 0
     for _ in range(100):

@@ -76,6 +76,7 @@ def test_single_channel_is_frozen_and_not_normalized_by_its_image():
     assert (bright > dark).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", ["group", "frozen"])
 @pytest.mark.parametrize("name", sorted(models.MODELS))
 def test_no_batch_statistics_are_left_in_any_network(name, norm):

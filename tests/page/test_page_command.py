@@ -120,6 +120,7 @@ def test_no_model_no_gradio_and_a_bad_login_are_said_in_a_sentence(
     assert "pip install gradio" in demo("--model", model, status=1)[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["demo"], ["serve", "--page"]])
 def test_sigterm_during_the_start_leaves_no_folder(command, model, tmp_path):
     temporary, packages = tmp_path / "tmp", tmp_path / "packages"

@@ -82,6 +82,7 @@ def test_space_names_the_terms_in_the_words_of_the_hub(license, line, exports):
     assert line in Path("space/README.md").read_text()
 
 
+@pytest.mark.slow
 def test_space_replaces_itself_and_nothing_else(exports):
     export("space")
     Path("space/clearbg/old.py").write_text("")

@@ -134,6 +134,7 @@ front = images.DecodedImage(rgb, alpha=rgb[..., 0])
 backgrounds.lay_over(front, backgrounds.Background(None), rgb)"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "program, absent",
     [

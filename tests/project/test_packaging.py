@@ -31,6 +31,7 @@ def wheel(tmp_path_factory):
         yield archive
 
 
+@pytest.mark.slow
 def test_wheel_holds_every_file_of_the_package(wheel):
     tracked = subprocess.run(
         ["git", "-c", "safe.directory=*", "ls-files", "--cached", "--others",
@@ -58,6 +59,7 @@ def test_wheel_makes_a_project_whose_pipeline_runs(wheel, tmp_path):
     assert "src/" not in (project.folder / "dvc.lock").read_text()
 
 
+@pytest.mark.slow
 def test_wheel_has_the_version_that_the_package_tells(wheel):
     (name,) = [name for name in wheel.namelist() if name.endswith("METADATA")]
     assert Parser().parsestr(wheel.read(name).decode())["Version"] == clearbg.__version__

@@ -122,6 +122,7 @@ def test_fall_on_thin_structures_is_found_among_many_slices_and_named():
     assert "falls on thin structures: " in gate.of_slices(parts, "dice").found
 
 
+@pytest.mark.slow
 def test_noise_in_small_slices_refuses_hardly_any_equal_model():
     rng, refused, below = np.random.default_rng(0), 0, 0
     for _ in range(40):

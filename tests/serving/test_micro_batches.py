@@ -76,6 +76,7 @@ def test_call_that_fails_does_not_spoil_those_that_ran_with_it():
     assert [found[0].max(), found[2].max()] == [1, 3]
 
 
+@pytest.mark.slow
 def test_eight_requests_at_once_with_a_bad_one_get_their_answers_in_fewer_runs(model):
     photos = [photo(index) for index in range(7)]
     remover = Remover(model)

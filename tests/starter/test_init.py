@@ -117,6 +117,7 @@ def test_wrong_words_make_nothing(words, says):
     assert not Path("new").exists()
 
 
+@pytest.mark.slow
 def test_digest_of_a_stage_changes_with_the_code_and_weights_that_decide_it(tmp_path):
     init("new")
     package = shutil.copytree(code.PACKAGE, tmp_path / "site/clearbg")

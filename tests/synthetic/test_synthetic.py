@@ -94,6 +94,7 @@ def test_images_are_rgb_bytes_and_alphas_fit_them():
         assert image.shape == (*alpha.shape, 3)
 
 
+@pytest.mark.slow
 def test_sides_lie_between_240_and_420_pixels():
     sides = np.array([alpha.shape for _, alpha in sample()])
     assert sides.min() >= 240
@@ -167,6 +168,7 @@ def test_images_of_each_kind_are_rgb_bytes_with_fitting_alphas(kind):
         assert image.shape == (*alpha.shape, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", DRAWN)
 def test_one_image_in_seventeen_of_each_kind_is_empty(kind):
     empty = np.array([not alpha.any() for _, alpha in few(kind)])

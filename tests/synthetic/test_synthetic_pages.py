@@ -65,6 +65,7 @@ def test_no_two_pages_are_alike():
     assert len({alpha.tobytes() for _, alpha in sample()}) == COUNT
 
 
+@pytest.mark.slow
 def test_pages_are_rgb_bytes_and_alphas_fit_them():
     for image, alpha in sample():
         assert (image.dtype, alpha.dtype) == (np.uint8, np.uint8)

@@ -137,6 +137,7 @@ def test_checkpoint_and_caches_see_the_code_that_decides_them_and_no_other(proje
     program.communicate()
 
 
+@pytest.mark.slow
 def test_rewriting_brings_a_new_import_into_dvc_yaml(project):
     path = project.folder / "pipelines/augment.py"
     path.write_text(path.read_text().replace("from clearbg import config\n", "from clearbg import "

@@ -68,6 +68,7 @@ def test_work_is_done_whatever_takes_its_lines(redirected, status, sentence, tmp
         assert " ".join(told).startswith(sentence) and len(told) == bool(sentence)
 
 
+@pytest.mark.slow
 def test_commands_end_in_a_sentence():
     for name in ("a", "b"):
         write_image(f"images/{name}.png", disc(0, (24, 32))[0])
@@ -82,6 +83,7 @@ def test_commands_end_in_a_sentence():
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", ["pipelines ingest", "pipelines/augment.py"])
 def test_help_of_a_stage_ends_in_a_sentence(script):
     done = run(f"{PYTHON} {shlex.quote(str(ROOT))}/{script} -h", FULL)

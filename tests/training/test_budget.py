@@ -43,6 +43,7 @@ def test_incomplete_last_batch_is_left_out_unless_it_is_the_only_one():
     assert [len(b) for b in drawn(Budget(settings(epochs=1, batch_size=4), 3, 64), 1)] == [3]
 
 
+@pytest.mark.slow
 def test_sizes_grow_and_batches_shrink_with_the_share_of_the_training():
     budget = Budget(settings(epochs=4, batch_size=8, sizes=SIZES), 64, 64)
     batches = drawn(budget, 4)

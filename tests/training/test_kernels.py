@@ -62,6 +62,7 @@ def test_step_of_u2net_lite_takes_eleven_hundred_kernels_and_no_look_at_a_value(
     assert operators.kernels < 1_100  # 1,900 with autocast's own casts and a loss an output
 
 
+@pytest.mark.slow
 def test_exact_training_fills_no_memory_that_it_will_overwrite():
     method = supervised(determinism="exact")
     with profile(activities=[ProfilerActivity.CPU]) as seen:
@@ -69,6 +70,7 @@ def test_exact_training_fills_no_memory_that_it_will_overwrite():
     assert sum(event.name == "aten::fill_" for event in seen.events()) < 100  # 3,600 by default
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["u2netp", "deeplab", "unet"])
 def test_fused_kernels_give_the_same_bits(name):
     torch.manual_seed(0)

@@ -38,6 +38,7 @@ def files(folder) -> dict:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_command_writes_a_curve_beside_the_outputs_and_nothing_else(project):
     before = files(project)
     done = CliRunner().invoke(app, ["lr-find", "--steps", "10", "--highest", "0.1"])
@@ -52,6 +53,7 @@ def test_command_writes_a_curve_beside_the_outputs_and_nothing_else(project):
     assert all(after[path] == content for path, content in before.items())
 
 
+@pytest.mark.slow
 def test_each_step_has_its_rate(augmented, monkeypatch):
     seen, step = [], descent.Descent.step
 

@@ -104,6 +104,7 @@ def test_fingerprint_tells_settings_and_data_apart(tiny, augmented):
     assert len(names) == 3
 
 
+@pytest.mark.slow
 def test_fingerprint_does_not_see_evaluation(tiny, augmented):
     other = config.parse(demo(**{**TINY, "evaluate": {"cases": 5}}))
     assert fingerprint(tiny, augmented) == fingerprint(other, augmented)
@@ -251,6 +252,7 @@ def test_early_stopping_ends_epochs_that_bring_nothing_better(augmented, tmp_pat
     assert (progress.best_epoch, len(progress.history)) == (2, 4)
 
 
+@pytest.mark.slow
 def test_frozen_parts_keep_weights_and_statistics(augmented, tmp_path):
     recipe = {"epochs": 1, "ema": 0.0, "freeze": ["stage1", "stage2"]}
     _, progress, _ = fit(augmented, recovery.Checkpoint(tmp_path / "c"), settings(**recipe))

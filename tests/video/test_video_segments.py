@@ -77,6 +77,7 @@ def test_killed_run_goes_on_and_gives_the_bytes_of_an_undisturbed_one(
     assert sorted(p.name for p in tmp_path.iterdir()) == ["cut.mkv", "whole.mkv"]
 
 
+@pytest.mark.slow
 def test_damaged_segment_and_all_after_it_are_made_anew(
     clip, model, tmp_path, monkeypatch, short_segments
 ):
