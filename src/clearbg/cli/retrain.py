@@ -44,7 +44,7 @@ def stale(
 ) -> None:
     """Say whether the champion has grown old.
 
-    Exit status: 0 it is young, or an issue tells it; 3 it is older, or there is none.
+    Exit status: 0 it is young, or --open has opened an issue; 3 it is older, or there is none.
     """
     os.chdir(project.required())
     from clearbg.retraining import github, staleness
